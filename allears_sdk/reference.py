@@ -1,0 +1,106 @@
+"""Ids and references: made from what was said, so that the same words always get the same one."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+
+ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's base 32: no I, L, O, U to misread
+_VALUE = {letter: value for value, letter in enumerate(ALPHABET)}
+_MISREAD = str.maketrans({"I": "1", "L": "1", "O": "0"})
+_PATTERN = re.compile(r"(?<![A-Z0-9])ALE-?([0-9A-Z]{4})-?([0-9A-Z]{4})-?([0-9A-Z]{4})(?![A-Z0-9])", re.IGNORECASE)
+
+
+def seed(*parts: str) -> bytes:
+    """SHA-256 of the parts, length-prefixed so that ("ab", "c") and ("a", "bc") differ."""
+    digest = hashlib.sha256()
+    for part in parts:
+        data = part.encode("utf-8", "surrogatepass")
+        digest.update(len(data).to_bytes(4, "big"))
+        digest.update(data)
+    return digest.digest()
+
+
+def reference(digest: bytes, attempt: int = 0) -> str:
+    """55 bits of a seed and a check character: `ALE-7K3M-Q9TX-4RWD`.
+
+    `attempt` counts up when the journal already holds that reference for another seed.
+    """
+    if attempt:
+        digest = hashlib.sha256(digest + attempt.to_bytes(2, "big")).digest()
+    number = int.from_bytes(digest[:7], "big") >> 1
+    digits = [number >> shift & 31 for shift in range(50, -5, -5)]
+    digits.append(_check(digits))
+    text = "".join(ALPHABET[digit] for digit in digits)
+    return f"ALE-{text[:4]}-{text[4:8]}-{text[8:]}"
+
+
+def is_reference(text: str) -> bool:
+    """Whether `text` is a well-formed reference with the right check character."""
+    return normalise(text) == text
+
+
+def normalise(text: str) -> str:
+    """A reference as somebody typed it → its one spelling, or "" when it cannot be one."""
+    match = _PATTERN.fullmatch(text.strip())
+    if not match:
+        return ""
+    body = "".join(match.groups()).upper().translate(_MISREAD)
+    if any(letter not in _VALUE for letter in body):
+        return ""
+    digits = [_VALUE[letter] for letter in body]
+    if _check(digits[:-1]) != digits[-1]:
+        return ""
+    return f"ALE-{body[:4]}-{body[4:8]}-{body[8:]}"
+
+
+def find_references(text: str) -> tuple[str, ...]:
+    """Every valid reference that stands in `text`, in order, without repeats."""
+    found = (normalise(match.group()) for match in _PATTERN.finditer(text))
+    return tuple(dict.fromkeys(reference for reference in found if reference))
+
+
+def ticket_key(complaint_id: str, destination: str, successor: int = 0) -> str:
+    """The idempotency key of one ticket, `[A-Z0-9-]`: two destinations in one store, or a linked successor,
+    never share one."""
+    digest = seed("ticket", complaint_id, destination, str(successor))
+    return f"{complaint_id}-{''.join(ALPHABET[byte & 31] for byte in digest[:6])}"
+
+
+def event_id(complaint_id: str, newest_message: str) -> str:
+    """Id of an event: the complaint's with the key of its newest message (or file). Holds no dot, so that it
+    can serve as a `webhook-id`."""
+    return f"{complaint_id}:{seed('event', newest_message).hex()[:10]}"
+
+
+def _double(value: int) -> int:
+    value <<= 1
+    return value ^ 0b100101 if value & 32 else value
+
+
+def _multiply(left: int, right: int) -> int:
+    product = 0
+    while left:
+        if left & 1:
+            product ^= right
+        left >>= 1
+        right = _double(right)
+    return product
+
+
+def _term_table() -> list[list[int]]:
+    weights = [1]
+    while len(weights) < 12:
+        weights.append(_double(weights[-1]))
+    return [[_multiply(digit, weight) for digit in range(32)] for weight in weights[1:]]
+
+
+_TERMS = _term_table()
+
+
+def _check(digits: list[int]) -> int:
+    """Sum of digit · 2^position in GF(32): finds every single wrong character and every swap of two."""
+    total = 0
+    for terms, digit in zip(_TERMS, digits, strict=True):
+        total ^= terms[digit]
+    return total
