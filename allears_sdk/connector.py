@@ -1,0 +1,241 @@
+"""The contract of a connector: the code for one kind of channel.
+
+A connector contains no sleeps, retries, schedulers or storage: it reads, and raises the errors of
+`allears_sdk.errors`; the core decides when it is called again.
+"""
+
+from __future__ import annotations
+
+from abc import ABC
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, ClassVar, Generic, TypeVar
+
+from allears_sdk.context import Context
+from allears_sdk.message import Message, Raw, Ref
+from allears_sdk.settings import ChannelSettings
+
+SDK_MAJOR = 1
+"""Connectors and sinks state the SDK major they were built for in their `spec.sdk`."""
+
+Cursor = Mapping[str, Any]
+"""JSON with a `version`, readable for ever; where a stream goes on reading."""
+
+
+class Hears(StrEnum):
+    """How a connector hears; each one asks for the method of the same name."""
+
+    POLL = "poll"
+    LISTEN = "listen"
+    RECEIVE = "receive"
+
+
+class Threading(StrEnum):
+    """How messages of this kind of channel make conversations."""
+
+    MAIL = "mail"
+    """By references and a sender check; filed at once."""
+    CHAT = "chat"
+    """By `thread`, with a settle window before filing and an idle window after which a new one opens."""
+    ITEM = "item"
+    """Each item is one (a review, a post, a form); edits and replies in its thread are follow-ups."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectorSpec:
+    """What the daemon, the docs and the tests know of a connector without making one."""
+
+    kind: str
+    """Folder, config value and docs page: `[a-z][a-z0-9_]*`."""
+    title_en: str
+    title_zh: str
+    hears: frozenset[Hears]
+    threading: Threading
+    public: bool = False
+    """What is said here is public (reviews, posts): filed only when it is a complaint."""
+    answer_within_seconds: float = 5.0
+    """Receivers: how long the platform waits for our answer."""
+    look_back: timedelta | None = None
+    """How far a first run reads back by default; none: everything the source offers."""
+    max_body_bytes: int = 1 << 20
+    """Receivers: larger requests are refused with 413."""
+    verified: str = ""
+    """What this was tried against: a real server (named), or "recorded fixtures only"."""
+    sdk: int = SDK_MAJOR
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Missing:
+    """An item the source lists but fails to hand over: it becomes a letter that names where it is."""
+
+    key: str
+    reason: str
+    locator: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gap:
+    """A span that the source no longer gives back; recorded and alarmed."""
+
+    since: datetime | None
+    until: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """Raws, and the cursor that is true once they are stored. The line after its `yield` runs only once it is
+    on disk: there a frame is acked, `\\Seen` set, a file moved."""
+
+    raws: Sequence[Raw] = ()
+    cursor: Cursor | None = None
+    """None while a walk back is unfinished, and always from `listen`: only `poll` owns cursors."""
+    missing: Sequence[Missing] = ()
+    gaps: Sequence[Gap] = ()
+    more: bool = False
+    """The source holds more right now: progress is shown and the next page is asked for at once."""
+    remaining: int | None = None
+    """How many items are still to come, when the source says so."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wake:
+    """ "Poll this stream now." Never data, and may be lost: every stream is also polled on schedule."""
+
+    stream: str
+    hint: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """An HTTP request on a channel's public path, its body read once as bytes (signatures cover those)."""
+
+    method: str
+    path: str
+    """What follows the channel's own path: "" or "/page"."""
+    query: Sequence[tuple[str, str]]
+    headers: Sequence[tuple[str, str]]
+    body: bytes
+    remote_address: str
+    received_at: datetime
+
+    def header(self, name: str) -> str:
+        """The header's value, or "". Two different values of one header count as none: they are an attack."""
+        values = {value for key, value in self.headers if key.lower() == name.lower()}
+        return values.pop() if len(values) == 1 else ""
+
+    def parameter(self, name: str) -> str:
+        """The query parameter's value, or "". Two different values of one parameter count as none."""
+        values = {value for key, value in self.query if key == name}
+        return values.pop() if len(values) == 1 else ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """The exact HTTP answer the platform wants."""
+
+    status: int = 200
+    body: bytes = b""
+    media_type: str = "text/plain; charset=utf-8"
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """What the journal made of one raw."""
+
+    key: str
+    is_new: bool
+    reference: str = ""
+    """The conversation's reference, for raws with a `thread`; the same again on a redelivery."""
+    opened: bool = False
+    """This raw opened the conversation."""
+
+
+def _answer_ok(accepted: Sequence[Accepted]) -> Answer:
+    return Answer()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reception:
+    """What a request brought: raws to store, streams to wake, and the answer to make after the commit."""
+
+    raws: Sequence[Raw] = ()
+    wakes: Sequence[Wake] = ()
+    answer: Callable[[Sequence[Accepted]], Answer] = _answer_ok
+    """Called after the commit with one entry per raw, in order."""
+    refused: str = ""
+    """Why this is not ours to store (bad signature, replay): counted, logged once, `answer` sent at once."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Media:
+    """What `fetch` brought."""
+
+    content: bytes
+    media_type: str = "application/octet-stream"
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """What `check` found: who we are over there and what we can read."""
+
+    account: str
+    details: Sequence[str] = ()
+
+
+S = TypeVar("S", bound=ChannelSettings)
+
+
+class Connector(ABC, Generic[S]):
+    """One channel's reader. Made afresh whenever its settings change; `start` and `stop` frame its life."""
+
+    spec: ClassVar[ConnectorSpec]
+    Settings: ClassVar[type[ChannelSettings]]
+
+    def __init__(self, settings: S, context: Context) -> None:
+        self.settings = settings
+        self.context = context
+
+    async def start(self) -> None:
+        """Prepare what the other methods share; no network needed yet."""
+
+    async def stop(self) -> None:
+        """Close connections. Called once, also after a failed `start`."""
+
+    async def check(self) -> Identity:
+        """Log in and say who we are and what we can read; raise ConfigError or AuthError with what to do."""
+        return Identity(account=self.context.name)
+
+    async def streams(self) -> Sequence[str]:
+        """Names of the streams `poll` reads; a name holds all its cursor depends on (account, folder)."""
+        return ()
+
+    def poll(self, stream: str, cursor: Cursor | None, hint: Mapping[str, Any], limit: int) -> AsyncIterator[Batch]:
+        """Walk the pages of a stream from `cursor` (None on the first run), at most `limit` raws a batch."""
+        raise NotImplementedError
+
+    def listen(self) -> AsyncIterator[Batch | Wake]:
+        """Yield what the source pushes until it ends or fails; the core restarts it with back-off."""
+        raise NotImplementedError
+
+    async def receive(self, request: Request) -> Reception:
+        """Read one request: verify, cut into raws, and say how to answer. Fetches nothing."""
+        raise NotImplementedError
+
+    @staticmethod
+    def parse(raw: Raw, settings: Any) -> Sequence[Message]:
+        """Pure; runs in a worker process. Raise BadMessage for what cannot be read. Not needed where the raw's
+        media type is one of the standard ones in `allears_sdk.message`."""
+        raise NotImplementedError
+
+    async def fetch(self, ref: Ref) -> Media:
+        """Get what is still at the platform."""
+        raise NotImplementedError
+
+    async def reply(self, address: Mapping[str, Any], text: str, key: str) -> None:
+        """Send `text` to the customer, once; raise InDoubt when the answer was lost."""
+        raise NotImplementedError

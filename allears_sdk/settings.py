@@ -1,0 +1,123 @@
+"""Settings bases: one pydantic model per component gives parser, validation, schema, docs and example."""
+
+from __future__ import annotations
+
+import difflib
+from datetime import timedelta
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+
+__all__ = ["ChannelSettings", "DestinationSettings", "SecretStr", "Settings", "explain"]
+
+
+class Settings(BaseModel):
+    """Frozen, and strict about keys. A field's `description` is its documentation, `examples` feed the example."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, hide_input_in_errors=True)
+
+
+class ChannelSettings(Settings):
+    """What every channel has; a connector's `Settings` adds its own."""
+
+    example_name: ClassVar[str] = ""
+
+    connector: str = Field(description="Which connector listens here.")
+    enabled: bool = Field(default=True, description="False keeps the settings but does not listen.")
+    title: str = Field(default="", description="What people call this channel; its name when empty.")
+    region: str = Field(
+        default="CN",
+        pattern="^[A-Z]{2}$",
+        description="ISO 3166 country in which phone numbers without a country code are read.",
+    )
+    interval_seconds: float = Field(
+        default=60, ge=1, le=86_400, description="Time between polls; pushes and listeners are heard at once."
+    )
+    quiet_hours: str = Field(
+        default="",
+        pattern=r"^$|^\d\d:\d\d-\d\d:\d\d$",
+        description='Span of local time without polls, as "22:00-06:00". What arrives meanwhile is read afterwards.',
+    )
+    timezone: str = Field(default="UTC", description="IANA zone of `quiet_hours` and of naive times in files.")
+    look_back: timedelta | None = Field(
+        default=None,
+        description="How far the first run reads back; older items are known, not filed. Empty: the connector's own.",
+    )
+    settle_seconds: float = Field(
+        default=15,
+        ge=0,
+        le=3600,
+        description="Chat: silence after which a burst of messages becomes a complaint.",
+    )
+    settle_max_seconds: float = Field(
+        default=120,
+        ge=0,
+        le=86_400,
+        description="Chat: a burst is filed after this time even while it goes on.",
+    )
+    idle_hours: float = Field(
+        default=24,
+        gt=0,
+        le=8760,
+        description="Chat: silence after which the next message opens a new complaint.",
+    )
+    max_rating: float = Field(
+        default=2, ge=0, le=5, description="Reviews: at or below this, on a scale of 1 to 5, is a complaint."
+    )
+
+
+class DestinationSettings(Settings):
+    """What every destination has; a sink's `Settings` adds its own."""
+
+    example_name: ClassVar[str] = ""
+
+    sink: str = Field(description="Which kind of ticket store this is.")
+    enabled: bool = Field(default=True, description="False parks its deliveries; nothing is lost.")
+    title: str = Field(default="", description="What people call this destination; its name when empty.")
+    concurrency: int = Field(default=4, ge=1, le=64, description="How many complaints are filed at the same time.")
+    timeout_seconds: float = Field(default=30, ge=1, le=300, description="How long one call may take.")
+    max_attempts: int = Field(
+        default=12,
+        ge=1,
+        le=1000,
+        description="Failed attempts after which a delivery becomes a letter for a person.",
+    )
+    mask: frozenset[str] = Field(
+        default=frozenset(),
+        description='Kinds of personal data masked before anything leaves: "phone", "email", "id_card", "bank_card".',
+    )
+
+
+def explain(error: ValidationError, model: type[BaseModel], where: str) -> list[str]:
+    """A pydantic error → one line per fault, with the path in the file and, for an unknown key, the nearest
+    valid one. Values are left out: they may be secrets."""
+    return [_explain_one(dict(fault), model, where) for fault in error.errors(include_input=False, include_url=False)]
+
+
+def _explain_one(fault: dict[str, Any], model: type[BaseModel], where: str) -> str:
+    path = [str(part) for part in fault["loc"]]
+    place = ".".join([where, *path]) if where else ".".join(path)
+    if fault["type"] == "extra_forbidden":
+        return f"{place}: unknown key{nearest(path[-1], keys_at(model, path[:-1]))}"
+    if fault["type"] == "missing":
+        return f"{place}: missing, and required"
+    return f"{place}: {fault['msg']}"
+
+
+def nearest(word: str, valid: list[str]) -> str:
+    """`; did you mean "x"?` for the closest valid key, or the list of valid ones, or nothing."""
+    close = difflib.get_close_matches(word, valid, n=1, cutoff=0.6)
+    if close:
+        return f'; did you mean "{close[0]}"?'
+    return f"; valid keys: {', '.join(sorted(valid))}" if valid else ""
+
+
+def keys_at(model: type[BaseModel], path: list[str]) -> list[str]:
+    """The keys that are valid in the nested model at `path`."""
+    for part in path:
+        field = model.model_fields.get(part)
+        nested = getattr(field, "annotation", None)
+        if not (isinstance(nested, type) and issubclass(nested, BaseModel)):
+            return []
+        model = nested
+    return list(model.model_fields)

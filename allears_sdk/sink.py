@@ -1,0 +1,132 @@
+"""The contract of a sink: the code for one kind of ticket store.
+
+The core owns order, retries, freezing and doubt; a sink makes one call and says what came of it.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, ClassVar, Generic, TypeVar
+
+from allears_sdk.complaint import Event
+from allears_sdk.connector import SDK_MAJOR, Identity
+from allears_sdk.context import Context
+from allears_sdk.settings import DestinationSettings
+
+
+class Certainty(StrEnum):
+    """How an operation whose answer was lost is resolved, and after what wait beyond its deadline."""
+
+    A = "A"
+    """The store knows our key: send the same bytes with the same key again."""
+    B = "B"
+    """Strong look-up: `find` sees every write; adopt or send."""
+    C = "C"
+    """Lagging look-up: `find` may miss a recent write; look again after the lag, then send."""
+    D = "D"
+    """No look-up: held for a person, or sent again where the admin chose `at_least_once`."""
+
+
+DEFAULT_WAIT_SECONDS: Mapping[Certainty, float] = {
+    Certainty.A: 0.0,
+    Certainty.B: 60.0,
+    Certainty.C: 120.0,
+    Certainty.D: 0.0,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SinkSpec:
+    """What the daemon, the docs and the tests know of a sink without making one."""
+
+    kind: str
+    title_en: str
+    title_zh: str
+    open_certainty: Certainty
+    follow_up_certainty: Certainty
+    wait_seconds: float | None = None
+    """How long after a lost attempt's deadline its request may still be running over there; None: by class."""
+    batches: bool = False
+    """Has `send_many`: the core hands over up to 256 deliveries of different lines at once."""
+    is_view: bool = False
+    """A view of the journal: filing is delivery, nothing is sent."""
+    verified: str = ""
+    sdk: int = SDK_MAJOR
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ticket:
+    """Where a complaint lives in the store."""
+
+    id: str
+    url: str = ""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    """Small facts the follow-ups need (a contact id, a queue)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """A small durable note of one delivery, on disk before a step that cannot be repeated is taken."""
+
+    note: Mapping[str, Any]
+    save: Callable[[Mapping[str, Any]], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sending:
+    """One delivery as `send_many` gets it; `ticket` is None for an opening."""
+
+    payload: bytes
+    key: str
+    ticket: Ticket | None
+
+
+S = TypeVar("S", bound=DestinationSettings)
+
+
+class Sink(ABC, Generic[S]):
+    """One destination's writer. Payloads are bytes: what `render` made is frozen and sent unchanged for ever."""
+
+    spec: ClassVar[SinkSpec]
+    Settings: ClassVar[type[DestinationSettings]]
+
+    def __init__(self, settings: S, context: Context) -> None:
+        self.settings = settings
+        self.context = context
+
+    async def start(self) -> None:
+        """Prepare what the other methods share."""
+
+    async def stop(self) -> None:
+        """Close connections. Called once, also after a failed `start`."""
+
+    async def check(self) -> Identity:
+        """Log in, verify the field mapping, and say where tickets will go."""
+        return Identity(account=self.context.name)
+
+    @abstractmethod
+    def render(self, event: Event, key: str) -> bytes:
+        """Pure: the whole request as it will be sent, the core masks and freezes it. Raises Rejected."""
+
+    @abstractmethod
+    async def open(self, payload: bytes, key: str, progress: Progress) -> Ticket:
+        """Create the ticket; `key` is the idempotency key of this ticket, `[A-Z0-9-]`."""
+
+    @abstractmethod
+    async def follow_up(self, ticket: Ticket, payload: bytes, key: str, progress: Progress) -> None:
+        """Add to the ticket; `key` is the idempotency key of this follow-up."""
+
+    async def find(self, key: str) -> Ticket | None:
+        """Look the ticket up by the key it was created with (classes B and C)."""
+        raise NotImplementedError
+
+    async def find_follow_up(self, ticket: Ticket, key: str) -> bool:
+        """Whether the follow-up with that key stands in the ticket (classes B and C)."""
+        raise NotImplementedError
+
+    async def send_many(self, sendings: Sequence[Sending]) -> Sequence[Ticket | Exception]:
+        """Write several deliveries in one step: for each, in order, its ticket or the error it met."""
+        raise NotImplementedError
