@@ -1,0 +1,5 @@
+"""The one HTTP client everyone uses."""
+
+from allears_sdk.remote.client import Remote, Response
+
+__all__ = ["Remote", "Response"]

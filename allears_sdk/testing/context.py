@@ -1,0 +1,89 @@
+"""A `Context` for tests, made of parts that live in memory."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+from allears_sdk.context import Clock, Context, Log
+from allears_sdk.remote import Remote
+from allears_sdk.testing.clock import FakeClock
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class MemoryTokens:
+    """`Tokens` that end with the test. Several contexts may share one, as channels of one account do."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, dict[str, Any]] = {}
+        self._locks: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    async def get(self, name: str) -> Mapping[str, Any] | None:
+        return self.values.get(name)
+
+    async def put(self, name: str, value: Mapping[str, Any]) -> None:
+        self.values[name] = dict(value)
+
+    @asynccontextmanager
+    async def lock(self, name: str) -> AsyncIterator[None]:
+        async with self._locks[name]:
+            yield
+
+
+class RecordingLog:
+    """A `Log` that keeps what was said: `entries` holds (level, event, facts)."""
+
+    def __init__(self) -> None:
+        self.entries: list[tuple[str, str, dict[str, object]]] = []
+
+    def debug(self, event: str, **facts: object) -> None:
+        self.entries.append(("debug", event, facts))
+
+    def info(self, event: str, **facts: object) -> None:
+        self.entries.append(("info", event, facts))
+
+    def warning(self, event: str, **facts: object) -> None:
+        self.entries.append(("warning", event, facts))
+
+    def error(self, event: str, **facts: object) -> None:
+        self.entries.append(("error", event, facts))
+
+
+async def _blocking(function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+    return await asyncio.to_thread(function, *args, **kwargs)
+
+
+def make_context(
+    name: str,
+    folder: Path,
+    *,
+    clock: Clock | None = None,
+    known: Collection[str] | Callable[[], Collection[str]] = frozenset(),
+    remote: Remote | None = None,
+    tokens: MemoryTokens | None = None,
+    log: Log | None = None,
+) -> Context:
+    """A context whose data folder is `folder`/`name` (made on demand). `known` are the raw keys that count as
+    stored, or a function that gives them at the time of asking."""
+    clock = clock or FakeClock()
+    stored = known if callable(known) else lambda: known
+
+    async def which_are_known(keys: Collection[str]) -> frozenset[str]:
+        return frozenset(keys) & frozenset(stored())
+
+    return Context(
+        name=name,
+        clock=clock,
+        log=log or RecordingLog(),
+        known=which_are_known,
+        tokens=tokens or MemoryTokens(),
+        remote=remote or Remote(clock=clock),
+        data_folder=folder / name,
+        blocking=_blocking,
+    )

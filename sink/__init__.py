@@ -1,0 +1,1 @@
+"""How a complaint is filed: one module per ticket store."""
