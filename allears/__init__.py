@@ -1,0 +1,1 @@
+"""The daemon: hears, keeps, understands and files."""

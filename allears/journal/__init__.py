@@ -1,0 +1,1 @@
+"""The durable store between the stages: all the state allears has."""

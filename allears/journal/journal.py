@@ -1,0 +1,147 @@
+"""The journal's interface. Stages meet only here: each method is one durable step, on disk when it returns."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+from allears.journal.bells import Bells
+from allears.journal.records import (
+    ChannelRow,
+    ComplaintFile,
+    ComplaintRow,
+    DeliveryRow,
+    DeliveryState,
+    Deposit,
+    DestinationRow,
+    Draft,
+    DueConversation,
+    DueDelivery,
+    Frozen,
+    Letter,
+    Outcome,
+    Policy,
+    Reading,
+    Router,
+    StoredRaw,
+)
+from allears_sdk.connector import Accepted, Cursor
+
+
+class Journal(Protocol):
+    """All methods may raise `JournalUnavailable` (disk full, locked): nothing was stored, the sender keeps it."""
+
+    bells: Bells
+    """Rung after a commit that left work for the next stage."""
+
+    async def close(self) -> None:
+        """Finish what was queued and close the file."""
+
+    # Accepting
+
+    async def accept(self, deposit: Deposit) -> Sequence[Accepted]:
+        """Store a batch, move its stream's cursor, count; one entry per raw, in order."""
+
+    async def known(self, channel: str, keys: Collection[str]) -> frozenset[str]:
+        """Which raw keys the channel has stored."""
+
+    async def cursor(self, channel: str, stream: str) -> Cursor | None:
+        """Where the stream goes on, None before its first batch."""
+
+    # Parsing and joining
+
+    async def take_raws(self, limit: int, max_bytes: int) -> Sequence[StoredRaw]:
+        """Raws waiting to be parsed, channels in turn; leased to the caller until read, failed or released."""
+
+    async def release_raws(self, ids: Sequence[int]) -> None:
+        """Give leased raws back untouched."""
+
+    async def fail_raws(self, ids: Sequence[int], reason: str, *, quarantine: bool = False) -> None:
+        """Count an attempt; at the third, or at once with `quarantine`, the raw becomes a letter."""
+
+    async def join(self, readings: Sequence[Reading], policies: Mapping[str, Policy], router: Router) -> None:
+        """Store messages, find or make their conversations, and file at once what has nothing to settle."""
+
+    async def due_conversations(self, now: datetime, limit: int) -> Sequence[DueConversation]:
+        """Conversations whose timer has run out, P1 channels in turn; leased like raws."""
+
+    async def next_due(self) -> datetime | None:
+        """When the next conversation timer runs out."""
+
+    async def file(self, conversation: DueConversation, draft: Draft, policy: Policy, router: Router) -> bool:
+        """Write the event and its deliveries. False: the conversation moved on meanwhile and stays due."""
+
+    # Delivering
+
+    async def due_deliveries(self, destination: str, now: datetime, limit: int) -> Sequence[DueDelivery]:
+        """Heads of lines that may move now, P1 first; leased to the caller until an outcome is noted."""
+
+    async def next_delivery(self, destination: str) -> datetime | None:
+        """When the next head of a line may move."""
+
+    async def freeze(self, frozen: Sequence[Frozen]) -> None:
+        """State `sending`, with payload and deadline, before the first byte leaves."""
+
+    async def note_progress(self, delivery: int, note: Mapping[str, Any]) -> None:
+        """Keep a sink's note on disk before a step that cannot be repeated."""
+
+    async def note_outcomes(self, outcomes: Sequence[Outcome]) -> None:
+        """What came of deliveries; a letter holds its line."""
+
+    async def recover(self, now: datetime) -> int:
+        """After a start: every `sending` is in doubt. Returns how many."""
+
+    # Channels, tokens, letters
+
+    async def note_channel(
+        self, name: str, *, connector: str, state: str, reason: str, now: datetime, success: bool
+    ) -> None:
+        """State of a channel; `success` stamps its last successful contact."""
+
+    async def channels(self) -> Sequence[ChannelRow]: ...
+
+    async def rename_channel(self, old: str, new: str) -> None:
+        """The name is the identity: everything kept under it moves. ValueError when `new` is taken."""
+
+    async def destinations(self) -> Sequence[DestinationRow]: ...
+
+    async def token(self, space: str, name: str) -> bytes | None: ...
+
+    async def put_token(self, space: str, name: str, value: bytes) -> None: ...
+
+    async def letters(
+        self, *, state: str = "open", limit: int = 100, before: int | None = None
+    ) -> Sequence[Letter]: ...
+
+    async def letter(self, letter_id: int) -> Letter | None: ...
+
+    async def replay_letter(self, letter_id: int) -> None:
+        """Parse or deliver it again with today's code; ValueError when it is not open."""
+
+    async def discard_letter(self, letter_id: int) -> None:
+        """Never thrown away, but out of the way: its line moves on; a discarded opening makes the next event
+        the opening."""
+
+    # Looking
+
+    async def complaints(
+        self, *, query: str = "", channel: str = "", priority: str = "", limit: int = 50, offset: int = 0
+    ) -> tuple[Sequence[ComplaintRow], int]:
+        """A page of complaints, newest first, and how many there are."""
+
+    async def complaint(self, reference: str) -> ComplaintFile | None: ...
+
+    async def deliveries(
+        self, *, destination: str = "", state: DeliveryState | None = None, limit: int = 100
+    ) -> Sequence[DeliveryRow]: ...
+
+    async def raw(self, raw_id: int) -> StoredRaw | None:
+        """With its body read in, whatever its size."""
+
+    async def stamps(self) -> Mapping[str, str]:
+        """born, restored, boots, schema."""
+
+    async def backup(self, folder: Path) -> None:
+        """Copy while running: database, then blobs. The folder must not exist or be empty."""
