@@ -1,0 +1,147 @@
+"""Complaint or not: what the conversation is."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from allears_sdk.complaint import Provenance
+from allears_sdk.message import Message, Rating, Visibility
+from normalizer.conversation import Facts
+from normalizer.fields.signals import Sign, Signals
+from normalizer.rules.fold import fold
+
+_ENOUGH = 1.0
+_STRONG = 2.0
+_GREETING = re.compile(
+    r"(?:你好[呀啊]?|您好|在吗|在嘛|在不在|在马|有人吗|有人嘛|哈[喽啰罗]|嗨|早上好|上午好|中午好|下午好|晚上好|早安|晚安|早|亲|客服"
+    r"|请问|谢谢|唔该|多谢|好的|嗯+|哦+|ok|okay|hi+|hello+|hey+|hiya|yo|good (?:morning|afternoon|evening|day)|morning"
+    r"|greetings|dear (?:sir|madam|team|all)|thanks?|thank you|there|anyone there|test|测试|老板|[呀啊哦呢吧哈嘛])+"
+)
+_NOISE = re.compile(r"[^\w]+|_")
+
+
+def is_greeting(text: str) -> bool:
+    """Whether `text` only greets, thanks or says nothing at all (你好, 在吗, hello)."""
+    bare = _NOISE.sub(" ", fold(text[:200])).strip()
+    compact = bare if bare.isascii() else bare.replace(" ", "")
+    return not bare or all(_GREETING.fullmatch(part) for part in (compact.split("  ") if compact else ()))
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    grievance: float
+    praise: float
+    question: float
+    request: float
+    suggestion: float
+
+
+def nature_of(signals: Signals, messages: list[Message], facts: Facts) -> tuple[str, Provenance]:
+    settled = _before_words(signals, messages)
+    if settled is not None:
+        return settled
+    rated = _by_rating(signals, messages, facts)
+    if rated is not None:
+        return rated
+    scores = _scores(signals)
+    nature = _weighed(scores, signals)
+    if nature:
+        return nature, signals.provenance(_signs_for(signals, nature), _confidence(nature, scores))
+    return _unsaid(signals, messages)
+
+
+def _before_words(signals: Signals, messages: list[Message]) -> tuple[str, Provenance] | None:
+    if messages and all(message.is_automatic for message in messages):
+        return "automatic", Provenance(source="channel")
+    for nature in ("automatic", "spam"):
+        if signals.score("nature", nature) >= _STRONG:
+            return nature, signals.provenance(_signs_for(signals, nature), 0.9)
+    if is_greeting(signals.reading.text):
+        return "other", Provenance(source="default", score=0.9)
+    return None
+
+
+def _by_rating(signals: Signals, messages: list[Message], facts: Facts) -> tuple[str, Provenance] | None:
+    """A public review at or below the line complains unless its words clearly praise."""
+    rating = next((message.rating for message in reversed(messages) if message.rating), None)
+    if rating is None:
+        return None
+    scores = _scores(signals)
+    if on_five(rating) <= facts.max_rating:
+        praised = scores.praise >= _STRONG and not scores.grievance
+        return ("praise", signals.provenance(_signs_for(signals, "praise"), 0.6)) if praised else (
+            "complaint",
+            Provenance(source="channel", score=0.95, evidence=tuple(signals.evidence(_grievances(signals)[:3]))),
+        )
+    if scores.grievance >= _ENOUGH or scores.suggestion >= _ENOUGH or scores.question >= _STRONG:
+        return None
+    return "praise", Provenance(source="channel", score=0.8)
+
+
+def on_five(rating: Rating) -> float:
+    """The rating on a 1..5 scale."""
+    span = rating.best - rating.worst
+    return 1 + 4 * (rating.value - rating.worst) / span if span else rating.value
+
+
+def _grievances(signals: Signals) -> list[Sign]:
+    signs = [sign for _, found in signals.of("category") for sign in found if sign.rule.grievance]
+    return signs + signals.signs.get(("nature", "complaint"), [])
+
+
+def _scores(signals: Signals) -> Scores:
+    return Scores(
+        grievance=sum(sign.weight for sign in _grievances(signals)),
+        praise=signals.score("nature", "praise"),
+        question=signals.score("nature", "question"),
+        request=signals.score("nature", "request"),
+        suggestion=signals.score("nature", "suggestion"),
+    )
+
+
+def _weighed(scores: Scores, signals: Signals) -> str:
+    if scores.suggestion >= _STRONG and scores.grievance < _STRONG:
+        return "suggestion"
+    if scores.grievance >= _ENOUGH:
+        return _complains(scores, signals)
+    ordinary = {
+        "request": scores.request,
+        "suggestion": scores.suggestion,
+        "question": scores.question,
+        "praise": scores.praise,
+        "other": signals.score("nature", "other"),
+    }
+    best = max(ordinary, key=lambda name: ordinary[name])
+    return best if ordinary[best] > 0 else ""
+
+
+def _complains(scores: Scores, signals: Signals) -> str:
+    """Words of grievance are there; something else may still outweigh them."""
+    if scores.grievance < _STRONG:
+        if scores.praise >= 2 * scores.grievance and signals.contrast_at < 0:
+            return "praise"
+        if signals.score("nature", "other") >= _STRONG:
+            return "other"
+        if max(scores.question, scores.request) >= _STRONG:
+            return "question" if scores.question > scores.request else "request"
+    return "praise" if scores.praise >= 4 * scores.grievance and signals.contrast_at < 0 else "complaint"
+
+
+def _signs_for(signals: Signals, nature: str) -> list[Sign]:
+    return _grievances(signals) if nature == "complaint" else signals.signs.get(("nature", nature), [])
+
+
+def _confidence(nature: str, scores: Scores) -> float:
+    values = {"complaint": scores.grievance, "praise": scores.praise, "question": scores.question}
+    values |= {"request": scores.request, "suggestion": scores.suggestion}
+    mine = values.get(nature, 1.0)
+    return min(0.95, 0.5 + 0.5 * mine / (sum(values.values()) + 1))
+
+
+def _unsaid(signals: Signals, messages: list[Message]) -> tuple[str, Provenance]:
+    """No rule speaks: a question mark asks; else the customer wrote for a reason we do not know."""
+    if "?" in signals.reading.folded or "？" in signals.reading.folded:
+        return "question", Provenance(source="default", score=0.4)
+    public = any(message.visibility is Visibility.PUBLIC for message in messages)
+    return "other", Provenance(source="default", score=0.3 if public else 0.2)

@@ -1,0 +1,217 @@
+"""What the rules read of a conversation: the customer's own words, folded, with the way back to each message."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+from allears_sdk.complaint import Evidence
+from allears_sdk.message import Kind, Message, Role
+from normalizer.conversation import Conversation
+from normalizer.rules.fold import fold
+
+try:
+    from normalizer.trim import new_text
+except ModuleNotFoundError:
+
+    def new_text(message: Message) -> str:
+        return message.text
+
+
+READ_CHARACTERS = 20_000
+"""Rules read this much of the customer's words; the description keeps more."""
+
+_SPEAKERS = {
+    "company": "客服|坐席|座席|职员|職員|店员|专员|客服代表|客服人员|接线员|agent|staff|rep|operator|advisor|support|representative",
+    "customer": "客户|客戶|用户|用戶|顾客|顧客|来电人|市民|消费者|customer|caller|client|user|guest|me",
+}
+_TURN = re.compile(
+    rf"^[ \t]*(?:\[[\d:]+\][ \t]*)?(?:(?P<company>{_SPEAKERS['company']})|(?P<customer>{_SPEAKERS['customer']}))"
+    r"(?:[ \t]?\d{0,4}[：:]|[ \t](?=[^\x00-\x7f]))",
+    re.IGNORECASE | re.MULTILINE,
+)
+_MIN_TURNS = 3
+_CLAUSE = re.compile(r"[。！？!?；;\n,，…~～]+|(?<!\d)[.：:](?=\s|$)|(?<=\d)\.(?=\s|$)|(?<=[^\x00-\x7f])[ \t]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A run of one message's text, or of its subject (`offset` is -1 then)."""
+
+    message: str
+    text: str
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Passages put together with line breaks: `text` as it stands, `folded` of the same length."""
+
+    passages: tuple[Passage, ...]
+    text: str = field(init=False)
+    folded: str = field(init=False)
+    starts: tuple[int, ...] = field(init=False)
+    clauses: tuple[int, ...] = field(init=False)
+    """Where each clause begins."""
+
+    def __post_init__(self) -> None:
+        starts, at = [], 0
+        for passage in self.passages:
+            starts.append(at)
+            at += len(passage.text) + 1
+        text = "\n".join(passage.text for passage in self.passages)
+        folded = fold(text)
+        values = {
+            "text": text,
+            "folded": folded,
+            "starts": tuple(starts),
+            "clauses": (0, *(match.end() for match in _CLAUSE.finditer(folded))),
+        }
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+
+    def clause_start(self, position: int) -> int:
+        return self.clauses[bisect_right(self.clauses, position) - 1]
+
+    def clause_end(self, position: int) -> int:
+        index = bisect_right(self.clauses, position)
+        return self.clauses[index] if index < len(self.clauses) else len(self.text)
+
+    def evidence(self, start: int, end: int) -> Evidence:
+        """Where `text[start:end]` stands; words in a subject have no place in the text (-1)."""
+        index = bisect_right(self.starts, start) - 1
+        passage = self.passages[index]
+        begin = start - self.starts[index]
+        words = passage.text[begin : end - self.starts[index]]
+        if passage.offset < 0:
+            return Evidence(message=passage.message, words=words)
+        begin += passage.offset
+        return Evidence(message=passage.message, words=words, start=begin, end=begin + len(words))
+
+
+@dataclass(frozen=True, slots=True)
+class Readings:
+    """Two views of a conversation: what the customer says, and where names and numbers may stand."""
+
+    words: Reading
+    """The customer's new words: no quoted replies, no signature, no agent speech."""
+    mentions: Reading
+    """With signature, forwarded text and both sides of a transcript."""
+    whole: bool
+    """False when there was more text than rules read."""
+
+
+def read(conversation: Conversation) -> Readings:
+    messages = current(conversation)
+    customers = [message for message in messages if message.author.role is Role.CUSTOMER]
+    subjects = _subjects(customers)
+    words = _capped([*subjects, *(part for message in customers for part in _spoken(message))])
+    mentions = _capped([*subjects, *(part for message in customers for part in _unquoted(message))])
+    return Readings(Reading(words[0]), Reading(mentions[0]), words[1] and mentions[1])
+
+
+def current(conversation: Conversation) -> list[Message]:
+    """Messages in order, an edited one with its newest words in the place of the first, forwards opened."""
+    places: dict[str, Message] = {}
+    for heard in conversation.messages:
+        message = heard.message
+        known = places.get(message.external_id)
+        if known is not None and message.kind is Kind.WITHDRAWN:
+            message = replace(known, kind=Kind.WITHDRAWN)
+        places[message.external_id or f"#{len(places)}"] = message
+    return [_opened(message) for message in places.values()]
+
+
+def _opened(message: Message) -> Message:
+    """A forward's original is what the customer said; evidence still points into the message that carried it."""
+    original = message.original
+    if original is None:
+        return message
+    return replace(
+        message,
+        author=replace(original.author, role=Role.CUSTOMER),
+        subject=original.subject or message.subject,
+        rating=original.rating or message.rating,
+    )
+
+
+def _subjects(messages: Sequence[Message]) -> list[Passage]:
+    return [Passage(m.external_id, m.subject, -1) for m in messages[:1] if m.subject]
+
+
+def _capped(passages: Iterable[Passage]) -> tuple[tuple[Passage, ...], bool]:
+    kept: list[Passage] = []
+    room = READ_CHARACTERS
+    for passage in passages:
+        if room <= 0:
+            return tuple(kept), False
+        kept.append(passage if len(passage.text) <= room else replace(passage, text=passage.text[:room]))
+        room -= len(passage.text) + 1
+    return tuple(kept), room >= 0
+
+
+def _spoken(message: Message) -> list[Passage]:
+    text = message.text
+    turns = list(_TURN.finditer(text[: READ_CHARACTERS * 2]))
+    if len(turns) >= _MIN_TURNS and any(turn["company"] for turn in turns):
+        ends = [turn.start() for turn in turns[1:]] + [len(text)]
+        pairs = zip(turns, ends, strict=True)
+        return [
+            Passage(message.external_id, text[turn.end() : end].rstrip(), turn.end())
+            for turn, end in pairs
+            if turn["customer"]
+        ]
+    original = message.original
+    if original is None:
+        return _placed(message, new_text(message))
+    return [
+        *_placed(message, new_text(replace(message, original=None))),
+        *(_placed(message, new_text(original)) or [Passage(message.external_id, original.text, -1)]),
+    ]
+
+
+def _placed(message: Message, new: str) -> list[Passage]:
+    """Where the lines of the new text stand in the message; a run of neighbouring lines is one passage."""
+    if not new:
+        return []
+    start = message.text.find(new)
+    if start >= 0:
+        return [Passage(message.external_id, new, start)]
+    passages, at = [], 0
+    for line in new.splitlines():
+        start = message.text.find(line, at)
+        if line and start >= 0:
+            passages.append(Passage(message.external_id, line, start))
+            at = start + len(line)
+    return passages
+
+
+_QUOTE_HEAD = re.compile(
+    r"^[ \t]*(?:>|On .{5,200}(?:wrote|写道)[：:]?[ \t]*$|在 ?.{5,200}写道[：:]|.{0,60}(?:于|於).{5,80}写道[：:]"
+    r"|-{2,}[ ]?(?:原始邮件|邮件原件|原郵件|原始郵件|Original Message|Forwarded message).{0,40}$)",
+    re.MULTILINE | re.IGNORECASE,
+)
+_FORWARD_SUBJECT = re.compile(r"^\s*(?:fwd?|转发|轉發|轉寄|转)\s*[:：]", re.IGNORECASE)
+
+
+def _unquoted(message: Message) -> list[Passage]:
+    text = message.text[: READ_CHARACTERS * 2]
+    head = _QUOTE_HEAD.search(text)
+    if head is None or _FORWARD_SUBJECT.match(message.subject) or message.original is not None:
+        return [Passage(message.external_id, text, 0)]
+    return [Passage(message.external_id, text[: head.start()], 0)]
+
+
+def quoted(conversation: Conversation) -> Reading:
+    """What stands in quoted replies of the customer's messages: only order numbers are taken from there."""
+    passages = []
+    for message in current(conversation):
+        if message.author.role is not Role.CUSTOMER:
+            continue
+        text = message.text[: READ_CHARACTERS * 2]
+        head = _QUOTE_HEAD.search(text)
+        if head is not None:
+            passages.append(Passage(message.external_id, text[head.start() :], head.start()))
+    return Reading(_capped(passages)[0])

@@ -1,0 +1,92 @@
+"""The hits of all rules in one reading, weighed: negated ones gone, those after a contrast heavier."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from allears_sdk.complaint import Evidence, Provenance
+from normalizer.fields.reading import Reading
+from normalizer.rules import Hit, Pack, Rule, Rules
+
+_NEGATION_REACH = 28
+_AFTER_CONTRAST = 1.5
+_REPEATED = 0.3
+_MAX_EVIDENCE = 5
+
+
+class Sign(NamedTuple):
+    """A hit that stands, with its weight in this text."""
+
+    rule: Rule
+    start: int
+    end: int
+    weight: float
+    contrasted: bool
+
+
+@dataclass(slots=True)
+class Signals:
+    """Signs by (field, value)."""
+
+    reading: Reading
+    signs: dict[tuple[str, str], list[Sign]] = field(default_factory=dict)
+    contrast_at: int = -1
+    """Where a contrast (但是, but) begins; -1: nowhere."""
+
+    def score(self, kind: str, value: str) -> float:
+        return sum(sign.weight for sign in self.signs.get((kind, value), ()))
+
+    def of(self, kind: str) -> Iterator[tuple[str, list[Sign]]]:
+        return ((value, signs) for (name, value), signs in self.signs.items() if name == kind)
+
+    def provenance(self, signs: Iterable[Sign], score: float) -> Provenance:
+        """Named after the heaviest rule; its words first."""
+        ranked = sorted(signs, key=lambda sign: (-sign.weight, sign.start))
+        evidence = tuple(self.evidence(ranked[:_MAX_EVIDENCE]))
+        return Provenance(source=f"rule:{ranked[0].rule.id}", score=round(score, 2), evidence=evidence)
+
+    def evidence(self, signs: Iterable[Sign]) -> Iterator[Evidence]:
+        seen = set()
+        for sign in signs:
+            if (sign.start, sign.end) not in seen:
+                seen.add((sign.start, sign.end))
+                yield self.reading.evidence(sign.start, sign.end)
+
+
+def weigh(reading: Reading, rules: Rules) -> Signals:
+    signals = Signals(reading)
+    for pack in _fitting(reading.folded, rules):
+        contrasts = [match.start() for match in pack.contrast.finditer(reading.folded)]
+        if contrasts and signals.contrast_at < 0:
+            signals.contrast_at = contrasts[0]
+        _weigh(signals, pack, contrasts[0] if contrasts else -1)
+    return signals
+
+
+def _fitting(folded: str, rules: Rules) -> Iterator[Pack]:
+    """Packs whose script occurs: an English text costs no Chinese rules, a mixed one gets both."""
+    for pack in rules.packs:
+        if pack.language != "zh" or not folded.isascii():
+            yield pack
+
+
+def _weigh(signals: Signals, pack: Pack, contrast_at: int) -> None:
+    reading = signals.reading
+    last: dict[str, tuple[int, int]] = {}
+    for hit in sorted(pack.find(reading.folded), key=lambda hit: (hit.start, -hit.end)):
+        rule = hit.rule
+        end, count = last.get(rule.id, (-1, 0))
+        if hit.start < end or (rule.negatable and _is_negated(reading, pack, hit)):
+            continue
+        last[rule.id] = (hit.end, count + 1)
+        contrasted = 0 <= contrast_at <= hit.start
+        weight = rule.weight * (_REPEATED if count else 1.0) * (_AFTER_CONTRAST if contrasted else 1.0)
+        sign = Sign(rule, hit.start, hit.end, weight, contrasted)
+        signals.signs.setdefault((rule.field, rule.value), []).append(sign)
+
+
+def _is_negated(reading: Reading, pack: Pack, hit: Hit) -> bool:
+    begin = max(reading.clause_start(hit.start), hit.start - _NEGATION_REACH)
+    return pack.negation.search(reading.folded[begin : hit.start]) is not None
