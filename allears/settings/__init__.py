@@ -1,0 +1,32 @@
+"""One TOML file → one frozen `Configuration`; unknown keys are errors, secrets are references."""
+
+from allears.settings.changes import Changes, Difference, changed
+from allears.settings.faults import Fault, InvalidConfiguration, describe
+from allears.settings.loading import find_file, load
+from allears.settings.sections import (
+    AdminSection,
+    Configuration,
+    DaemonSection,
+    Disabled,
+    PublicSection,
+    RoutingSection,
+    default_language,
+)
+
+__all__ = [
+    "AdminSection",
+    "Changes",
+    "Configuration",
+    "DaemonSection",
+    "Difference",
+    "Disabled",
+    "Fault",
+    "InvalidConfiguration",
+    "PublicSection",
+    "RoutingSection",
+    "changed",
+    "default_language",
+    "describe",
+    "find_file",
+    "load",
+]

@@ -1,0 +1,50 @@
+"""What a reload has to touch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from allears.settings.sections import Configuration
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """Names that came, went, or have other settings now. Only enabled components count."""
+
+    added: frozenset[str]
+    removed: frozenset[str]
+    changed: frozenset[str]
+
+    def __bool__(self) -> bool:
+        return bool(self.added or self.removed or self.changed)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changes:
+    channels: Difference
+    destinations: Difference
+    sections: frozenset[str]
+    """Daemon-level sections that differ (`allears`, `public`, `admin`, `routing`)."""
+
+    def __bool__(self) -> bool:
+        return bool(self.channels or self.destinations or self.sections)
+
+
+def changed(old: Configuration, new: Configuration) -> Changes:
+    """The difference between two configurations; a changed secret is a change."""
+    parts = {"allears": "daemon", "public": "public", "admin": "admin", "routing": "routing"}
+    return Changes(
+        channels=_difference(old.enabled_channels, new.enabled_channels),
+        destinations=_difference(old.enabled_destinations, new.enabled_destinations),
+        sections=frozenset(name for name, part in parts.items() if getattr(old, part) != getattr(new, part)),
+    )
+
+
+def _difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> Difference:
+    return Difference(
+        added=frozenset(new.keys() - old.keys()),
+        removed=frozenset(old.keys() - new.keys()),
+        changed=frozenset(name for name in old.keys() & new.keys() if old[name] != new[name]),
+    )

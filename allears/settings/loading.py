@@ -1,0 +1,226 @@
+"""From a TOML file to a `Configuration`, or to the list of everything that is wrong with it."""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from allears.settings import environment
+from allears.settings.defaults import embedded
+from allears.settings.faults import Fault, InvalidConfiguration, explain, hint, say
+from allears.settings.places import line_of, lines
+from allears.settings.secrets import Revealer
+from allears.settings.sections import SECTIONS, Configuration, DaemonSection, Disabled, default_language
+from allears_sdk import registry
+from allears_sdk.errors import ConfigError
+
+NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
+_FAMILIES = {"channels": ("connector", registry.CONNECTORS), "destinations": ("sink", registry.SINKS)}
+_PATHS = {"allears": ("data_folder",), "public": ("tls_certificate", "tls_key")}
+
+
+def find_file(path: Path | None = None) -> Path | None:
+    """The file in use: the given one, $ALLEARS_CONFIG, ./allears.toml, /etc/allears/allears.toml, or none."""
+    if path is not None:
+        return path
+    if given := os.environ.get("ALLEARS_CONFIG"):
+        return Path(given)
+    usual = (Path("allears.toml"), Path("/etc/allears/allears.toml"))
+    return next((file for file in usual if file.is_file()), None)
+
+
+def load(path: Path | None = None, *, language: str = "") -> Configuration:
+    """Read, resolve and validate. Without a file: the built-in defaults.
+
+    Raises `InvalidConfiguration` (a ConfigError) with every fault at once, in `language`, else in the file's own,
+    else as LANG says.
+    """
+    source = find_file(path)
+    text = _read(source, language) if source else ""
+    return _Loading(source, text, _parse(source, text, language) if source else None, language).run()
+
+
+def _read(source: Path, language: str) -> str:
+    language = language or default_language()
+    try:
+        return source.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        message = say(language, "no_file")
+    except OSError as error:
+        message = say(language, "unreadable", reason=error.strerror)
+    except UnicodeDecodeError:
+        message = say(language, "unreadable", reason="not UTF-8")
+    raise InvalidConfiguration(str(source), [Fault(place="", message=message)], language)
+
+
+def _parse(source: Path, text: str, language: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        language = language or default_language()
+        line = re.search(r"at line (\d+)", str(error))
+        reason = re.sub(r" \(at line.*\)", "", str(error))
+        fault = Fault(place="", message=say(language, "syntax", reason=reason), line=int(line[1]) if line else None)
+        raise InvalidConfiguration(str(source), [fault], language) from None
+
+
+class _Loading:
+    """One reading of one file; collects faults as it goes."""
+
+    def __init__(self, source: Path | None, text: str, data: dict[str, Any] | None, language: str) -> None:
+        self._source = source
+        self._data = data
+        self._lines = lines(text)
+        self._folder = source.absolute().parent if source else Path.cwd()
+        self._environment: dict[str, dict[str, Any]] = {}
+        self._faults: list[Fault] = []
+        self._warnings: list[Fault] = []
+        self._disabled: list[Disabled] = []
+        self._language = language or self._own_language()
+
+    def run(self) -> Configuration:
+        self._read_environment()
+        self._check_top()
+        sections = {name: self._section(name, model) for name, model in SECTIONS.items()}
+        daemon = sections["allears"] or DaemonSection()
+        self._fill_in(daemon.data_folder)
+        channels = self._family("channels")
+        destinations = self._family("destinations")
+        self._check_routing(sections["routing"])
+        if self._faults:
+            name = str(self._source) if self._source else "ALLEARS_*"
+            raise InvalidConfiguration(name, self._faults, self._language)
+        return Configuration(
+            daemon=daemon,
+            public=sections["public"],
+            admin=sections["admin"],
+            routing=sections["routing"],
+            channels=channels,
+            destinations=destinations,
+            disabled=tuple(self._disabled),
+            warnings=tuple(self._warnings),
+            source=self._source,
+            environment=frozenset(
+                environment.variable(section, key) for section, keys in self._environment.items() for key in keys
+            ),
+        )
+
+    def _own_language(self) -> str:
+        section = (self._data or {}).get("allears")
+        wanted = os.environ.get("ALLEARS_LANGUAGE") or (section.get("language") if isinstance(section, dict) else None)
+        return wanted if wanted in ("zh", "en") else default_language()
+
+    def _read_environment(self) -> None:
+        try:
+            self._environment = environment.overrides()
+        except ConfigError as error:
+            self._faults.append(Fault(place="", message=str(error)))
+
+    def _check_top(self) -> None:
+        valid = [*SECTIONS, *_FAMILIES]
+        for key in self._data or {}:
+            if key not in valid:
+                self._fault((key,), say(self._language, "unknown_key", hint=hint(key, valid, self._language)))
+
+    def _fill_in(self, data_folder: Path) -> None:
+        """No file: the built-in channels. A file without destinations: the built-in list."""
+        built_in = embedded(data_folder)
+        if self._data is None:
+            self._data = built_in
+        self._data.setdefault("destinations", built_in["destinations"])
+        if not self._data.get("channels"):
+            self._warn(("channels",), say(self._language, "no_channels"))
+
+    def _table(self, *path: str) -> dict[str, Any]:
+        found: Any = self._data or {}
+        for key in path:
+            found = found.get(key, {})
+        if isinstance(found, dict):
+            return found
+        self._fault(path, say(self._language, "not_table", place=".".join(path)))
+        return {}
+
+    def _section(self, name: str, model: type[BaseModel]) -> Any:
+        data = dict(self._table(name))
+        for key in _PATHS.get(name, ()):
+            if isinstance(data.get(key), str):
+                data[key] = self._folder / Path(data[key]).expanduser()
+        return self._build((name,), {**data, **self._environment.get(name, {})}, model)
+
+    def _family(self, family: str) -> dict[str, Any]:
+        found = {name: self._component(family, name) for name in self._table(family)}
+        return {name: settings for name, settings in found.items() if settings is not None}
+
+    def _component(self, family: str, name: str) -> Any:
+        place = (family, name)
+        data = self._table(*place)
+        if not NAME.fullmatch(name):
+            return self._fault(place, say(self._language, "bad_name"))
+        word, group = _FAMILIES[family]
+        kind = data.get(word)
+        installed = registry.kinds(group)
+        if not isinstance(kind, str):
+            return self._fault((*place, word), say(self._language, "no_kind", kinds=", ".join(installed)))
+        if kind not in installed:
+            message = say(
+                self._language, "unknown_kind", what=word, kind=kind, hint=hint(kind, installed, self._language)
+            )
+            return self._fault((*place, word), message)
+        model = self._model(family, name, kind)
+        return self._build(place, data, model) if model else None
+
+    def _model(self, family: str, name: str, kind: str) -> type[BaseModel] | None:
+        try:
+            if family == "channels":
+                return registry.connector_class(kind).Settings
+            return registry.sink_class(kind).Settings
+        except ConfigError as error:
+            self._disabled.append(Disabled(section=family, name=name, kind=kind, reason=str(error)))
+            self._warn((family, name), say(self._language, "does_not_load", reason=error))
+            return None
+
+    def _build(self, place: tuple[str, ...], data: Mapping[str, Any], model: type[BaseModel]) -> Any:
+        revealer = Revealer(self._folder, self._language)
+        revealed = revealer.reveal(data, model)
+        for path, message in revealer.failed.items():
+            self._fault((*place, *path), message)
+        for path, message in revealer.warned.items():
+            if not self._variable((*place, *path)):
+                self._warn((*place, *path), message)
+        try:
+            return model.model_validate(revealed)
+        except ValidationError as error:
+            for path, message in explain(error, model, self._language):
+                if path not in revealer.failed:
+                    self._fault((*place, *path), message)
+            return None
+
+    def _check_routing(self, routing: Any) -> None:
+        named = list(self._table("destinations"))
+        for name in routing.destinations if routing else ():
+            if name not in named:
+                message = say(self._language, "unknown_name", name=name, hint=hint(name, named, self._language))
+                self._fault(("routing", "destinations"), message)
+
+    def _fault(self, path: tuple[str, ...], message: str) -> None:
+        self._faults.append(self._at(path, message))
+
+    def _warn(self, path: tuple[str, ...], message: str) -> None:
+        self._warnings.append(self._at(path, message))
+
+    def _at(self, path: tuple[str, ...], message: str) -> Fault:
+        if variable := self._variable(path):
+            return Fault(place=variable, message=message)
+        return Fault(place=".".join(path), message=message, line=line_of(path, self._lines))
+
+    def _variable(self, path: tuple[str, ...]) -> str:
+        """The variable this value came from, or "" where it stands in the file."""
+        if len(path) > 1 and path[1] in self._environment.get(path[0], {}):
+            return environment.variable(path[0], path[1])
+        return ""
