@@ -1,0 +1,153 @@
+"""The pages a customer sees. Templates, style and script are files in `pages/`; style and script are served from
+the channel's own path, so the pages need no inline code and work under a strict policy."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Mapping, Sequence
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlsplit
+
+from allears_sdk.connector import Answer
+from connectors.form.settings import FormSettings
+from connectors.form.submission import HONEYPOT, MAX_FIELD_CHARS, Fault
+from connectors.form.words import FAULTS, WORDS
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+MAX_BODY_BYTES = 20 << 20
+_MEGABYTES = (MAX_BODY_BYTES - (1 << 20)) >> 20
+"""What is promised for files; the rest is for the text and the form's own frame."""
+_PAGES = Path(__file__).parent / "pages"
+_HTML = "text/html; charset=utf-8"
+_ASSETS = {"form.css": "text/css; charset=utf-8", "form.js": "text/javascript; charset=utf-8"}
+
+
+class Pages:
+    """The pages of one channel."""
+
+    def __init__(self, settings: FormSettings, name: str) -> None:
+        self._settings = settings
+        self._name = name
+        self._policy = _policy(settings)
+
+    def form(
+        self, language: str, *, values: Mapping[str, str] | None = None, faults: Sequence[Fault] = (), status: int = 200
+    ) -> Answer:
+        """The empty form, or one with what was typed and what to mend."""
+        values = values or {}
+        return self._html(
+            "form.html",
+            language,
+            status=status,
+            values=values,
+            faults=[(fault.field, explain(fault, language)) for fault in faults],
+            submission=values.get("submission") or secrets.token_urlsafe(16),
+            honeypot=HONEYPOT,
+            limits={"text": self._settings.max_text_chars, "field": MAX_FIELD_CHARS, "files": self._settings.max_files},
+            megabytes=_MEGABYTES,
+        )
+
+    def thanks(self, language: str, reference: str) -> Answer:
+        return self._html("thanks.html", language, reference=reference)
+
+    def poster(self, language: str, address: str) -> Answer:
+        return self._html("poster.html", language, base="", address=address)
+
+    def asset(self, name: str) -> Answer:
+        """Style and script; their links carry a version, so they may be kept for ever."""
+        return Answer(
+            body=_asset(name, self._settings.accent),
+            media_type=_ASSETS[name],
+            headers={"Cache-Control": "public, max-age=31536000, immutable", "X-Content-Type-Options": "nosniff"},
+        )
+
+    def _html(self, template: str, language: str, *, status: int = 200, **facts: Any) -> Answer:
+        words = WORDS[language]
+        body = (
+            templates()
+            .get_template(template)
+            .render(
+                {"base": f"{quote(self._name)}/", **facts},
+                w=words,
+                language=language,
+                settings=self._settings,
+                heading=getattr(self._settings, f"heading_{language}") or words["heading"],
+                intro=getattr(self._settings, f"intro_{language}") or words["intro"],
+                version=_version(self._settings.accent),
+            )
+        )
+        return Answer(status=status, body=body.encode(), media_type=_HTML, headers=self._policy)
+
+
+def explain(fault: Fault, language: str) -> str:
+    label = WORDS[language][fault.field]
+    return FAULTS[language][fault.code].format(label=label, limit=fault.limit, actual=fault.actual)
+
+
+@cache
+def templates() -> Environment:
+    """Slow the first time: it imports jinja2."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    return Environment(
+        loader=FileSystemLoader(_PAGES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+
+
+@lru_cache(maxsize=16)
+def qr_code(address: str) -> bytes:
+    """The address as an SVG picture; error correction M bears a scratched poster."""
+    import io
+
+    import segno
+
+    picture = io.BytesIO()
+    segno.make(address, error="m", micro=False).save(picture, kind="svg", scale=8, border=2, light="#fff")
+    return picture.getvalue()
+
+
+def _policy(settings: FormSettings) -> dict[str, str]:
+    logo = urlsplit(settings.logo_url)
+    pictures = f" {logo.scheme}://{logo.netloc}" if logo.netloc else ""
+    framers = " ".join(("'self'", *settings.allowed_origins))
+    return {
+        "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; "
+        f"img-src 'self'{pictures}; form-action 'self'; base-uri 'none'; frame-ancestors {framers}",
+        "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "same-origin",
+        "Cache-Control": "no-store",
+        "Vary": "Accept-Language",
+    }
+
+
+@lru_cache(maxsize=16)
+def _asset(name: str, accent: str) -> bytes:
+    content = (_PAGES / name).read_bytes()
+    if name == "form.css":
+        content += f":root{{--accent:{accent};--on-accent:{_readable_on(accent)}}}\n".encode()
+    return content
+
+
+@lru_cache(maxsize=16)
+def _version(accent: str) -> str:
+    return hashlib.sha256(b"".join(_asset(name, accent) for name in _ASSETS)).hexdigest()[:8]
+
+
+def _readable_on(accent: str) -> str:
+    """White or near-black, whichever has more contrast (WCAG relative luminance)."""
+    red, green, blue = (_linear(int(accent[at : at + 2], 16) / 255) for at in (1, 3, 5))
+    return "#ffffff" if 0.2126 * red + 0.7152 * green + 0.0722 * blue < 0.183 else "#1d1a17"
+
+
+def _linear(share: float) -> float:
+    return share / 12.92 if share <= 0.04045 else float(((share + 0.055) / 1.055) ** 2.4)

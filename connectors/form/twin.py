@@ -1,0 +1,116 @@
+"""`POST` of one Message as JSON: the page's twin for shops, apps and other systems. The hottest path of the house."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from allears_sdk.connector import Accepted, Answer, Reception, Request
+from allears_sdk.message import MESSAGE_JSON, Raw
+
+MAX_BYTES = 1 << 20
+_MAX_KEY_CHARS = 200
+_JSON = "application/json"
+_PROBLEM = "application/problem+json"
+
+
+class _Glance(msgspec.Struct, gc=False):
+    """All that is looked at here; the whole message is validated in a worker."""
+
+    text: str
+    external_id: str = ""
+    thread: str | list[str] = ""
+
+
+_glance = msgspec.json.Decoder(_Glance).decode
+
+
+def receive(request: Request, *, token: bytes, max_text_chars: int, cors: dict[str, str]) -> Reception:
+    """Raws and answer of one post. `token` is the `Authorization` value asked for, b"" for none; `cors` goes into
+    every answer."""
+    authorization, idempotency_key = _facts(request.headers)
+    if token and not hmac.compare_digest(authorization.encode("utf-8", "replace"), token):
+        return refuse(401, "the bearer token is missing or wrong", {**cors, "WWW-Authenticate": "Bearer"})
+    body = request.body
+    if len(body) > MAX_BYTES:
+        return refuse(413, f"a JSON message has at most {MAX_BYTES} bytes", cors)
+    try:
+        message = _glance(body)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        return refuse(400, f"the body is not a message: {error}", cors)
+    if fault := _fault(message, idempotency_key, max_text_chars):
+        return refuse(400, fault, cors)
+    digest = hashlib.sha256(body).hexdigest()
+    key = message.external_id or (f"id:{idempotency_key}" if idempotency_key else f"sha256:{digest}")
+    raw = Raw(
+        key=key,
+        body=body,
+        media_type=MESSAGE_JSON,
+        received_at=request.received_at,
+        digest=digest,
+        thread=_root(message.thread) or key,
+    )
+    return Reception(raws=(raw,), answer=_answer_with(cors) if cors else answer)
+
+
+def answer(accepted: Sequence[Accepted], headers: dict[str, str] | None = None) -> Answer:
+    one = accepted[0]
+    status, word = (201, "accepted") if one.is_new else (200, "already_known")
+    body = f'{{"reference":"{one.reference}","status":"{word}"}}'
+    return Answer(status=status, body=body.encode(), media_type=_JSON, headers=headers or {})
+
+
+def refuse(status: int, detail: str, headers: dict[str, str] | None = None) -> Reception:
+    """Nothing to store; the sender reads why, as problem details (RFC 9457)."""
+    body = problem(status, detail, headers)
+    return Reception(refused=f"json_{status}", answer=lambda accepted: body)
+
+
+def problem(status: int, detail: str, headers: dict[str, str] | None = None) -> Answer:
+    body = msgspec.json.encode({"type": "about:blank", "status": status, "title": _TITLES[status], "detail": detail})
+    return Answer(status=status, body=body, media_type=_PROBLEM, headers=headers or {})
+
+
+_TITLES = {
+    400: "Bad Request",
+    401: "Unauthorized",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    413: "Content Too Large",
+    415: "Unsupported Media Type",
+}
+
+
+def _facts(headers: Sequence[tuple[str, str]]) -> tuple[str, str]:
+    """Authorization and Idempotency-Key in one walk; a repeated one counts as unusable."""
+    found: dict[str, Any] = {}
+    for name, value in headers:
+        if len(name) in (13, 15):
+            lowered = name.lower()
+            found[lowered] = value if found.get(lowered, value) == value else ""
+    return found.get("authorization", ""), found.get("idempotency-key", "")
+
+
+def _fault(message: _Glance, idempotency_key: str, max_text_chars: int) -> str:
+    if not message.text or message.text.isspace():
+        return "`text` is empty"
+    if len(message.text) > max_text_chars:
+        return f"`text` has {len(message.text)} characters; at most {max_text_chars} are taken"
+    if len(message.external_id) > _MAX_KEY_CHARS or len(idempotency_key) > _MAX_KEY_CHARS:
+        return f"`external_id` and `Idempotency-Key` have at most {_MAX_KEY_CHARS} characters"
+    return ""
+
+
+def _root(thread: str | list[str]) -> str:
+    """A message's thread lists the nearest first and the root last."""
+    if isinstance(thread, str):
+        return thread
+    return thread[-1] if thread else ""
+
+
+def _answer_with(headers: dict[str, str]) -> Any:
+    return lambda accepted: answer(accepted, headers)
