@@ -13,7 +13,7 @@ from urllib.parse import quote, urlsplit
 
 from allears_sdk.connector import Answer
 from connectors.form.settings import FormSettings
-from connectors.form.submission import HONEYPOT, MAX_FIELD_CHARS, Fault
+from connectors.form.submission import FIELDS, HONEYPOT, MAX_FIELD_CHARS, Fault
 from connectors.form.words import FAULTS, WORDS
 
 if TYPE_CHECKING:
@@ -39,14 +39,14 @@ class Pages:
         self, language: str, *, values: Mapping[str, str] | None = None, faults: Sequence[Fault] = (), status: int = 200
     ) -> Answer:
         """The empty form, or one with what was typed and what to mend."""
-        values = values or {}
+        values = {**dict.fromkeys((*FIELDS, "submission"), ""), **(values or {})}
         return self._html(
             "form.html",
             language,
             status=status,
             values=values,
             faults=[(fault.field, explain(fault, language)) for fault in faults],
-            submission=values.get("submission") or secrets.token_urlsafe(16),
+            submission=values["submission"] or secrets.token_urlsafe(16),
             honeypot=HONEYPOT,
             limits={"text": self._settings.max_text_chars, "field": MAX_FIELD_CHARS, "files": self._settings.max_files},
             megabytes=_MEGABYTES,
