@@ -70,6 +70,9 @@ class Journal(Protocol):
     async def next_due(self) -> datetime | None:
         """When the next conversation timer runs out."""
 
+    async def fail_conversation(self, conversation: DueConversation, reason: str) -> None:
+        """Deriving failed: due again in a minute, a letter after the third time."""
+
     async def file(self, conversation: DueConversation, draft: Draft, policy: Policy, router: Router) -> bool:
         """Write the event and its deliveries. False: the conversation moved on meanwhile and stays due."""
 
@@ -87,16 +90,19 @@ class Journal(Protocol):
     async def note_progress(self, delivery: int, note: Mapping[str, Any]) -> None:
         """Keep a sink's note on disk before a step that cannot be repeated."""
 
-    async def note_outcomes(self, outcomes: Sequence[Outcome]) -> None:
+    async def release_deliveries(self, destination: str, ids: Sequence[int]) -> None:
+        """Give leased deliveries back untouched."""
+
+    async def note_outcomes(self, destination: str, outcomes: Sequence[Outcome]) -> None:
         """What came of deliveries; a letter holds its line."""
 
-    async def recover(self, now: datetime) -> int:
+    async def recover(self) -> int:
         """After a start: every `sending` is in doubt. Returns how many."""
 
     # Channels, tokens, letters
 
     async def note_channel(
-        self, name: str, *, connector: str, state: str, reason: str, now: datetime, success: bool
+        self, name: str, *, connector: str, state: str, reason: str = "", success: bool = False
     ) -> None:
         """State of a channel; `success` stamps its last successful contact."""
 
@@ -142,6 +148,15 @@ class Journal(Protocol):
 
     async def stamps(self) -> Mapping[str, str]:
         """born, restored, boots, schema."""
+
+    async def foreign_changes(self) -> int:
+        """A number that grows when another process (a command) has written to the journal."""
+
+    async def ready(self) -> None:
+        """Raises JournalUnavailable unless a write would work right now."""
+
+    async def size_bytes(self) -> int:
+        """Of the database and its log."""
 
     async def backup(self, folder: Path) -> None:
         """Copy while running: database, then blobs. The folder must not exist or be empty."""

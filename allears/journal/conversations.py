@@ -1,0 +1,209 @@
+"""Finding the conversation a message belongs to, or making it, with the reference it keeps for ever."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from dataclasses import dataclass, replace
+from typing import Any
+
+from allears.journal.records import Policy
+from allears.journal.rows import dump, load
+from allears_sdk.connector import Threading
+from allears_sdk.message import Kind, Message
+from allears_sdk.reference import find_references, reference, seed
+
+MAX_PEOPLE = 200
+_PREFIX = re.compile(
+    r"^\s*(?:(?:re|fw|fwd|aw|wg|sv|vs|tr|rv|ref|res|enc|antw|odp|回复|回覆|答复|答覆|转发|轉寄|轉發)"
+    r"(?:\[\d+\]|\(\d+\))?\s*[:：]|\[[^\]]{1,40}\])\s*",
+    re.IGNORECASE,
+)
+_COLUMNS = "id, channel, reference, subjects, people, related, opened_at, last_at, burst_at, due_at, version"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """A conversation's row."""
+
+    id: int
+    channel: str
+    reference: str
+    subjects: list[str]
+    people: list[str]
+    related: list[str]
+    opened_at: float
+    last_at: float
+    burst_at: float | None
+    due_at: float | None
+    version: int
+
+
+def base_subject(subject: str) -> str:
+    """The subject without reply and forward marks and bracketed tags, folded."""
+    previous = None
+    while previous != subject:
+        previous, subject = subject, _PREFIX.sub("", subject, count=1)
+    return " ".join(subject.split()).casefold()
+
+
+def is_reply(subject: str) -> bool:
+    return bool(_PREFIX.match(subject))
+
+
+def load_row(sql: sqlite3.Connection, conversation_id: int) -> Row:
+    return _row(sql.execute(f"SELECT {_COLUMNS} FROM conversations WHERE id=?", (conversation_id,)).fetchone())
+
+
+def reference_of(sql: sqlite3.Connection, conversation_id: int) -> str:
+    found = sql.execute("SELECT reference FROM conversations WHERE id=?", (conversation_id,)).fetchone()
+    return str(found[0]) if found else ""
+
+
+def for_thread(
+    sql: sqlite3.Connection, channel: str, thread: str, key: str, at: float, policy: Policy
+) -> tuple[int, str, bool]:
+    """The conversation of a raw whose thread is known before parsing: (id, reference, made just now)."""
+    found = sql.execute(
+        "SELECT c.id, c.reference, c.last_at FROM names n JOIN conversations c ON c.id = n.conversation_id"
+        " WHERE n.channel=? AND n.name=? ORDER BY c.id DESC LIMIT 1",
+        (channel, thread),
+    ).fetchone()
+    is_chat = policy.threading is Threading.CHAT
+    if found and not (is_chat and at - found[2] > policy.idle_seconds):
+        sql.execute("UPDATE conversations SET last_at = max(last_at, ?) WHERE id=?", (at, found[0]))
+        return found[0], found[1], False
+    parts = ("chat", channel, thread, key) if is_chat else ("item", channel, thread)
+    row, made = make(sql, channel, seed(*parts), at, related=[found[1]] if found else [])
+    name(sql, channel, row.id, (thread,))
+    return row.id, row.reference, made
+
+
+def find(sql: sqlite3.Connection, channel: str, message: Message, at: float, policy: Policy) -> tuple[Row, bool]:
+    """The conversation a parsed message belongs to, made when there is none: (row, made just now)."""
+    candidates = _candidates(sql, channel, message, policy)
+    for candidate in candidates:
+        if _admits(candidate, message, at, policy):
+            return candidate, False
+    related = [one.reference for one in candidates if _is_party(one, message, policy)]
+    return make(sql, channel, _seed(channel, message, policy), at, related=related)
+
+
+def make(sql: sqlite3.Connection, channel: str, digest: bytes, at: float, *, related: list[str]) -> tuple[Row, bool]:
+    """Insert a conversation under the first free reference of its seed; a seed that is there already is it."""
+    for attempt in range(100):
+        text = reference(digest, attempt)
+        made = sql.execute(
+            "INSERT INTO conversations (channel, reference, seed, related, opened_at, last_at) VALUES (?,?,?,?,?,?)"
+            " ON CONFLICT DO NOTHING",
+            (channel, text, digest, dump(related), at, at),
+        )
+        if made.rowcount == 1:
+            assert made.lastrowid is not None
+            row = Row(
+                id=made.lastrowid, channel=channel, reference=text, subjects=[], people=[], related=related,
+                opened_at=at, last_at=at, burst_at=None, due_at=None, version=0,
+            )  # fmt: skip
+            return row, True
+        known = sql.execute(f"SELECT {_COLUMNS} FROM conversations WHERE seed=?", (digest,)).fetchone()
+        if known:
+            return _row(known), False
+    raise AssertionError("a hundred references of one seed were taken")
+
+
+def name(sql: sqlite3.Connection, channel: str, conversation_id: int, names: tuple[str, ...]) -> None:
+    for one in names:
+        sql.execute("INSERT INTO names VALUES (?,?,?) ON CONFLICT DO NOTHING", (channel, one, conversation_id))
+
+
+def absorb(sql: sqlite3.Connection, row: Row, message: Message, at: float) -> Row:
+    """Let the conversation learn a message's people, subject and names."""
+    known = set(row.people)
+    newcomers = [who for who in dict.fromkeys((message.author.id, *message.participants)) if who not in known]
+    subject = base_subject(message.subject)
+    row = replace(
+        row,
+        people=[*row.people, *newcomers][:MAX_PEOPLE],
+        subjects=row.subjects if not subject or subject in row.subjects else [*row.subjects, subject][:50],
+        last_at=max(row.last_at, at),
+        version=row.version + 1,
+    )
+    sql.execute(
+        "UPDATE conversations SET people=?, subjects=?, last_at=?, version=? WHERE id=?",
+        (dump(row.people), dump(row.subjects), row.last_at, row.version, row.id),
+    )
+    name(sql, row.channel, row.id, _names(message))
+    return row
+
+
+def set_timer(sql: sqlite3.Connection, row: Row, at: float, policy: Policy) -> Row:
+    """When the record is to be derived: at once, or after a chat has been silent (but not for ever)."""
+    burst = row.burst_at if row.burst_at is not None else at
+    due = at
+    if policy.threading is Threading.CHAT:
+        due = min(at + policy.settle_seconds, burst + policy.settle_max_seconds)
+    sql.execute("UPDATE conversations SET due_at=?, burst_at=?, attempts=0 WHERE id=?", (due, burst, row.id))
+    return replace(row, due_at=due, burst_at=burst)
+
+
+def clear_timer(sql: sqlite3.Connection, conversation_id: int) -> None:
+    sql.execute("UPDATE conversations SET due_at=NULL, burst_at=NULL, attempts=0 WHERE id=?", (conversation_id,))
+
+
+def _candidates(sql: sqlite3.Connection, channel: str, message: Message, policy: Policy) -> list[Row]:
+    found: dict[int, Row] = {}
+    for one in (message.external_id, *message.known_as, *message.thread):
+        query = (
+            f"SELECT {', '.join('c.' + column for column in _COLUMNS.split(', '))} FROM names n"
+            " JOIN conversations c ON c.id = n.conversation_id WHERE n.channel=? AND n.name=?"
+            " ORDER BY c.id DESC LIMIT 20"
+        )
+        for row in sql.execute(query, (channel, one)):
+            found.setdefault(row[0], _row(row))
+    if policy.threading is Threading.MAIL:
+        for quoted in find_references(f"{message.subject}\n{message.text[:4000]}"):
+            query = f"SELECT {_COLUMNS} FROM conversations WHERE reference=? AND channel=?"
+            row = sql.execute(query, (quoted, channel)).fetchone()
+            if row:
+                found.setdefault(row[0], _row(row))
+    return list(found.values())
+
+
+def _admits(row: Row, message: Message, at: float, policy: Policy) -> bool:
+    if policy.threading is Threading.CHAT:
+        return at - row.last_at <= policy.idle_seconds or message.kind is not Kind.SAID
+    if policy.threading is Threading.ITEM:
+        return True
+    return _is_party(row, message, policy) and _same_matter(row, message)
+
+
+def _is_party(row: Row, message: Message, policy: Policy) -> bool:
+    """Whether the author has a part in it: a stranger who quotes a number or a Message-ID has none."""
+    return policy.threading is not Threading.MAIL or message.author.id in row.people
+
+
+def _same_matter(row: Row, message: Message) -> bool:
+    """A reply goes on with it; a new subject under an old thread is another matter, linked as related."""
+    subject = base_subject(message.subject)
+    return is_reply(message.subject) or not subject or not row.subjects or subject in row.subjects
+
+
+def _seed(channel: str, message: Message, policy: Policy) -> bytes:
+    root = message.thread[-1] if message.thread else ""
+    if policy.threading is Threading.MAIL:
+        root = root or (message.known_as[0] if message.known_as else message.external_id)
+        return seed("mail", channel, root, message.author.id, base_subject(message.subject))
+    if policy.threading is Threading.CHAT:
+        return seed("chat", channel, root, message.external_id)
+    return seed("item", channel, root or message.external_id)
+
+
+def _names(message: Message) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((message.external_id, *message.known_as, *message.thread)))
+
+
+def _row(row: Any) -> Row:
+    return Row(
+        id=row[0], channel=row[1], reference=row[2], subjects=load(row[3]), people=load(row[4]), related=load(row[5]),
+        opened_at=row[6], last_at=row[7], burst_at=row[8], due_at=row[9], version=row[10],
+    )  # fmt: skip

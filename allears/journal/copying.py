@@ -1,0 +1,66 @@
+"""Backup and restore: the database first, then every blob it names."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+from allears.journal.blobs import Blobs, sync_folder
+from allears.journal.opening import FILE, mark_restored
+from allears.journal.writer import connect
+
+Report = Callable[[int, int], None]
+"""Called with (done, total) while a long step goes on."""
+
+
+def back_up(data_folder: Path, folder: Path, report: Report = lambda done, total: None) -> None:
+    """Copy a journal, in use or not, into an empty or new folder. Raises FileExistsError when it is neither."""
+    if folder.exists() and any(folder.iterdir()):
+        raise FileExistsError(f"{folder} is not empty: name a new folder for this backup")
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    partial = folder / f".{FILE}"
+    with closing(connect(data_folder / FILE)) as source, closing(sqlite3.connect(partial)) as target:
+        source.backup(target, pages=2000, progress=lambda status, remaining, total: report(total - remaining, total))
+        target.execute("PRAGMA journal_mode = DELETE")
+        names = [row[0] for row in target.execute("SELECT DISTINCT blob FROM raws WHERE blob IS NOT NULL")]
+    _copy_blobs(Blobs(data_folder / "blobs"), Blobs(folder / "blobs"), names, report)
+    key = data_folder / "tokens.key"
+    if key.exists():
+        shutil.copy2(key, folder / key.name)
+    _sync_file(partial)
+    partial.replace(folder / FILE)  # a backup without this name was not finished
+    sync_folder(folder)
+
+
+def restore(backup: Path, data_folder: Path, report: Report = lambda done, total: None) -> None:
+    """Put a backup into an empty or new data folder and stamp it, so that nothing it files again is filed twice."""
+    if not (backup / FILE).exists():
+        raise FileNotFoundError(f"{backup} holds no finished backup: {FILE} is missing")
+    if data_folder.exists() and any(data_folder.iterdir()):
+        raise FileExistsError(f"{data_folder} is not empty: move it away first")
+    data_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with closing(sqlite3.connect(backup / FILE)) as source:
+        names = [row[0] for row in source.execute("SELECT DISTINCT blob FROM raws WHERE blob IS NOT NULL")]
+    _copy_blobs(Blobs(backup / "blobs"), Blobs(data_folder / "blobs"), names, report)
+    for name in ("tokens.key", FILE):
+        if (backup / name).exists():
+            shutil.copy2(backup / name, data_folder / name)
+            _sync_file(data_folder / name)
+    mark_restored(data_folder, datetime.now(UTC).timestamp())
+    sync_folder(data_folder)
+
+
+def _copy_blobs(source: Blobs, target: Blobs, names: list[str], report: Report) -> None:
+    for done, name in enumerate(names, start=1):
+        target.write(source.read(name))
+        report(done, len(names))
+
+
+def _sync_file(path: Path) -> None:
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())

@@ -1,0 +1,167 @@
+"""Deliveries on their way down their lines: pending → sending → sent | pending again | doubt | letter."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from allears.journal.accepting import write_letter
+from allears.journal.records import DeliveryState, DueDelivery, Frozen, LetterKind, Outcome
+from allears.journal.rows import dump, load, stamp
+from allears_sdk import codec
+from allears_sdk.complaint import Event
+from allears_sdk.reference import ticket_key
+from allears_sdk.sink import Ticket
+
+_DUE = (
+    "SELECT d.id, d.line_id, d.state, d.attempts, d.lookups, d.payload, d.progress, d.event_id, l.complaint_id,"
+    " l.destination, l.successor, l.ticket, e.body, d.priority FROM deliveries d JOIN lines l ON l.id = d.line_id"
+    " JOIN events e ON e.id = d.event_id WHERE d.destination=? AND d.channel=? AND d.head=1"
+    " AND d.state IN ('pending','doubt') AND d.next_at <= ? ORDER BY d.priority, d.id LIMIT ?"
+)
+
+
+def due(
+    sql: sqlite3.Connection, destination: str, now: float, limit: int, leased: Collection[int]
+) -> list[DueDelivery]:
+    """Heads of lines that may move now and that nobody holds: channels in turn, P1 first."""
+    channels = _channels(sql, destination)
+    share = max(1, limit // max(1, len(channels)))
+    rows: list[Any] = []
+    for channel in channels:
+        found = sql.execute(_DUE, (destination, channel, now, share + len(leased)))
+        rows.extend([row for row in found if row[0] not in leased][:share])
+    rows.sort(key=lambda row: (row[13], row[0]))
+    return [_due(row) for row in rows[:limit]]
+
+
+def next_at(sql: sqlite3.Connection, destination: str, leased: Collection[int]) -> float | None:
+    """When the next head of a line that nobody holds may move."""
+    rows = sql.execute(
+        "SELECT id, next_at FROM deliveries WHERE destination=? AND head=1 AND state IN ('pending','doubt')"
+        " ORDER BY next_at LIMIT ?",
+        (destination, len(leased) + 1),
+    )
+    return next((at for id_, at in rows if id_ not in leased), None)
+
+
+def freeze(sql: sqlite3.Connection, frozen: Frozen) -> None:
+    sql.execute(
+        "UPDATE deliveries SET state='sending', payload=?, deadline=?, next_at=?, attempts=attempts+1 WHERE id=?",
+        (frozen.payload, stamp(frozen.deadline), stamp(frozen.resolve_at), frozen.delivery),
+    )
+
+
+def note_progress(sql: sqlite3.Connection, delivery: int, note: Mapping[str, Any]) -> None:
+    sql.execute("UPDATE deliveries SET progress=? WHERE id=?", (dump(note), delivery))
+
+
+def note_outcome(sql: sqlite3.Connection, outcome: Outcome, now: float) -> None:
+    """What came of one delivery."""
+    if outcome.reopen:
+        _reopen_line(sql, outcome.delivery)
+    if outcome.state is DeliveryState.SENT:
+        _note_sent(sql, outcome, now)
+    elif outcome.state is DeliveryState.LETTER:
+        _note_letter(sql, outcome, now)
+    else:
+        assert outcome.at is not None, "pending and doubt say when"
+        sql.execute(
+            "UPDATE deliveries SET state=?, next_at=?, reason=?, lookups=?, doubtful=? WHERE id=?",
+            (
+                outcome.state.value, stamp(outcome.at), outcome.reason[:2000], outcome.lookups,
+                int(outcome.state is DeliveryState.DOUBT), outcome.delivery,
+            ),
+        )  # fmt: skip
+
+
+def recover(sql: sqlite3.Connection) -> int:
+    """After a start: what was being sent is in doubt, until deadline plus wait as frozen in `next_at`."""
+    return sql.execute("UPDATE deliveries SET state='doubt', doubtful=1 WHERE state='sending'").rowcount
+
+
+def replay(sql: sqlite3.Connection, delivery: int, now: float) -> None:
+    """Try a letter again: in doubt with the payload it had, else rendered afresh."""
+    sql.execute(
+        "UPDATE deliveries SET state='pending', next_at=?, attempts=0, lookups=0, reason='',"
+        " payload = CASE WHEN doubtful = 1 THEN payload END WHERE id=? AND state='letter'",
+        (now, delivery),
+    )
+
+
+def discard(sql: sqlite3.Connection, delivery: int) -> None:
+    """Let the line move on; when this was the opening, the next event becomes it."""
+    sql.execute("UPDATE deliveries SET state='discarded', head=0 WHERE id=? AND state='letter'", (delivery,))
+    _advance_line(sql, delivery)
+
+
+def _channels(sql: sqlite3.Connection, destination: str) -> list[str]:
+    names: list[str] = []
+    previous = ""
+    while True:
+        row = sql.execute(
+            "SELECT channel FROM deliveries WHERE destination=? AND channel > ? AND head=1"
+            " AND state IN ('pending','doubt') ORDER BY channel LIMIT 1",
+            (destination, previous),
+        ).fetchone()
+        if row is None:
+            return names
+        previous = row[0]
+        names.append(previous)
+
+
+def _due(row: Any) -> DueDelivery:
+    opening = ticket_key(row[8], row[9], row[10])
+    ticket = codec.decode(row[11], Ticket) if row[11] else None
+    return DueDelivery(
+        id=row[0], line=row[1], state=DeliveryState(row[2]), attempts=row[3], lookups=row[4], payload=row[5] or b"",
+        progress=load(row[6]), event=codec.decode(row[12], Event), ticket=ticket, ticket_key=opening,
+        key=opening if ticket is None else f"{opening}-{row[7].rpartition(':')[2].upper()}",
+    )  # fmt: skip
+
+
+def _note_sent(sql: sqlite3.Connection, outcome: Outcome, now: float) -> None:
+    row = sql.execute(
+        "UPDATE deliveries SET state='sent', head=0, sent_at=?, doubtful=0, reason='' WHERE id=?"
+        " RETURNING line_id, destination",
+        (now, outcome.delivery),
+    ).fetchone()
+    if outcome.ticket is not None:
+        sql.execute("UPDATE lines SET ticket=? WHERE id=?", (codec.encode(outcome.ticket).decode(), row[0]))
+    sql.execute(
+        "INSERT INTO sent_counts (destination, sent, last_at) VALUES (?,1,?) ON CONFLICT (destination)"
+        " DO UPDATE SET sent = sent + 1, last_at = excluded.last_at",
+        (row[1], now),
+    )
+    _advance_line(sql, outcome.delivery)
+
+
+def _note_letter(sql: sqlite3.Connection, outcome: Outcome, now: float) -> None:
+    row = sql.execute(
+        "UPDATE deliveries SET state='letter', reason=? WHERE id=? RETURNING destination, complaint_id",
+        (outcome.reason[:2000], outcome.delivery),
+    ).fetchone()
+    write_letter(
+        sql, kind=LetterKind.DELIVERY, place=row[0], reason=outcome.reason[:2000], detail=outcome.detail, at=now,
+        delivery_id=outcome.delivery, complaint_id=row[1], identity=f"delivery:{outcome.delivery}",
+    )  # fmt: skip
+
+
+def _reopen_line(sql: sqlite3.Connection, delivery: int) -> None:
+    """The ticket is gone: this delivery opens its linked successor, under a key of its own."""
+    row = sql.execute(
+        "SELECT l.id, l.ticket, l.former FROM deliveries d JOIN lines l ON l.id = d.line_id WHERE d.id=?", (delivery,)
+    ).fetchone()
+    former = [*load(row[2]), load(row[1])] if row[1] else load(row[2])
+    sql.execute("UPDATE lines SET ticket=NULL, successor=successor+1, former=? WHERE id=?", (dump(former), row[0]))
+    sql.execute("UPDATE deliveries SET payload=NULL, progress='{}' WHERE id=?", (delivery,))
+
+
+def _advance_line(sql: sqlite3.Connection, delivery: int) -> None:
+    sql.execute(
+        "UPDATE deliveries SET head=1 WHERE id = (SELECT n.id FROM deliveries n JOIN deliveries d"
+        " ON d.line_id = n.line_id WHERE d.id=? AND n.id > d.id AND n.state NOT IN ('sent','discarded')"
+        " ORDER BY n.id LIMIT 1)",
+        (delivery,),
+    )

@@ -1,0 +1,180 @@
+"""Filing: the event, the record as it was then, and one delivery for every destination of the complaint."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from allears.journal import conversations
+from allears.journal.conversations import Row
+from allears.journal.records import Draft, DueConversation, Route, Router
+from allears.journal.rows import known_moment, stamp
+from allears_sdk import codec
+from allears_sdk.complaint import Complaint, Event, EventKind
+from allears_sdk.message import Kind
+from allears_sdk.reference import event_id
+from normalizer.conversation import Heard
+from normalizer.derive import changes
+
+Before = float
+"""What was said before this time (the journal's birth or restoration) may be in the ticket stores already."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _New:
+    """A message no event has carried yet."""
+
+    id: int
+    external_id: str
+    revision: str
+    kind: str
+    said_at: float
+    counts: bool
+
+
+def file_first(sql: sqlite3.Connection, row: Row, heard: Heard, draft: Draft, router: Router, before: Before) -> None:
+    """File a conversation of one message with the record its worker made, without deriving again."""
+    record = replace(
+        draft.record, id=row.reference, related=tuple(row.related), received_at=known_moment(row.opened_at)
+    )
+    _file(sql, row.id, row.channel, replace(draft, record=record), stamp(heard.received_at), router, before)
+
+
+def file_due(
+    sql: sqlite3.Connection, conversation: DueConversation, draft: Draft, router: Router, before: Before, now: float
+) -> bool:
+    """File a derived record if the conversation still stands as it was read."""
+    row = sql.execute("SELECT version FROM conversations WHERE id=?", (conversation.id,)).fetchone()
+    if row is None or row[0] != conversation.version:
+        return False
+    conversations.clear_timer(sql, conversation.id)
+    _file(sql, conversation.id, conversation.channel, draft, now, router, before)
+    return True
+
+
+def _file(
+    sql: sqlite3.Connection, conversation: int, channel: str, draft: Draft, at: float, router: Router, before: Before
+) -> None:
+    latest = latest_event(sql, conversation)
+    fresh = _new_messages(sql, conversation)
+    if latest is None and not draft.files:
+        return
+    if latest is not None and not any(message.counts for message in fresh):
+        return
+    previous = latest.record if latest else None
+    route = router(draft.record)
+    record = _routed(draft.record, previous, route)
+    event = _event(record, previous, latest.sequence if latest else 0, fresh, at)
+    _write(sql, conversation, channel, event, at)
+    said_at = min((message.said_at for message in fresh), default=at)
+    _deliver(sql, event, channel, route, at, doubtful=said_at < before)
+
+
+def latest_event(sql: sqlite3.Connection, conversation: int) -> Event | None:
+    """The newest event of a conversation's complaint, None while it has not been filed."""
+    row = sql.execute(
+        "SELECT e.body FROM complaints c JOIN events e ON e.complaint_id = c.id AND e.sequence = c.events"
+        " WHERE c.conversation_id=?",
+        (conversation,),
+    ).fetchone()
+    return codec.decode(row[0], Event) if row else None
+
+
+def _new_messages(sql: sqlite3.Connection, conversation: int) -> list[_New]:
+    rows = sql.execute(
+        "SELECT id, external_id, revision, kind, coalesce(posted_at, received_at), counts FROM messages"
+        " WHERE conversation_id=? AND event_id IS NULL ORDER BY coalesce(posted_at, received_at), id",
+        (conversation,),
+    )
+    return [
+        _New(id=row[0], external_id=row[1], revision=row[2], kind=row[3], said_at=row[4], counts=bool(row[5]))
+        for row in rows
+    ]
+
+
+def _routed(record: Complaint, previous: Complaint | None, route: Route) -> Complaint:
+    """Routing is decided at the opening and kept."""
+    if previous is not None:
+        return replace(record, team=previous.team, assignee=previous.assignee, handler=previous.handler)
+    return replace(
+        record, team=route.team, assignee=route.assignee, handler=record.handler or route.assignee or route.team
+    )
+
+
+def _event(record: Complaint, previous: Complaint | None, count: int, fresh: Sequence[_New], at: float) -> Event:
+    newest = fresh[-1] if fresh else None
+    key = f"{newest.external_id}\n{newest.revision}" if newest else f"sequence {count + 1}"
+    return Event(
+        id=event_id(record.id, key),
+        complaint_id=record.id,
+        sequence=count + 1,
+        kind=_kind(previous, fresh),
+        at=known_moment(at),
+        record=record,
+        messages=tuple(message.external_id for message in fresh),
+        changes=changes(previous, record) if previous else {},
+    )
+
+
+def _kind(previous: Complaint | None, fresh: Sequence[_New]) -> EventKind:
+    if previous is None:
+        return EventKind.OPENED
+    kinds = {message.kind for message in fresh if message.counts}
+    if kinds == {Kind.WITHDRAWN.value}:
+        return EventKind.WITHDRAWN
+    return EventKind.EDITED if kinds == {Kind.EDITED.value} else EventKind.FOLLOWED_UP
+
+
+def _write(sql: sqlite3.Connection, conversation: int, channel: str, event: Event, at: float) -> None:
+    record = event.record
+    sql.execute(
+        "INSERT INTO events (id, complaint_id, sequence, kind, at, body) VALUES (?,?,?,?,?,?)",
+        (event.id, event.complaint_id, event.sequence, event.kind.value, at, codec.encode(event)),
+    )
+    sql.execute(
+        "INSERT INTO complaints (id, conversation_id, channel, title, nature, category, priority, customer, opened_at,"
+        " updated_at, events) VALUES (?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (id) DO UPDATE SET"
+        " title=excluded.title, nature=excluded.nature, category=excluded.category, priority=excluded.priority,"
+        " customer=excluded.customer, updated_at=excluded.updated_at, events=excluded.events",
+        (
+            record.id, conversation, channel, record.title, record.nature, record.category, record.priority,
+            record.customer.name or record.customer_id, stamp(record.received_at), at, event.sequence,
+        ),
+    )  # fmt: skip
+    sql.execute("UPDATE messages SET event_id=? WHERE conversation_id=? AND event_id IS NULL", (event.id, conversation))
+
+
+def _deliver(sql: sqlite3.Connection, event: Event, channel: str, route: Route, at: float, *, doubtful: bool) -> None:
+    """A delivery on every line the complaint has, and on a new line for each destination matched just now."""
+    lines: dict[str, int] = {}
+    if event.sequence > 1:
+        query = "SELECT destination, id FROM lines WHERE complaint_id=?"
+        lines = dict(sql.execute(query, (event.complaint_id,)).fetchall())
+    for destination in route.destinations:
+        if not destination.is_view and destination.name not in lines:
+            made = sql.execute(
+                "INSERT INTO lines (complaint_id, destination) VALUES (?,?)", (event.complaint_id, destination.name)
+            )
+            assert made.lastrowid is not None
+            lines[destination.name] = made.lastrowid
+    for name, line in lines.items():
+        _insert_delivery(sql, event, channel, name, line, at, doubtful=doubtful)
+
+
+def _insert_delivery(
+    sql: sqlite3.Connection, event: Event, channel: str, destination: str, line: int, at: float, *, doubtful: bool
+) -> None:
+    waits: Any = None
+    if event.sequence > 1:
+        query = "SELECT 1 FROM deliveries WHERE line_id=? AND state NOT IN ('sent','discarded') LIMIT 1"
+        waits = sql.execute(query, (line,)).fetchone()
+    sql.execute(
+        "INSERT INTO deliveries (line_id, event_id, complaint_id, destination, channel, priority, state, head,"
+        " doubtful, created_at, next_at) VALUES (?,?,?,?,?,?,?,?,?,?,?)",
+        (
+            line, event.id, event.complaint_id, destination, channel, event.record.priority or "P3",
+            "doubt" if doubtful else "pending", int(waits is None), int(doubtful), at, at,
+        ),
+    )  # fmt: skip

@@ -1,0 +1,328 @@
+"""The journal on SQLite: one file, one writing thread, WAL, `synchronous=FULL`."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+from filelock import FileLock
+
+from allears.journal import (
+    accepting,
+    channels,
+    copying,
+    deliveries,
+    filing,
+    joining,
+    letters,
+    looking,
+    opening,
+    raws,
+)
+from allears.journal.bells import Bells
+from allears.journal.blobs import Blobs
+from allears.journal.errors import JournalUnavailable
+from allears.journal.journal import Journal
+from allears.journal.records import (
+    ChannelRow,
+    ComplaintFile,
+    ComplaintRow,
+    DeliveryRow,
+    DeliveryState,
+    Deposit,
+    DestinationRow,
+    Draft,
+    DueConversation,
+    DueDelivery,
+    Frozen,
+    Letter,
+    Outcome,
+    Policy,
+    Reading,
+    Router,
+    StoredRaw,
+)
+from allears.journal.rows import dump, load, moment, stamp
+from allears.journal.writer import Writer, connect
+from allears_sdk.connector import Accepted, Cursor
+from allears_sdk.context import Clock
+
+T = TypeVar("T")
+
+
+async def open_journal(
+    folder: Path,
+    clock: Clock,
+    *,
+    exclusive: bool = True,
+    on_broken: Callable[[str], None] = lambda reason: None,
+) -> Journal:
+    """Open the journal of a data folder. The daemon opens it exclusively (raises JournalInUse); commands do not,
+    and write in short transactions of their own, daemon up or down."""
+    await asyncio.to_thread(opening.prepare, folder)
+    lock = opening.lock_folder(folder) if exclusive else None
+    if exclusive:
+        await asyncio.to_thread(opening.boot, folder, stamp(clock.now()))
+    return SqliteJournal(folder, clock, lock, on_broken)
+
+
+class SqliteJournal:
+    """`Journal` on SQLite."""
+
+    def __init__(self, folder: Path, clock: Clock, lock: FileLock | None, on_broken: Callable[[str], None]) -> None:
+        self.bells = Bells()
+        self.folder = folder
+        self._clock = clock
+        self._lock = lock
+        self._blobs = Blobs(folder / "blobs")
+        self._writer = Writer(folder / opening.FILE, on_broken)
+        self._reader = ThreadPoolExecutor(1, thread_name_prefix="journal-reader")
+        self._reading = connect(folder / opening.FILE, read_only=True)
+        self._leased_raws: set[int] = set()
+        self._leased_conversations: set[int] = set()
+        self._leased_deliveries: dict[str, set[int]] = {}
+        self._lease_owner: dict[int, str] = {}
+        self._before: float | None = None
+
+    async def close(self) -> None:
+        await self._writer.close()
+        self._reader.shutdown(wait=True)
+        self._reading.close()
+        if self._lock:
+            self._lock.release()
+
+    # Accepting
+
+    async def accept(self, deposit: Deposit) -> Sequence[Accepted]:
+        blobs: dict[int, str] = {}
+        for index, raw in enumerate(deposit.raws):
+            if len(raw.body) > accepting.MAX_ROW_BODY:
+                blobs[index] = await self._write_blob(raw.body)
+        now = stamp(self._clock.now())
+        return await self._writer.submit(
+            lambda sql: accepting.accept(sql, deposit, blobs, now), ring=self.bells.raws.set, urgent=True
+        )
+
+    async def known(self, channel: str, keys: Collection[str]) -> frozenset[str]:
+        return await self._read(lambda sql: accepting.known(sql, channel, list(keys)))
+
+    async def cursor(self, channel: str, stream: str) -> Cursor | None:
+        query = "SELECT value FROM cursors WHERE channel=? AND stream=?"
+        row = await self._read(lambda sql: sql.execute(query, (channel, stream)).fetchone())
+        return load(row[0]) if row else None
+
+    # Parsing and joining
+
+    async def take_raws(self, limit: int, max_bytes: int) -> Sequence[StoredRaw]:
+        taken = await self._read(
+            lambda sql: raws.take(sql, limit, max_bytes, frozenset(self._leased_raws), self._blobs)
+        )
+        self._leased_raws.update(stored.id for stored in taken)
+        return taken
+
+    async def release_raws(self, ids: Sequence[int]) -> None:
+        self._leased_raws.difference_update(ids)
+        self.bells.raws.set()
+
+    async def fail_raws(self, ids: Sequence[int], reason: str, *, quarantine: bool = False) -> None:
+        now = stamp(self._clock.now())
+
+        def work(sql: sqlite3.Connection) -> None:
+            for raw_id in ids:
+                raws.fail(sql, raw_id, reason, now, quarantine=quarantine)
+
+        await self._leasing(self._leased_raws, ids, work, self.bells.raws.set)
+
+    async def join(self, readings: Sequence[Reading], policies: Mapping[str, Policy], router: Router) -> None:
+        before = await self._filed_before()
+
+        def work(sql: sqlite3.Connection) -> None:
+            for reading in readings:
+                joining.join(sql, reading, policies, router, before)
+
+        await self._leasing(self._leased_raws, [one.raw_id for one in readings], work, self._ring_filed)
+
+    async def due_conversations(self, now: datetime, limit: int) -> Sequence[DueConversation]:
+        leased = frozenset(self._leased_conversations)
+        due = await self._read(lambda sql: joining.load_due(sql, stamp(now), limit, leased))
+        self._leased_conversations.update(one.id for one in due)
+        return due
+
+    async def next_due(self) -> datetime | None:
+        leased = frozenset(self._leased_conversations)
+        query = "SELECT id, due_at FROM conversations WHERE due_at IS NOT NULL ORDER BY due_at LIMIT ?"
+        rows = await self._read(lambda sql: sql.execute(query, (len(leased) + 1,)).fetchall())
+        return next((moment(due_at) for id_, due_at in rows if id_ not in leased), None)
+
+    async def file(self, conversation: DueConversation, draft: Draft, policy: Policy, router: Router) -> bool:
+        before = await self._filed_before()
+        now = stamp(self._clock.now())
+
+        def work(sql: sqlite3.Connection) -> bool:
+            return filing.file_due(sql, conversation, draft, router, before, now)
+
+        return await self._leasing(self._leased_conversations, [conversation.id], work, self._ring_filed)
+
+    async def fail_conversation(self, conversation: DueConversation, reason: str) -> None:
+        now = stamp(self._clock.now())
+
+        def work(sql: sqlite3.Connection) -> None:
+            joining.fail(sql, conversation, reason, now)
+
+        await self._leasing(self._leased_conversations, [conversation.id], work, self.bells.conversations.set)
+
+    # Delivering
+
+    async def due_deliveries(self, destination: str, now: datetime, limit: int) -> Sequence[DueDelivery]:
+        leased = self._leased_deliveries.setdefault(destination, set())
+        held = frozenset(leased)
+        due = await self._read(lambda sql: deliveries.due(sql, destination, stamp(now), limit, held))
+        leased.update(one.id for one in due)
+        return due
+
+    async def next_delivery(self, destination: str) -> datetime | None:
+        held = frozenset(self._leased_deliveries.get(destination, ()))
+        return moment(await self._read(lambda sql: deliveries.next_at(sql, destination, held)))
+
+    async def release_deliveries(self, destination: str, ids: Sequence[int]) -> None:
+        self._leased_deliveries.get(destination, set()).difference_update(ids)
+
+    async def freeze(self, frozen: Sequence[Frozen]) -> None:
+        def work(sql: sqlite3.Connection) -> None:
+            for one in frozen:
+                deliveries.freeze(sql, one)
+
+        await self._writer.submit(work)
+
+    async def note_progress(self, delivery: int, note: Mapping[str, Any]) -> None:
+        await self._writer.submit(lambda sql: deliveries.note_progress(sql, delivery, note))
+
+    async def note_outcomes(self, destination: str, outcomes: Sequence[Outcome]) -> None:
+        now = stamp(self._clock.now())
+
+        def work(sql: sqlite3.Connection) -> None:
+            for outcome in outcomes:
+                deliveries.note_outcome(sql, outcome, now)
+
+        leased = self._leased_deliveries.setdefault(destination, set())
+        await self._leasing(leased, [one.delivery for one in outcomes], work, self.bells.deliveries(destination).set)
+
+    async def recover(self) -> int:
+        return await self._writer.submit(deliveries.recover)
+
+    # Channels, tokens, letters
+
+    async def note_channel(
+        self, name: str, *, connector: str, state: str, reason: str = "", success: bool = False
+    ) -> None:
+        now = stamp(self._clock.now())
+        await self._writer.submit(
+            lambda sql: channels.note(
+                sql, name, connector=connector, state=state, reason=reason, now=now, success=success
+            )
+        )
+
+    async def channels(self) -> Sequence[ChannelRow]:
+        return await self._read(channels.listed)
+
+    async def rename_channel(self, old: str, new: str) -> None:
+        await self._writer.submit(lambda sql: channels.rename(sql, old, new))
+
+    async def destinations(self) -> Sequence[DestinationRow]:
+        return await self._read(channels.destinations)
+
+    async def token(self, space: str, name: str) -> bytes | None:
+        query = "SELECT value FROM tokens WHERE space=? AND name=?"
+        row = await self._read(lambda sql: sql.execute(query, (space, name)).fetchone())
+        return bytes(row[0]) if row else None
+
+    async def put_token(self, space: str, name: str, value: bytes) -> None:
+        query = "INSERT INTO tokens VALUES (?,?,?) ON CONFLICT (space, name) DO UPDATE SET value = excluded.value"
+        await self._writer.submit(lambda sql: sql.execute(query, (space, name, value)).rowcount)
+
+    async def letters(self, *, state: str = "open", limit: int = 100, before: int | None = None) -> Sequence[Letter]:
+        return await self._read(lambda sql: letters.listed(sql, state, limit, before))
+
+    async def letter(self, letter_id: int) -> Letter | None:
+        return await self._read(lambda sql: letters.one(sql, letter_id))
+
+    async def replay_letter(self, letter_id: int) -> None:
+        now = stamp(self._clock.now())
+        await self._writer.submit(lambda sql: letters.replay(sql, letter_id, now), ring=self.bells.ring_all)
+
+    async def discard_letter(self, letter_id: int) -> None:
+        await self._writer.submit(lambda sql: letters.discard(sql, letter_id), ring=self.bells.ring_all)
+
+    # Looking
+
+    async def complaints(
+        self, *, query: str = "", channel: str = "", priority: str = "", limit: int = 50, offset: int = 0
+    ) -> tuple[Sequence[ComplaintRow], int]:
+        return await self._read(lambda sql: looking.complaints(sql, query, channel, priority, limit, offset))
+
+    async def complaint(self, reference: str) -> ComplaintFile | None:
+        return await self._read(lambda sql: looking.complaint(sql, reference))
+
+    async def deliveries(
+        self, *, destination: str = "", state: DeliveryState | None = None, limit: int = 100
+    ) -> Sequence[DeliveryRow]:
+        return await self._read(lambda sql: looking.deliveries(sql, destination, state, limit))
+
+    async def raw(self, raw_id: int) -> StoredRaw | None:
+        return await self._read(lambda sql: raws.read_raw(sql, raw_id, self._blobs))
+
+    async def stamps(self) -> Mapping[str, str]:
+        return await self._read(lambda sql: dict(sql.execute("SELECT name, value FROM stamps").fetchall()))
+
+    async def foreign_changes(self) -> int:
+        """A number that grows when another process (a command) has written to the journal."""
+        return await self._read(lambda sql: int(sql.execute("PRAGMA data_version").fetchone()[0]))
+
+    async def ready(self) -> None:
+        """Raises JournalUnavailable unless a write would work right now."""
+        now = dump(self._clock.now())
+        query = "INSERT INTO stamps VALUES ('ready', ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
+        await self._writer.submit(lambda sql: sql.execute(query, (now,)).rowcount)
+
+    async def size_bytes(self) -> int:
+        """Of the database file and its log."""
+        paths = (self.folder / f"{opening.FILE}{suffix}" for suffix in ("", "-wal"))
+        return sum(path.stat().st_size for path in paths if path.exists())
+
+    async def backup(self, folder: Path) -> None:
+        await asyncio.to_thread(copying.back_up, self.folder, folder)
+
+    # Inside
+
+    async def _write_blob(self, content: bytes) -> str:
+        try:
+            return await asyncio.to_thread(self._blobs.write, content)
+        except OSError as error:
+            raise JournalUnavailable(f"the journal cannot write a large body: {error}") from error
+
+    async def _read(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._reader, work, self._reading)
+
+    async def _leasing(
+        self, leased: set[int], ids: Sequence[int], work: Callable[[sqlite3.Connection], T], ring: Callable[[], None]
+    ) -> T:
+        """Run a step that ends leases. They end with it whether it worked or not: who failed takes the work again."""
+        try:
+            return await asyncio.shield(self._writer.submit(work, ring=ring))
+        finally:
+            leased.difference_update(ids)
+
+    def _ring_filed(self) -> None:
+        self.bells.conversations.set()
+        self.bells.ring_deliveries()
+
+    async def _filed_before(self) -> float:
+        if self._before is None:
+            stamps = await self.stamps()
+            self._before = float(stamps.get("restored") or stamps.get("born") or 0)
+        return self._before

@@ -1,0 +1,177 @@
+"""The one thread that writes: everything that arrives while a commit runs goes into the next one."""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from allears.journal.errors import JournalBroken, JournalUnavailable
+
+T = TypeVar("T")
+Work = Callable[[sqlite3.Connection], T]
+
+MAX_JOBS = 256
+_BROKEN = ("malformed", "disk I/O error", "not a database")
+
+
+def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
+    """A connection with the journal's pragmas; transactions are opened by hand."""
+    mode = "ro" if read_only else "rwc"
+    connection = sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode={mode}",
+        uri=True,
+        isolation_level=None,
+        check_same_thread=False,
+        timeout=10,
+        cached_statements=256,
+    )
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA cache_size = -8192")
+    connection.execute("PRAGMA temp_store = MEMORY")
+    if not read_only:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA wal_autocheckpoint = 4000")
+    return connection
+
+
+@dataclass(slots=True)
+class _Job:
+    work: Work[Any]
+    future: asyncio.Future[Any]
+    ring: Callable[[], None] | None
+    urgent: bool
+    result: Any = None
+    error: BaseException | None = None
+
+
+class Writer:
+    """Runs jobs in one thread, in group commits. A job that raises is rolled back to its own savepoint."""
+
+    def __init__(self, path: Path, on_broken: Callable[[str], None]) -> None:
+        self._connection = connect(path)
+        self._loop = asyncio.get_running_loop()
+        self._queue: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._on_broken = on_broken
+        self._late: list[_Job] = []
+        self._closed = False
+        self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
+        self._thread.start()
+
+    def submit(
+        self, work: Work[T], *, ring: Callable[[], None] | None = None, urgent: bool = False
+    ) -> asyncio.Future[T]:
+        """Queue a job; the future ends after its commit. `ring` is called then, in the loop, whether or not
+        anybody still waits. Urgent jobs (accepting) go before the others."""
+        future: asyncio.Future[T] = self._loop.create_future()
+        if self._closed:
+            future.set_exception(JournalUnavailable("the journal is closed"))
+        else:
+            self._queue.put(_Job(work, future, ring, urgent))
+        return future
+
+    async def close(self) -> None:
+        """Finish what is queued."""
+        if self._closed:
+            return
+        self._closed = True
+        self._queue.put(None)
+        await asyncio.to_thread(self._thread.join)
+        self._connection.close()
+
+    def _run(self) -> None:
+        while True:
+            jobs, ended = self._gather()
+            if jobs:
+                self._commit(jobs)
+            if ended and not self._late:
+                return
+
+    def _gather(self) -> tuple[list[_Job], bool]:
+        """All waiting urgent jobs and one other: a large step of a later stage never delays two commits."""
+        jobs: list[_Job] = []
+        waiting, ended = self._drain(block=not self._late)
+        self._late.extend(job for job in waiting if not job.urgent)
+        jobs.extend(job for job in waiting if job.urgent)
+        if self._late:
+            jobs.append(self._late.pop(0))
+        return jobs, ended
+
+    def _drain(self, *, block: bool) -> tuple[list[_Job], bool]:
+        waiting: list[_Job] = []
+        try:
+            while len(waiting) < MAX_JOBS:
+                job = self._queue.get(block=block)
+                if job is None:
+                    self._queue.put(None)
+                    return waiting, True
+                waiting.append(job)
+                block = False
+        except queue.Empty:
+            pass
+        return waiting, False
+
+    def _commit(self, jobs: list[_Job]) -> None:
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            for job in jobs:
+                self._run_job(job)
+            self._connection.execute("COMMIT")
+        except BaseException as error:  # the whole group failed: nobody was told that anything is stored
+            self._roll_back()
+            for job in jobs:
+                job.error = _translate(error)
+        self._call(self._resolve, jobs)
+
+    def _run_job(self, job: _Job) -> None:
+        execute = self._connection.execute
+        execute("SAVEPOINT job")
+        try:
+            job.result = job.work(self._connection)
+        except Exception as error:
+            if isinstance(error, sqlite3.OperationalError | sqlite3.DatabaseError) and not isinstance(
+                error, sqlite3.IntegrityError | sqlite3.ProgrammingError
+            ):
+                raise
+            job.error = error
+            execute("ROLLBACK TO job")
+        execute("RELEASE job")
+
+    def _roll_back(self) -> None:
+        try:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+        except sqlite3.Error as error:
+            self._call(self._on_broken, str(error))
+
+    def _call(self, function: Callable[..., None], *arguments: Any) -> None:
+        try:
+            self._loop.call_soon_threadsafe(function, *arguments)
+        except RuntimeError:  # the loop is gone; what was committed is on disk
+            return
+
+    def _resolve(self, jobs: list[_Job]) -> None:
+        for job in jobs:
+            if job.error is None:
+                if job.ring:
+                    job.ring()
+                if not job.future.done():
+                    job.future.set_result(job.result)
+            elif not job.future.done():
+                job.future.set_exception(job.error)
+            if isinstance(job.error, JournalBroken):
+                self._on_broken(str(job.error))
+
+
+def _translate(error: BaseException) -> BaseException:
+    text = str(error)
+    if isinstance(error, sqlite3.Error):
+        if any(sign in text for sign in _BROKEN):
+            return JournalBroken(f"the journal cannot be trusted: {text}; stop, check the disk, restore a backup")
+        return JournalUnavailable(f"the journal cannot write: {text}")
+    return error
