@@ -1,5 +1,8 @@
-"""The one HTTP client everyone uses."""
+"""The one HTTP client everyone uses: time-outs, rate limits, size caps and errors are settled here, once."""
 
-from allears_sdk.remote.client import Remote, Response
+from allears_sdk.remote.answers import check_status
+from allears_sdk.remote.client import Remote
+from allears_sdk.remote.exchange import Response
+from allears_sdk.remote.guard import PrivateAddress
 
-__all__ = ["Remote", "Response"]
+__all__ = ["PrivateAddress", "Remote", "Response", "check_status"]

@@ -1,26 +1,204 @@
-"""The client: what it sends, how often, and what its errors mean."""
+"""The client: what it sends, how often, and which answers it follows."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urljoin, urlsplit
 
 from allears_sdk.context import Clock
+from allears_sdk.errors import AllearsError, Rejected, Unavailable
+from allears_sdk.remote.answers import check_status, error_of, lost
+from allears_sdk.remote.exchange import Call, Response, is_repeatable
+from allears_sdk.remote.guard import check_url
+from allears_sdk.remote.limits import Limits
+from allears_sdk.remote.transport import build_client
 
+if TYPE_CHECKING:
+    import httpx
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Response:
-    """An answer, read whole."""
-
-    status: int
-    headers: dict[str, str] = field(repr=False)
-    content: bytes = field(repr=False)
+ATTEMPTS = 3
+MAX_REDIRECTS = 3
+MAX_CONNECT_SECONDS = 10.0
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_KEPT_ACROSS_HOSTS = frozenset({"accept", "accept-language", "range", "user-agent"})
 
 
 class Remote:
-    """One HTTP client."""
+    """One HTTP client for all; connections are shared and kept alive, cookies are not kept.
 
-    def __init__(self, *, clock: Clock, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
+    A request goes out once, unless sending it twice is the same as sending it once (`repeatable`): then it is tried
+    up to three times. `transport` makes another httpx transport (tests: `httpx.AsyncHTTPTransport`, which respx
+    replaces); the guard then sees literal addresses only. Proxies come from `proxy`, from the environment only
+    with `trust_env`.
+    """
+
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        proxy: str = "",
+        trust_env: bool = False,
+        transport: Callable[[], httpx.AsyncBaseTransport] | None = None,
+    ) -> None:
         self._clock = clock
         self._sleep = sleep
+        self._proxy = proxy
+        self._trust_env = trust_env
+        self._transport = transport
+        self._limits = Limits(clock, sleep)
+        self._clients: dict[bool, httpx.AsyncClient] = {}
+
+    def limit(self, account: str, *, per_second: float, burst: int = 1) -> None:
+        """Calls with this `account` wait so that no more than this leave."""
+        self._limits.set(account, per_second, burst)
+
+    async def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        params: Mapping[str, Any] | None = None,
+        content: bytes | None = None,
+        json: Any = None,
+        data: Mapping[str, Any] | None = None,
+        files: Any = None,
+        timeout_seconds: float = 30.0,
+        repeatable: bool | None = None,
+        max_bytes: int = 10 << 20,
+        account: str = "",
+        allow_private: bool = True,
+        raise_for_status: bool = True,
+    ) -> Response:
+        """Send and read the answer whole, within `timeout_seconds` per attempt.
+
+        `repeatable` is by default true for GET, HEAD and OPTIONS. Redirects are followed for GET and HEAD only, at
+        most three, without the caller's headers once the host changes; any other 3xx counts as a lost answer. An
+        answer above `max_bytes` raises Rejected where it may be asked for again, else it is cut.
+
+        Raises Unavailable (nothing reached the other side, or it failed and nothing was changed), InDoubt (an
+        answer was lost), AuthError (401), RetryLater (425, 429, 503), Rejected (other 4xx, no URL). With
+        `raise_for_status` false any answer is returned.
+        """
+        given = {"params": params, "content": content, "json": json, "data": data, "files": files}
+        call = Call(
+            method=method.upper(),
+            url=url,
+            headers=dict(headers or {}),
+            body={name: value for name, value in given.items() if value is not None},
+            timeout_seconds=timeout_seconds,
+            repeatable=is_repeatable(method) if repeatable is None else repeatable,
+            max_bytes=max_bytes,
+            allow_private=allow_private,
+        )
+        return await self._attempt(call, account, raise_for_status=raise_for_status)
+
+    async def fetch_public(self, url: str, max_bytes: int, *, timeout_seconds: float = 30.0) -> Response:
+        """GET a URL that a customer supplied: never from a private network. Raises PrivateAddress and as `request`."""
+        return await self.request("GET", url, max_bytes=max_bytes, timeout_seconds=timeout_seconds, allow_private=False)
+
+    async def aclose(self) -> None:
+        """Close all connections; a later request opens new ones."""
+        clients, self._clients = list(self._clients.values()), {}
+        for client in clients:
+            await client.aclose()
+
+    async def _attempt(self, call: Call, account: str, *, raise_for_status: bool) -> Response:
+        if not call.repeatable:
+            return await self._once(call, account, raise_for_status=raise_for_status)
+        from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+
+        attempts = AsyncRetrying(
+            stop=stop_after_attempt(ATTEMPTS),
+            wait=wait_random_exponential(multiplier=0.2, max=2),
+            retry=retry_if_exception_type(Unavailable),
+            sleep=self._sleep,
+            reraise=True,
+        )
+        return await attempts(self._once, call, account, raise_for_status=raise_for_status)
+
+    async def _once(self, call: Call, account: str, *, raise_for_status: bool) -> Response:
+        await self._limits.wait(account)
+        response = await self._follow(call)
+        if raise_for_status:
+            check_status(response, self._clock.now())
+        return response
+
+    async def _follow(self, call: Call) -> Response:
+        response = await self._exchange(call, call.url, call.headers, call.body)
+        headers, hops = call.headers, 0
+        while response.status in _REDIRECTS and response.header("location") and call.method in {"GET", "HEAD"}:
+            if hops == MAX_REDIRECTS:
+                raise Rejected(f"{call.place}: more than {MAX_REDIRECTS} redirects")
+            hops += 1
+            target = urljoin(response.url, response.header("location"))
+            if _origin(target) != _origin(response.url):
+                headers = {name: value for name, value in headers.items() if name.lower() in _KEPT_ACROSS_HOSTS}
+            response = await self._exchange(call, target, headers, {})
+        return response
+
+    async def _exchange(self, call: Call, url: str, headers: Mapping[str, str], body: Mapping[str, Any]) -> Response:
+        if not call.allow_private:
+            check_url(url)
+        import aiohttp
+        import httpx
+
+        connect = min(MAX_CONNECT_SECONDS, 0.8 * call.timeout_seconds)
+        timeout = httpx.Timeout(call.timeout_seconds, connect=connect, pool=connect)
+        try:
+            async with (
+                asyncio.timeout(call.timeout_seconds),
+                self._client(guarded=not call.allow_private).stream(
+                    call.method, url, headers=headers, timeout=timeout, **body
+                ) as answer,
+            ):
+                return await _read(answer, call)
+        except AllearsError:
+            raise
+        except TimeoutError:
+            raise lost(f"{call.place}: no answer within {call.timeout_seconds:g} s", call) from None
+        except (
+            httpx.HTTPError,
+            httpx.InvalidURL,
+            httpx.StreamError,
+            aiohttp.ClientError,
+            OSError,
+            ValueError,
+        ) as error:
+            raise error_of(error, call) from None
+
+    def _client(self, *, guarded: bool) -> httpx.AsyncClient:
+        if guarded not in self._clients:
+            self._clients[guarded] = build_client(
+                guarded=guarded, proxy=self._proxy, trust_env=self._trust_env, transport=self._transport
+            )
+        return self._clients[guarded]
+
+
+async def _read(answer: httpx.Response, call: Call) -> Response:
+    """The answer, never holding much more than `max_bytes` of it, however small it was packed."""
+    parts: list[bytes] = []
+    size = 0
+    async for part in answer.aiter_bytes():
+        parts.append(part)
+        size += len(part)
+        if size > call.max_bytes:
+            if call.repeatable:
+                raise Rejected(f"{call.place}: answer larger than {call.max_bytes} bytes")
+            break
+    return Response(
+        status=answer.status_code,
+        headers={name.lower(): value for name, value in answer.headers.items()},
+        content=b"".join(parts)[: call.max_bytes],
+        is_cut=size > call.max_bytes,
+        url=str(answer.url),
+        call=call,
+    )
+
+
+def _origin(url: str) -> tuple[str, str]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.netloc

@@ -72,6 +72,7 @@ def make_context(
     """A context whose data folder is `folder`/`name` (made on demand). `known` are the raw keys that count as
     stored, or a function that gives them at the time of asking."""
     clock = clock or FakeClock()
+    sleep = clock.sleep if isinstance(clock, FakeClock) else asyncio.sleep
     stored = known if callable(known) else lambda: known
 
     async def which_are_known(keys: Collection[str]) -> frozenset[str]:
@@ -83,7 +84,7 @@ def make_context(
         log=log or RecordingLog(),
         known=which_are_known,
         tokens=tokens or MemoryTokens(),
-        remote=remote or Remote(clock=clock),
+        remote=remote or Remote(clock=clock, sleep=sleep),
         data_folder=folder / name,
         blocking=_blocking,
     )

@@ -1,0 +1,109 @@
+"""What transport errors and status codes mean: which error of `allears_sdk.errors` they become."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+from allears_sdk.errors import AllearsError, AuthError, InDoubt, Rejected, RetryLater, Unavailable
+from allears_sdk.remote.exchange import Call, Response
+
+MAX_DETAIL = 500
+MAX_AFTER_SECONDS = 86_400.0
+_LATER = frozenset({425, 429, 503})
+_NEVER_SENT = frozenset(
+    {
+        "ClientConnectorError",
+        "ClientHttpProxyError",
+        "ConnectionTimeoutError",
+        "InvalidURL",
+        "NonHttpUrlClientError",
+        "ConnectError",
+        "PoolTimeout",
+        "ProxyError",
+        "UnsupportedProtocol",
+        "LocalProtocolError",
+    }
+)
+_NO_URL = frozenset({"InvalidURL", "UnsupportedProtocol", "NonHttpUrlClientError", "LocalProtocolError"})
+
+
+def error_of(error: Exception, call: Call) -> AllearsError:
+    """A transport's exception → ours.
+
+    httpx-aiohttp reports a connection the server dropped as `ConnectTimeout`, as if nothing had been sent; so the
+    aiohttp exception underneath decides where there is one.
+    """
+    cause = error.__cause__ or error
+    names = {kind.__name__ for kind in type(cause).__mro__}
+    if names & _NO_URL:
+        return Rejected(f"{call.place}: not a URL we can call")
+    what = f"{call.place}: {type(cause).__name__}"
+    if names & _NEVER_SENT or names == {"ConnectTimeout"}:
+        return Unavailable(what, detail=str(cause)[:MAX_DETAIL] if "ClientConnectorError" in names else "")
+    return lost(what, call)
+
+
+def lost(what: str, call: Call) -> AllearsError:
+    """The answer to this call was lost."""
+    return Unavailable(what) if call.repeatable else InDoubt(what)
+
+
+def check_status(response: Response, now: datetime) -> None:
+    """Raises the error that the status asks for; 2xx passes."""
+    status, call = response.status, response.call
+    if 200 <= status < 300:
+        return
+    what, detail = f"{call.place}: {status}", detail_of(response)
+    if status == 401:
+        raise AuthError(what, detail=detail)
+    if status in _LATER:
+        raise RetryLater(what, after_seconds=retry_after(response.headers, now), detail=detail)
+    if status < 400 or status >= 500 or status == 408:
+        error = lost(what, call)
+        error.detail = detail
+        raise error
+    raise Rejected(what, detail=detail)
+
+
+def detail_of(response: Response) -> str:
+    """The other side's own words, shortened, without what we sent as headers."""
+    text = " ".join(response.text()[: 4 * MAX_DETAIL].split())
+    for value in response.call.headers.values():
+        for secret in {value, value.rpartition(" ")[2]}:
+            text = text.replace(secret, "…") if len(secret) >= 8 else text
+    return text[:MAX_DETAIL]
+
+
+def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
+    """Seconds to wait by `Retry-After` (seconds or a date), else `X-RateLimit-Reset` (seconds, or Unix time in
+    seconds or milliseconds); None where neither says. At most a day. Header names are lower case."""
+    seconds = _seconds(headers.get("retry-after", ""), now)
+    if seconds is None:
+        seconds = _until_reset(headers.get("x-ratelimit-reset", ""), now)
+    return None if seconds is None else min(max(seconds, 0.0), MAX_AFTER_SECONDS)
+
+
+def _seconds(value: str, now: datetime) -> float | None:
+    number = _number(value)
+    if number is not None or not value:
+        return number
+    try:
+        until = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    return ((until if until.tzinfo else until.replace(tzinfo=UTC)) - now).total_seconds()
+
+
+def _until_reset(value: str, now: datetime) -> float | None:
+    number = _number(value)
+    if number is None or number < 1e9:
+        return number
+    return (number / 1000 if number > 1e11 else number) - now.timestamp()
+
+
+def _number(value: str) -> float | None:
+    value = value.strip()
+    is_number = value.isascii() and value.replace(".", "", 1).isdigit()
+    return float(value) if is_number and len(value) < 20 else None

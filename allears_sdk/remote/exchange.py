@@ -1,0 +1,79 @@
+"""What goes out and what comes back: plain values, no network."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+from allears_sdk.errors import InDoubt, Unavailable
+
+_REPEATABLE = frozenset({"GET", "HEAD", "OPTIONS"})
+_LONG_SEGMENT = re.compile(r"(?<=/)[^/]{16,}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One request as the caller asked for it."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(repr=False)
+    body: Mapping[str, Any] = field(repr=False)
+    """httpx's `params`, `content`, `json`, `data` and `files`, those that were given."""
+    timeout_seconds: float
+    repeatable: bool
+    max_bytes: int
+    allow_private: bool
+
+    @property
+    def place(self) -> str:
+        """Where it goes, for errors and logs: without query, user info and what may be a secret in the path."""
+        try:
+            parts = urlsplit(self.url)
+        except ValueError:
+            return f"{self.method} …"
+        host = parts.netloc.rpartition("@")[2]
+        return f"{self.method} {parts.scheme}://{host}{_LONG_SEGMENT.sub('…', parts.path)}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Response:
+    """An answer, read whole (or cut at the size cap: `is_cut`). Header names are lower case."""
+
+    status: int
+    headers: Mapping[str, str] = field(repr=False)
+    content: bytes = field(repr=False)
+    is_cut: bool = False
+    url: str = field(default="", repr=False)
+    """After redirects."""
+    call: Call
+
+    def header(self, name: str) -> str:
+        """The header's value, or ""."""
+        return self.headers.get(name.lower(), "")
+
+    def text(self) -> str:
+        """Decoded by the charset of the content type, else as UTF-8; what does not fit becomes �."""
+        charset = re.search(r"charset=\"?([\w-]+)", self.header("content-type"), re.IGNORECASE)
+        try:
+            return self.content.decode(charset[1] if charset else "utf-8", "replace")
+        except LookupError:
+            return self.content.decode("utf-8", "replace")
+
+    def json(self) -> Any:
+        """The decoded body. Where it is none, the answer counts as lost: Unavailable for what may be repeated,
+        else InDoubt."""
+        try:
+            return json.loads(self.content)
+        except ValueError:  # also UnicodeDecodeError
+            lost = Unavailable if self.call.repeatable else InDoubt
+            raise lost(f"{self.call.place}: {self.status} whose body is not JSON") from None
+
+
+def is_repeatable(method: str) -> bool:
+    """Whether sending it twice is the same as sending it once."""
+    return method.upper() in _REPEATABLE

@@ -1,0 +1,65 @@
+"""Builds the httpx client on aiohttp's transport. Nothing of either is imported before the first request."""
+
+from __future__ import annotations
+
+import logging
+import ssl
+from collections.abc import Callable
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import TYPE_CHECKING
+
+from allears_sdk.remote.guard import guarded_resolver
+
+if TYPE_CHECKING:
+    import httpx
+
+MAX_CONNECTIONS = 100
+KEEP_ALIVE_SECONDS = 4.0
+"""Below the 5 s after which common servers close an idle connection: a request that meets the closing is in doubt."""
+
+
+def build_client(
+    *, guarded: bool, proxy: str, trust_env: bool, transport: Callable[[], httpx.AsyncBaseTransport] | None
+) -> httpx.AsyncClient:
+    """A client that follows nothing, keeps no cookies (accounts share it) and logs no URLs (they hold secrets)."""
+    import httpx
+
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    return httpx.AsyncClient(
+        transport=transport() if transport else _aiohttp_transport(guarded=guarded, proxy=proxy, trust_env=trust_env),
+        follow_redirects=False,
+        trust_env=False,
+        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+        headers={"user-agent": "allears", "accept-encoding": "gzip, deflate"},
+    )
+
+
+def _aiohttp_transport(*, guarded: bool, proxy: str, trust_env: bool) -> httpx.AsyncBaseTransport:
+    import aiohttp
+    import httpx
+    from httpx_aiohttp import AiohttpTransport
+
+    context = _tls_context()
+
+    def session() -> aiohttp.ClientSession:
+        connector = aiohttp.TCPConnector(
+            limit=MAX_CONNECTIONS,
+            keepalive_timeout=KEEP_ALIVE_SECONDS,
+            ssl=context,
+            resolver=guarded_resolver() if guarded else None,
+        )
+        made = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=trust_env)
+        made._retry_connection = False  # else aiohttp itself sends PUT and DELETE a second time
+        return made
+
+    return AiohttpTransport(verify=context, client=session, proxy=httpx.Proxy(proxy) if proxy else None)
+
+
+def _tls_context() -> ssl.SSLContext:
+    """The system's certificates, so that a company's own authority counts; certifi's where there are none."""
+    context = ssl.create_default_context()
+    if not context.cert_store_stats()["x509_ca"]:
+        import certifi
+
+        context.load_verify_locations(certifi.where())
+    return context

@@ -1,0 +1,195 @@
+"""Posts each event to a URL: CloudEvents 1.0 body (structured mode), Standard Webhooks signature.
+
+Sources: cloudevents/spec, HTTP binding; standard-webhooks, `spec/standard-webhooks.md`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from pydantic import Field, SecretStr, field_validator
+
+from allears_sdk.codec import encode
+from allears_sdk.complaint import Complaint, Event
+from allears_sdk.connector import Identity
+from allears_sdk.errors import ConfigError, Rejected
+from allears_sdk.remote import PrivateAddress, Response, check_status
+from allears_sdk.settings import DestinationSettings
+from allears_sdk.signing import sign_standard, standard_key
+from allears_sdk.sink import Certainty, Progress, Sink, SinkSpec, Ticket
+from sink._payload import TYPES, event_facts
+
+MEDIA_TYPE = "application/cloudevents+json; charset=UTF-8"
+MAX_ANSWER_BYTES = 64 << 10
+_OURS = frozenset({"content-type", "content-length", "host", "webhook-id", "webhook-timestamp", "webhook-signature"})
+_MOVED = frozenset({301, 308})
+
+
+class WebhookSettings(DestinationSettings):
+    """Where to post, and the secrets that sign."""
+
+    url: str = Field(
+        pattern=r"^https?://[^\s]+$",
+        description="Address that receives the events, by POST. Redirects are not followed.",
+        examples=["https://tickets.example.com/hooks/allears"],
+    )
+    secret: SecretStr = Field(
+        description="Standard Webhooks secret, `whsec_` and 24 to 64 bytes in base64; signs every request.",
+        examples=["env:ALLEARS_WEBHOOK_SECRET"],
+    )
+    previous_secret: SecretStr | None = Field(
+        default=None, description="While a secret is being changed: the old one, which signs too."
+    )
+    headers: dict[str, SecretStr] = Field(
+        default_factory=dict, description="Extra headers, such as an Authorization the receiver's gateway asks for."
+    )
+    source: str = Field(
+        default="", description="CloudEvents `source`; `urn:allears:` and the destination's name when empty."
+    )
+    allow_private_network: bool = Field(
+        default=False, description="True lets the address lie in a private network or on this machine."
+    )
+    max_body_bytes: int = Field(
+        default=262_144,
+        ge=4096,
+        le=16 << 20,
+        description="Larger events lose the texts of the conversation first, and say so in `data.shortened`.",
+    )
+
+    @field_validator("secret", "previous_secret")
+    @classmethod
+    def _is_key(cls, secret: SecretStr | None) -> SecretStr | None:
+        if secret is not None:
+            standard_key(secret.get_secret_value())
+        return secret
+
+    @field_validator("headers")
+    @classmethod
+    def _are_extra(cls, headers: dict[str, SecretStr]) -> dict[str, SecretStr]:
+        taken = sorted(name for name in headers if name.lower() in _OURS)
+        if taken:
+            raise ValueError(f"{', '.join(taken)}: set by allears itself")
+        return headers
+
+
+class WebhookSink(Sink[WebhookSettings]):
+    """One POST per event. The receiver knows a repeated one by its `webhook-id`."""
+
+    spec = SinkSpec(
+        kind="webhook",
+        title_en="Webhook",
+        title_zh="Webhook",
+        open_certainty=Certainty.A,
+        follow_up_certainty=Certainty.A,
+        wait_seconds=0,
+        verified="an aiohttp receiver that checks signatures with standardwebhooks 1.1",
+    )
+    Settings = WebhookSettings
+
+    async def check(self) -> Identity:
+        """Any answer to a HEAD will do: it proves name, route and certificate."""
+        try:
+            answer = await self.context.remote.request(
+                "HEAD",
+                self.settings.url,
+                timeout_seconds=self.settings.timeout_seconds,
+                allow_private=self.settings.allow_private_network,
+                raise_for_status=False,
+            )
+        except PrivateAddress as error:
+            raise _private(error) from None
+        return Identity(account=answer.call.place.partition(" ")[2], details=(f"answers HEAD with {answer.status}",))
+
+    def render(self, event: Event, key: str) -> bytes:
+        for level in range(len(_SHORTENED)):
+            body = encode(self._envelope(event, key, _SHORTENED[level]))
+            if len(body) <= self.settings.max_body_bytes:
+                return body
+        raise Rejected(f"event larger than {self.settings.max_body_bytes} bytes even when shortened")
+
+    async def open(self, payload: bytes, key: str, progress: Progress) -> Ticket:
+        await self._post(payload, key)
+        return Ticket(id=key)
+
+    async def follow_up(self, ticket: Ticket, payload: bytes, key: str, progress: Progress) -> None:
+        await self._post(payload, key)
+
+    def _envelope(self, event: Event, key: str, shortened: tuple[str, ...]) -> dict[str, Any]:
+        facts = event_facts(event)
+        if "event.changes" in shortened:
+            facts["changes"] = {}
+        data = {"event": facts, "complaint": _shorten(event.record, shortened)}
+        return {
+            "specversion": "1.0",
+            "id": key,
+            "source": self.settings.source or f"urn:allears:{self.context.name}",
+            "type": TYPES[event.kind],
+            "subject": event.complaint_id,
+            "time": event.at,
+            "datacontenttype": "application/json",
+            "data": data if not shortened else {**data, "shortened": shortened},
+        }
+
+    async def _post(self, payload: bytes, key: str) -> None:
+        try:
+            answer = await self.context.remote.request(
+                "POST",
+                self.settings.url,
+                headers=self._headers(payload, key),
+                content=payload,
+                timeout_seconds=self.settings.timeout_seconds,
+                max_bytes=MAX_ANSWER_BYTES,
+                allow_private=self.settings.allow_private_network,
+                raise_for_status=False,
+            )
+        except PrivateAddress as error:
+            raise _private(error) from None
+        self._check(answer)
+
+    def _headers(self, payload: bytes, key: str) -> dict[str, str]:
+        timestamp = int(self.context.clock.now().timestamp())
+        secrets = [self.settings.secret, *([self.settings.previous_secret] if self.settings.previous_secret else [])]
+        try:
+            signature = sign_standard([secret.get_secret_value() for secret in secrets], key, timestamp, payload)
+        except ValueError as error:
+            raise Rejected(str(error)) from None
+        return {
+            **{name: value.get_secret_value() for name, value in self.settings.headers.items()},
+            "content-type": MEDIA_TYPE,
+            "webhook-id": key,
+            "webhook-timestamp": str(timestamp),
+            "webhook-signature": signature,
+        }
+
+    def _check(self, answer: Response) -> None:
+        if answer.status == 410:
+            raise ConfigError(f"{answer.call.place}: 410, the receiver wants no more events; remove or change the url")
+        if answer.status in _MOVED:
+            raise ConfigError(f"{answer.call.place}: {answer.status}, the receiver has moved; set the new url")
+        check_status(answer, self.context.clock.now())
+
+
+_SHORTENED = (
+    (),
+    ("conversation.text",),
+    ("conversation", "provenance"),
+    ("conversation", "provenance", "event.changes", "description", "attachments"),
+)
+"""What a body that is too large loses, step by step."""
+
+
+def _shorten(record: Complaint, shortened: tuple[str, ...]) -> Complaint:
+    if "conversation.text" in shortened:
+        record = replace(
+            record, conversation=tuple(replace(said, text=said.text[:1000]) for said in record.conversation)
+        )
+    if "conversation" in shortened:
+        record = replace(record, conversation=(), provenance={})
+    if "description" in shortened:
+        record = replace(record, description=record.description[:1000], attachments=record.attachments[:20])
+    return record
+
+
+def _private(error: PrivateAddress) -> ConfigError:
+    return ConfigError(f"{error}; set allow_private_network = true if that is meant")
