@@ -19,7 +19,7 @@ from connectors.form.words import FAULTS, WORDS
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-MAX_BODY_BYTES = 20 << 20
+MAX_BODY_BYTES = 21 << 20
 _MEGABYTES = (MAX_BODY_BYTES - (1 << 20)) >> 20
 """What is promised for files; the rest is for the text and the form's own frame."""
 _PAGES = Path(__file__).parent / "pages"

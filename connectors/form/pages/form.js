@@ -1,6 +1,8 @@
-// The page works without this. It adds: a list of chosen files, one submission at a time, and a form that stays
-// as it was when the network fails.
+// The page works without this. It adds: a list of chosen files, one submission at a time, a form that stays as it
+// was when the network fails, and a switch of language that takes along what was typed.
 "use strict";
+
+document.documentElement.classList.add("js");
 
 const form = document.getElementById("form");
 if (form) start(form);
@@ -13,6 +15,8 @@ function start(form) {
   const files = document.getElementById("files");
   files?.addEventListener("change", () => list(files));
   if (files) list(files);
+  restore(form);
+  document.getElementById("switch")?.addEventListener("click", () => keep(form));
   document.getElementById("faults")?.focus();
   form.addEventListener("submit", (event) => {
     event.preventDefault();
@@ -21,6 +25,17 @@ function start(form) {
     if (fault) say([fault]);
     else send(form);
   });
+}
+
+function keep(form) {
+  const typed = [...new FormData(form)].filter(([, value]) => typeof value === "string");
+  sessionStorage.setItem("typed", JSON.stringify(typed));
+}
+
+function restore(form) {
+  const typed = JSON.parse(sessionStorage.getItem("typed") ?? "[]");
+  sessionStorage.removeItem("typed");
+  for (const [name, value] of typed) if (form.elements[name]) form.elements[name].value = value;
 }
 
 function tooBig(files) {
