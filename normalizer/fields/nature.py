@@ -13,6 +13,9 @@ from normalizer.rules.fold import fold
 
 _ENOUGH = 1.0
 _STRONG = 2.0
+_ENOUGH_TO_DROP = 1.5
+_STATEMENT_CHARACTERS = 8
+_STATEMENT_WORDS = 4
 _GREETING = re.compile(
     r"(?:你好[呀啊]?|您好|在吗|在嘛|在不在|在马|有人吗|有人嘛|哈[喽啰罗]|嗨|早上好|上午好|中午好|下午好|晚上好|早安|晚安|早|亲|客服"
     r"|请问|谢谢|唔该|多谢|好的|嗯+|哦+|ok|okay|hi+|hello+|hey+|hiya|yo|good (?:morning|afternoon|evening|day)|morning"
@@ -55,7 +58,7 @@ def _before_words(signals: Signals, messages: list[Message]) -> tuple[str, Prove
     if messages and all(message.is_automatic for message in messages):
         return "automatic", Provenance(source="channel")
     for nature in ("automatic", "spam"):
-        if signals.score("nature", nature) >= _STRONG:
+        if signals.score("nature", nature) >= _ENOUGH_TO_DROP:
             return nature, signals.provenance(_signs_for(signals, nature), 0.9)
     if is_greeting(signals.reading.text):
         return "other", Provenance(source="default", score=0.9)
@@ -140,8 +143,17 @@ def _confidence(nature: str, scores: Scores) -> float:
 
 
 def _unsaid(signals: Signals, messages: list[Message]) -> tuple[str, Provenance]:
-    """No rule speaks: a question mark asks; else the customer wrote for a reason we do not know."""
-    if "?" in signals.reading.folded or "？" in signals.reading.folded:
+    """No rule speaks. A question mark asks; whoever states something on a direct line most likely has a grievance."""
+    text = signals.reading.folded
+    if "?" in text or "？" in text:
         return "question", Provenance(source="default", score=0.4)
     public = any(message.visibility is Visibility.PUBLIC for message in messages)
-    return "other", Provenance(source="default", score=0.3 if public else 0.2)
+    if not public and _is_statement(text):
+        return "complaint", Provenance(source="default", score=0.3)
+    return "other", Provenance(source="default", score=0.3)
+
+
+def _is_statement(text: str) -> bool:
+    if text.isascii():
+        return len(text.split()) >= _STATEMENT_WORDS
+    return sum(character.isalnum() for character in text) >= _STATEMENT_CHARACTERS

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -11,6 +12,7 @@ from normalizer.fields.reading import Reading
 from normalizer.rules import Hit, Pack, Rule, Rules
 
 _NEGATION_REACH = 28
+_UNREAD = re.compile(r"https?://[^\s\u4e00-\u9fff]{1,500}|@[a-z0-9_]{1,40}")
 _AFTER_CONTRAST = 1.5
 _REPEATED = 0.3
 _MAX_EVIDENCE = 5
@@ -57,11 +59,12 @@ class Signals:
 
 def weigh(reading: Reading, rules: Rules) -> Signals:
     signals = Signals(reading)
-    for pack in _fitting(reading.folded, rules):
-        contrasts = [match.start() for match in pack.contrast.finditer(reading.folded)]
+    folded = _UNREAD.sub(lambda match: " " * len(match[0]), reading.folded)
+    for pack in _fitting(folded, rules):
+        contrasts = [match.start() for match in pack.contrast.finditer(folded)]
         if contrasts and signals.contrast_at < 0:
             signals.contrast_at = contrasts[0]
-        _weigh(signals, pack, contrasts[0] if contrasts else -1)
+        _weigh(signals, pack, folded, contrasts[0] if contrasts else -1)
     return signals
 
 
@@ -72,10 +75,10 @@ def _fitting(folded: str, rules: Rules) -> Iterator[Pack]:
             yield pack
 
 
-def _weigh(signals: Signals, pack: Pack, contrast_at: int) -> None:
+def _weigh(signals: Signals, pack: Pack, folded: str, contrast_at: int) -> None:
     reading = signals.reading
     last: dict[str, tuple[int, int]] = {}
-    for hit in sorted(pack.find(reading.folded), key=lambda hit: (hit.start, -hit.end)):
+    for hit in sorted(pack.find(folded), key=lambda hit: (hit.start, -hit.end)):
         rule = hit.rule
         end, count = last.get(rule.id, (-1, 0))
         if hit.start < end or (rule.negatable and _is_negated(reading, pack, hit)):
