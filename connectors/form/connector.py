@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, ClassVar
+from urllib.parse import quote
 
 from allears_sdk.connector import (
     Accepted,
@@ -129,7 +130,7 @@ class FormConnector(Connector[FormSettings]):
 
     async def _get(self, request: Request) -> Answer:
         if request.path == "/":  # links on the page are relative to the address without the slash
-            return Answer(status=308, headers={"Location": f"../{self.context.name}"})
+            return Answer(status=308, headers={"Location": f"../{quote(self.context.name)}"})
         handler = self._gets.get(request.path)
         return await handler(request) if handler else twin.problem(404, "there is no such page")
 
@@ -163,7 +164,7 @@ class FormConnector(Connector[FormSettings]):
             return self.settings.public_address
         host = request.header("x-forwarded-host") or request.header("host")
         scheme = "https" if request.header("x-forwarded-proto") == "https" else "http"
-        return f"{scheme}://{host if _HOST.fullmatch(host) else 'localhost'}/in/{self.context.name}"
+        return f"{scheme}://{host if _HOST.fullmatch(host) else 'localhost'}/in/{quote(self.context.name)}"
 
     def _cors(self, request: Request) -> dict[str, str]:
         origin = request.header("origin")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, SecretStr
 
@@ -48,7 +48,7 @@ class FormSettings(ChannelSettings):
         default=None,
         description="JSON posts must carry it as `Authorization: Bearer`; unset: anyone may post. The page needs none.",
     )
-    allowed_origins: tuple[str, ...] = Field(
+    allowed_origins: tuple[Annotated[str, Field(pattern=r"^https?://[^\s/;,'\"]+$")], ...] = Field(
         default=(),
         description="Sites whose pages may post JSON here and show the form in a frame.",
         examples=[["https://shop.example.com"]],
