@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from allears_sdk.complaint import Complaint
 from allears_sdk.message import Message
 
 
@@ -39,3 +40,12 @@ class Conversation:
     opened_at: datetime
     messages: tuple[Heard, ...]
     related: tuple[str, ...] = field(default_factory=tuple)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """A derived record on its way to being filed."""
+
+    record: Complaint
+    files: bool
+    """Whether it deserves filing."""

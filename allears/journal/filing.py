@@ -9,13 +9,13 @@ from typing import Any
 
 from allears.journal import conversations
 from allears.journal.conversations import Row
-from allears.journal.records import Draft, DueConversation, Route, Router
+from allears.journal.records import DueConversation, Route, Router
 from allears.journal.rows import known_moment, stamp
 from allears_sdk import codec
 from allears_sdk.complaint import Complaint, Event, EventKind
 from allears_sdk.message import Kind
 from allears_sdk.reference import event_id
-from normalizer.conversation import Heard
+from normalizer.conversation import Draft, Heard
 from normalizer.derive import changes
 
 Before = float

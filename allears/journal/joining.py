@@ -11,12 +11,12 @@ from typing import Any
 from allears.journal import conversations, filing
 from allears.journal.accepting import write_letter
 from allears.journal.raws import MAX_ATTEMPTS
-from allears.journal.records import Draft, DueConversation, LetterKind, Policy, Reading, Router
+from allears.journal.records import DueConversation, LetterKind, Policy, Reading, Router
 from allears.journal.rows import known_moment, stamp
 from allears_sdk import codec
 from allears_sdk.connector import Threading
 from allears_sdk.message import Message, Role
-from normalizer.conversation import Heard
+from normalizer.conversation import Draft, Heard
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

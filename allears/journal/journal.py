@@ -16,7 +16,6 @@ from allears.journal.records import (
     DeliveryState,
     Deposit,
     DestinationRow,
-    Draft,
     DueConversation,
     DueDelivery,
     Frozen,
@@ -28,6 +27,7 @@ from allears.journal.records import (
     StoredRaw,
 )
 from allears_sdk.connector import Accepted, Cursor
+from normalizer.conversation import Draft
 
 
 class Journal(Protocol):
@@ -52,8 +52,8 @@ class Journal(Protocol):
 
     # Parsing and joining
 
-    async def take_raws(self, limit: int, max_bytes: int) -> Sequence[StoredRaw]:
-        """Raws waiting to be parsed, channels in turn; leased to the caller until read, failed or released."""
+    async def take_raws(self, limit: int, max_bytes: int, readable: Collection[str]) -> Sequence[StoredRaw]:
+        """Raws of the `readable` channels that wait to be parsed, in turn; leased to the caller until read, failed or released."""
 
     async def release_raws(self, ids: Sequence[int]) -> None:
         """Give leased raws back untouched."""
@@ -73,7 +73,7 @@ class Journal(Protocol):
     async def fail_conversation(self, conversation: DueConversation, reason: str) -> None:
         """Deriving failed: due again in a minute, a letter after the third time."""
 
-    async def file(self, conversation: DueConversation, draft: Draft, policy: Policy, router: Router) -> bool:
+    async def file(self, conversation: DueConversation, draft: Draft, router: Router) -> bool:
         """Write the event and its deliveries. False: the conversation moved on meanwhile and stays due."""
 
     # Delivering

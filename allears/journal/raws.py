@@ -20,9 +20,16 @@ _COLUMNS = (
 )
 
 
-def take(sql: sqlite3.Connection, limit: int, max_bytes: int, leased: Collection[int], blobs: Blobs) -> list[StoredRaw]:
+def take(
+    sql: sqlite3.Connection,
+    limit: int,
+    max_bytes: int,
+    readable: Collection[str],
+    leased: Collection[int],
+    blobs: Blobs,
+) -> list[StoredRaw]:
     """Waiting raws that nobody holds, the same number from each channel, together at most `max_bytes`."""
-    channels = list(_waiting_channels(sql))
+    channels = [channel for channel in _waiting_channels(sql) if channel in readable]
     taken: list[StoredRaw] = []
     room = max_bytes
     share = max(1, limit // max(1, len(channels)))

@@ -12,7 +12,7 @@ from allears_sdk.complaint import Complaint, Event
 from allears_sdk.connector import Cursor, Gap, Missing, Threading
 from allears_sdk.message import Message, Raw
 from allears_sdk.sink import Ticket
-from normalizer.conversation import Heard
+from normalizer.conversation import Draft, Heard
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,22 +60,13 @@ class StoredRaw:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Draft:
-    """The record of a message as if it stood alone; used when it does. Its id is filled in by the journal."""
-
-    record: Complaint
-    files: bool
-    """Whether it deserves filing."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
     """What a worker made of one raw."""
 
     raw_id: int
     messages: Sequence[Message]
     draft: Draft | None = None
-    """Where the raw holds a single message and its channel does not settle."""
+    """The record of a message as if it stood alone, used when it does; its id is filled in by the journal."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -36,7 +36,6 @@ from allears.journal.records import (
     DeliveryState,
     Deposit,
     DestinationRow,
-    Draft,
     DueConversation,
     DueDelivery,
     Frozen,
@@ -51,6 +50,7 @@ from allears.journal.rows import dump, load, moment, stamp
 from allears.journal.writer import Writer, connect
 from allears_sdk.connector import Accepted, Cursor
 from allears_sdk.context import Clock
+from normalizer.conversation import Draft
 
 T = TypeVar("T")
 
@@ -118,9 +118,9 @@ class SqliteJournal:
 
     # Parsing and joining
 
-    async def take_raws(self, limit: int, max_bytes: int) -> Sequence[StoredRaw]:
+    async def take_raws(self, limit: int, max_bytes: int, readable: Collection[str]) -> Sequence[StoredRaw]:
         taken = await self._read(
-            lambda sql: raws.take(sql, limit, max_bytes, frozenset(self._leased_raws), self._blobs)
+            lambda sql: raws.take(sql, limit, max_bytes, readable, frozenset(self._leased_raws), self._blobs)
         )
         self._leased_raws.update(stored.id for stored in taken)
         return taken
@@ -159,7 +159,7 @@ class SqliteJournal:
         rows = await self._read(lambda sql: sql.execute(query, (len(leased) + 1,)).fetchall())
         return next((moment(due_at) for id_, due_at in rows if id_ not in leased), None)
 
-    async def file(self, conversation: DueConversation, draft: Draft, policy: Policy, router: Router) -> bool:
+    async def file(self, conversation: DueConversation, draft: Draft, router: Router) -> bool:
         before = await self._filed_before()
         now = stamp(self._clock.now())
 

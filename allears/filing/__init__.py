@@ -1,0 +1,1 @@
+"""From stored raws to filed complaints: parse, join, derive, route."""

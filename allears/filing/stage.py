@@ -1,0 +1,211 @@
+"""The filing stage: takes what waits, has workers read it, and files what deserves it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+
+from allears.journal.bells import wait
+from allears.journal.errors import JournalUnavailable
+from allears.journal.journal import Journal
+from allears.journal.records import DueConversation, Policy, Reading, Router, StoredRaw
+from allears.workers.pool import WorkerLost, Workers
+from allears.workers.tasks import DeriveJob, Failed, Read, ReadJob, derive_records, read_raws
+from allears_sdk.connector import Threading
+from allears_sdk.context import Clock
+from normalizer.conversation import Conversation, Facts
+
+MAX_RAWS = 48
+MAX_BYTES = 8 << 20
+MAX_CONVERSATIONS = 48
+SWEEP_SECONDS = 5.0
+"""Bells may be missed (a command in another process rings none): look this often anyway."""
+
+log = structlog.get_logger("allears.filing")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reader:
+    """What the stage knows of a channel whose raws it reads."""
+
+    policy: Policy
+    facts: Facts
+    settings: Any = None
+    """Given where the connector parses by itself."""
+
+
+class Filing:
+    """Reads, joins and files until it is stopped. `readers` and `router` may be replaced while it runs."""
+
+    def __init__(
+        self, journal: Journal, workers: Workers, clock: Clock, readers: Mapping[str, Reader], router: Router
+    ) -> None:
+        self.readers = readers
+        self.router = router
+        self._journal = journal
+        self._workers = workers
+        self._clock = clock
+        self._slots = asyncio.Semaphore(workers.count + 1)
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def run(self) -> None:
+        """Until cancelled; running steps are then given up, and taken again after the next start."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._forever(self._read_waiting, self._wait_for_raws))
+                group.create_task(self._forever(self._derive_due, self._wait_for_conversations))
+        finally:
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _forever(self, step: Any, idle: Any) -> None:
+        while True:
+            try:
+                if not await step():
+                    await idle()
+            except JournalUnavailable as error:
+                log.warning("filing_waits", reason=str(error))
+                await asyncio.sleep(1)
+
+    # Reading
+
+    async def _read_waiting(self) -> bool:
+        await self._slots.acquire()
+        try:
+            taken = await self._journal.take_raws(MAX_RAWS, MAX_BYTES, frozenset(self.readers))
+        except BaseException:
+            self._slots.release()
+            raise
+        if not taken:
+            self._slots.release()
+            return False
+        self._start(self._read(taken), self._journal.release_raws([stored.id for stored in taken]))
+        return True
+
+    async def _wait_for_raws(self) -> None:
+        await wait(self._journal.bells.raws, SWEEP_SECONDS)
+
+    async def _read(self, taken: Sequence[StoredRaw]) -> None:
+        try:
+            results = await self._workers.run(read_raws, [self._read_job(stored) for stored in taken])
+        except WorkerLost as error:
+            await self._read_one_by_one(taken, error)
+            return
+        await self._note(taken, results)
+
+    async def _read_one_by_one(self, taken: Sequence[StoredRaw], error: WorkerLost) -> None:
+        """Find out which raw it was: each goes alone, and only the guilty one pays."""
+        if len(taken) == 1:
+            log.warning("worker_lost", raw=taken[0].id, channel=taken[0].channel, reason=str(error))
+            await self._journal.fail_raws([taken[0].id], str(error))
+            return
+        for stored in taken:
+            await self._read([stored])
+
+    async def _note(self, taken: Sequence[StoredRaw], results: Sequence[Read | Failed]) -> None:
+        pairs = list(zip(taken, results, strict=True))
+        readings = [
+            Reading(raw_id=stored.id, messages=result.messages, draft=result.draft)
+            for stored, result in pairs
+            if isinstance(result, Read)
+        ]
+        policies = {name: reader.policy for name, reader in self.readers.items()}
+        if readings:
+            await self._journal.join(readings, policies, self.router)
+        for stored, result in pairs:
+            if isinstance(result, Failed):
+                log.warning("unreadable", raw=stored.id, channel=stored.channel, reason=result.reason)
+                await self._journal.fail_raws([stored.id], result.reason, quarantine=result.is_bad)
+
+    def _read_job(self, stored: StoredRaw) -> ReadJob:
+        reader = self.readers[stored.channel]
+        return ReadJob(
+            raw_id=stored.id,
+            raw=stored.raw,
+            body_file=stored.body_file,
+            facts=reader.facts,
+            stands_alone=reader.policy.threading is not Threading.CHAT,
+            public=reader.policy.public,
+            settings=reader.settings,
+        )
+
+    # Deriving
+
+    async def _derive_due(self) -> bool:
+        await self._slots.acquire()
+        try:
+            due = await self._journal.due_conversations(self._clock.now(), MAX_CONVERSATIONS)
+        except BaseException:
+            self._slots.release()
+            raise
+        if not due:
+            self._slots.release()
+            return False
+        self._start(self._derive(due), self._journal.release_conversations([one.id for one in due]))
+        return True
+
+    async def _wait_for_conversations(self) -> None:
+        next_due = await self._journal.next_due()
+        seconds = SWEEP_SECONDS
+        if next_due is not None:
+            seconds = min(seconds, max(0.001, (next_due - self._clock.now()).total_seconds()))
+        await wait(self._journal.bells.conversations, seconds)
+
+    async def _derive(self, due: Sequence[DueConversation]) -> None:
+        try:
+            results = await self._workers.run(derive_records, [self._derive_job(one) for one in due])
+        except WorkerLost as error:
+            await self._derive_one_by_one(due, error)
+            return
+        await asyncio.gather(*(self._file(one, result) for one, result in zip(due, results, strict=True)))
+
+    async def _derive_one_by_one(self, due: Sequence[DueConversation], error: WorkerLost) -> None:
+        if len(due) == 1:
+            log.warning("worker_lost", complaint=due[0].reference, channel=due[0].channel, reason=str(error))
+            await self._journal.fail_conversation(due[0], str(error))
+            return
+        for conversation in due:
+            await self._derive([conversation])
+
+    async def _file(self, conversation: DueConversation, result: Any) -> None:
+        if isinstance(result, Failed):
+            log.warning("underivable", complaint=conversation.reference, reason=result.reason)
+            await self._journal.fail_conversation(conversation, result.reason)
+            return
+        await self._journal.file(conversation, result, self.router)
+
+    def _derive_job(self, due: DueConversation) -> DeriveJob:
+        reader = self.readers.get(due.channel) or _stranger(due.channel)
+        conversation = Conversation(
+            reference=due.reference,
+            opened_at=due.opened_at,
+            messages=tuple(due.messages),
+            related=tuple(due.related),
+        )
+        return DeriveJob(conversation=conversation, facts=reader.facts, public=reader.policy.public)
+
+    def _start(self, work: Any, release: Any) -> None:
+        task = asyncio.create_task(self._slotted(work, release))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _slotted(self, work: Any, release: Any) -> None:
+        try:
+            await work
+        except JournalUnavailable as error:
+            log.warning("filing_waits", reason=str(error))
+        except Exception:
+            log.exception("filing_failed")
+        finally:
+            await release
+            self._slots.release()
+
+
+def _stranger(channel: str) -> Reader:
+    """A channel that is no longer configured: what it left behind is still filed."""
+    return Reader(policy=Policy(threading=Threading.ITEM), facts=Facts(channel=channel, connector=""))

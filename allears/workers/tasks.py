@@ -1,0 +1,116 @@
+"""What worker processes do. Pure; imports no more than it must, since every worker carries it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from allears_sdk.errors import BadMessage
+from allears_sdk.message import Message, Raw
+from normalizer import readers
+from normalizer.conversation import Conversation, Draft, Facts, Heard
+from normalizer.derive import derive, deserves_filing
+
+_polite = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadJob:
+    """One raw to read, with all that its channel adds."""
+
+    raw_id: int
+    raw: Raw
+    body_file: str
+    facts: Facts
+    stands_alone: bool
+    """Its channel lets nothing settle: a single message can be filed as it is."""
+    public: bool
+    settings: Any = None
+    """The channel's settings where its connector parses by itself, else None."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeriveJob:
+    conversation: Conversation
+    facts: Facts
+    public: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Read:
+    messages: Sequence[Message]
+    draft: Draft | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failed:
+    reason: str
+    is_bad: bool
+    """The raw itself is at fault: quarantine at once instead of trying again."""
+
+
+def read_raws(jobs: Sequence[ReadJob]) -> list[Read | Failed]:
+    """Each raw's messages, and its record where it stands alone. Nothing one raw does touches another."""
+    _be_polite()
+    return [_guarded(_read, job) for job in jobs]
+
+
+def derive_records(jobs: Sequence[DeriveJob]) -> list[Draft | Failed]:
+    _be_polite()
+    return [_guarded(_derive, job) for job in jobs]
+
+
+def _guarded(step: Any, job: Any) -> Any:
+    try:
+        return step(job)
+    except BadMessage as error:
+        return Failed(reason=str(error), is_bad=True)
+    except Exception as error:  # a reader's bug costs its raw an attempt, nothing else
+        return Failed(reason=f"{type(error).__name__}: {error}", is_bad=False)
+
+
+def _read(job: ReadJob) -> Read:
+    raw = replace(job.raw, body=Path(job.body_file).read_bytes()) if job.body_file else job.raw
+    messages = [_light(message) for message in _parse(raw, job)]
+    draft = None
+    if len(messages) == 1 and job.stands_alone:
+        draft = _draft_alone(messages[0], raw, job)
+    return Read(messages=messages, draft=draft)
+
+
+def _parse(raw: Raw, job: ReadJob) -> Sequence[Message]:
+    if job.settings is None:
+        return readers.read(raw)
+    from allears_sdk.registry import connector_class
+
+    messages: Sequence[Message] = connector_class(job.settings.connector).parse(raw, job.settings)
+    return messages
+
+
+def _draft_alone(message: Message, raw: Raw, job: ReadJob) -> Draft:
+    named = replace(message, external_id=message.external_id or raw.key, revision=message.revision or str(raw.ordinal))
+    heard = Heard(message=named, received_at=raw.received_at)
+    conversation = Conversation(reference="", opened_at=raw.received_at, messages=(heard,))
+    return _derive(DeriveJob(conversation=conversation, facts=job.facts, public=job.public))
+
+
+def _derive(job: DeriveJob) -> Draft:
+    record = derive(job.conversation, job.facts)
+    return Draft(record=record, files=deserves_filing(record, public=job.public))
+
+
+def _light(message: Message) -> Message:
+    """Without what the raw keeps anyway: attachments' bytes, and the HTML where there is text."""
+    attachments = tuple(replace(one, content=None) for one in message.attachments)
+    return replace(message, attachments=attachments, html="" if message.text else message.html)
+
+
+def _be_polite() -> None:
+    """Accepting goes before understanding, on a busy machine too."""
+    global _polite  # noqa: PLW0603 once per process
+    if not _polite and hasattr(os, "nice"):
+        os.nice(5)
+    _polite = True
