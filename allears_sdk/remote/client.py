@@ -11,7 +11,7 @@ from allears_sdk.context import Clock
 from allears_sdk.errors import AllearsError, Rejected, Unavailable
 from allears_sdk.remote.answers import check_status, error_of, lost
 from allears_sdk.remote.exchange import Call, Response, is_repeatable
-from allears_sdk.remote.guard import check_url
+from allears_sdk.remote.guard import check_url, host_of
 from allears_sdk.remote.limits import Limits
 from allears_sdk.remote.transport import build_client
 
@@ -141,19 +141,18 @@ class Remote:
         return response
 
     async def _exchange(self, call: Call, url: str, headers: Mapping[str, str], body: Mapping[str, Any]) -> Response:
-        if not call.allow_private:
-            check_url(url)
+        (host_of if call.allow_private else check_url)(url)
         import aiohttp
         import httpx
 
         connect = min(MAX_CONNECT_SECONDS, 0.8 * call.timeout_seconds)
         timeout = httpx.Timeout(call.timeout_seconds, connect=connect, pool=connect)
         try:
+            target, auth = _split_user(httpx.URL(url))
+            client = self._client(guarded=not call.allow_private)
             async with (
                 asyncio.timeout(call.timeout_seconds),
-                self._client(guarded=not call.allow_private).stream(
-                    call.method, url, headers=headers, timeout=timeout, **body
-                ) as answer,
+                client.stream(call.method, target, headers=headers, auth=auth, timeout=timeout, **body) as answer,
             ):
                 return await _read(answer, call)
         except AllearsError:
@@ -176,6 +175,11 @@ class Remote:
                 guarded=guarded, proxy=self._proxy, trust_env=self._trust_env, transport=self._transport
             )
         return self._clients[guarded]
+
+
+def _split_user(url: httpx.URL) -> tuple[httpx.URL, tuple[str, str] | None]:
+    """aiohttp refuses user info in a URL beside the header that httpx makes of it."""
+    return url.copy_with(userinfo=b""), (url.username, url.password) if url.userinfo else None
 
 
 async def _read(answer: httpx.Response, call: Call) -> Response:

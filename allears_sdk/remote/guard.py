@@ -25,15 +25,21 @@ class PrivateAddress(Rejected):
     """The URL leads into a private network."""
 
 
-def check_url(url: str) -> None:
-    """Refuses what is not http(s), and hosts that are literal private addresses. Raises Rejected, PrivateAddress."""
+def host_of(url: str) -> str:
+    """The host of an http(s) URL. Raises Rejected for anything else."""
     try:
         parts = urlsplit(url)
         host = parts.hostname or ""
     except ValueError:
-        raise Rejected("not a URL we can call") from None
-    if parts.scheme not in {"http", "https"} or not host:
+        host = ""
+    if not host or parts.scheme not in {"http", "https"} or any(letter.isspace() for letter in host):
         raise Rejected("not a URL we can call")
+    return host
+
+
+def check_url(url: str) -> None:
+    """Refuses what is not http(s), and hosts that are literal private addresses. Raises Rejected, PrivateAddress."""
+    host = host_of(url)
     try:
         address = ipaddress.ip_address(host)
     except ValueError:
