@@ -1,0 +1,1 @@
+"""The command line. One module per family of commands; heavy imports happen inside the commands."""

@@ -1,0 +1,141 @@
+"""Logging in to channels and destinations, side by side, each with its own time limit."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from allears.cli.house import contexts_of
+from allears.cli.session import Session, table
+from allears_sdk.errors import AllearsError
+
+if TYPE_CHECKING:
+    from allears.context import Contexts
+    from allears.settings import Configuration
+    from allears_sdk.connector import Identity
+
+TIMEOUT_SECONDS = 20.0
+_AT_ONCE = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Login:
+    """What came of one. `result` is ok, failed or skipped."""
+
+    section: str
+    name: str
+    kind: str
+    result: str
+    account: str = ""
+    details: tuple[str, ...] = ()
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Door:
+    section: str
+    name: str
+    kind: str
+    enabled: bool = True
+    fault: str = ""
+    settings: Any = None
+
+
+def selected(configuration: Configuration, section: str) -> list[_Door]:
+    """All of one section, those that cannot be used here with the reason."""
+    word = "connector" if section == "channels" else "sink"
+    usable = configuration.channels if section == "channels" else configuration.destinations
+    doors = [
+        _Door(section=section, name=name, kind=getattr(settings, word), enabled=settings.enabled, settings=settings)
+        for name, settings in usable.items()
+    ]
+    broken = [one for one in configuration.disabled if one.section == section]
+    return doors + [_Door(section=section, name=one.name, kind=one.kind, fault=one.reason) for one in broken]
+
+
+async def log_in(
+    configuration: Configuration,
+    doors: Sequence[_Door],
+    session: Session,
+    timeout_seconds: float = TIMEOUT_SECONDS,
+) -> list[Login]:
+    """In the order given. Whatever goes wrong is a result, never an exception."""
+    turnstile = asyncio.Semaphore(_AT_ONCE)
+    async with contexts_of(configuration.daemon.data_folder) as contexts:
+
+        async def one(door: _Door) -> Login:
+            async with turnstile:
+                return await _try(door, contexts, session, timeout_seconds)
+
+        return list(await asyncio.gather(*(one(door) for door in doors)))
+
+
+async def _try(door: _Door, contexts: Contexts, session: Session, timeout_seconds: float) -> Login:
+    def login(result: str, **facts: Any) -> Login:
+        return Login(section=door.section, name=door.name, kind=door.kind, result=result, **facts)
+
+    if door.fault:
+        return login("failed", reason=door.fault)
+    if not door.enabled:
+        return login("skipped")
+    try:
+        async with asyncio.timeout(timeout_seconds):
+            identity = await _knock(door, contexts)
+    except TimeoutError:
+        return login("failed", reason=session.say("timed_out", seconds=timeout_seconds))
+    except AllearsError as error:
+        return login("failed", reason=_masked(f"{error} ({error.detail})" if error.detail else str(error)))
+    except Exception as error:  # a bug in one component must not hide the others' results
+        return login("failed", reason=_masked(f"{type(error).__name__}: {error}"))
+    return login("ok", account=identity.account, details=tuple(identity.details))
+
+
+async def _knock(door: _Door, contexts: Contexts) -> Identity:
+    component = component_of(door.section, door.name, door.settings, contexts)
+    identity: Identity = await with_component(component, component.check)
+    return identity
+
+
+async def with_component(component: Any, work: Callable[[], Awaitable[Any]]) -> Any:
+    """`start` and `stop` frame the work, also when it fails."""
+    try:
+        await component.start()
+        return await work()
+    finally:
+        await component.stop()
+
+
+def component_of(section: str, name: str, settings: Any, contexts: Contexts) -> Any:
+    """A connector or sink as the daemon would make it."""
+    from allears_sdk import registry
+
+    if section == "channels":
+        return registry.connector_class(settings.connector)(settings, contexts.channel(name))
+    return registry.sink_class(settings.sink)(settings, contexts.destination(name))
+
+
+def _masked(text: str) -> str:
+    from allears_sdk.masking import KINDS, mask_text
+
+    return mask_text(text, KINDS)
+
+
+def as_rows(logins: Sequence[Login]) -> list[dict[str, Any]]:
+    return [asdict(login) for login in logins]
+
+
+def as_table(logins: Sequence[Login], session: Session) -> str:
+    header = [session.say(key) for key in ("section", "name", "kind", "result", "detail")]
+    rows = [
+        [
+            session.say(login.section),
+            login.name,
+            login.kind,
+            session.say(login.result),
+            login.reason or "; ".join([login.account, *login.details]),
+        ]
+        for login in logins
+    ]
+    return table(header, rows)
