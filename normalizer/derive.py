@@ -60,9 +60,7 @@ def derive(conversation: Conversation, facts: Facts, rules: Rules | None = None)
     return _with_judgement(record, readings, customers, facts, rules or load())
 
 
-def _frame(
-    conversation: Conversation, facts: Facts, messages: list[Message], customers: list[Message]
-) -> Complaint:
+def _frame(conversation: Conversation, facts: Facts, messages: list[Message], customers: list[Message]) -> Complaint:
     """What the channel says by itself."""
     author = customers[0].author if customers else Author()
     rating = next((message.rating for message in reversed(customers) if message.rating), None)
@@ -130,9 +128,7 @@ def _with_entities(record: Complaint, readings: Readings, quotes: Reading, custo
         provenance["contact"] = contact_source
     if record.customer_id:
         provenance["customer_id"] = Provenance(source="channel")
-    return replace(
-        record, entities=entities, contact=contact, product_or_order=", ".join(named), provenance=provenance
-    )
+    return replace(record, entities=entities, contact=contact, product_or_order=", ".join(named), provenance=provenance)
 
 
 def _contact(
@@ -161,9 +157,8 @@ def _with_judgement(
     category, category_source = category_of(signals, nature)
     priority, priority_source = priority_of(signals, nature, category, facts)
     expectation, provenance["expectation"] = expectation_of(signals, nature)
-    for name, source in (("category", category_source), ("priority", priority_source)):
-        if source is not None:
-            provenance[name] = source
+    sources = {"category": category_source, "priority": priority_source}
+    provenance |= {name: source for name, source in sources.items() if source is not None}
     words = "\n".join(passage.text.strip() for passage in readings.words.passages if passage.offset >= 0)
     description = words.strip()[:DESCRIPTION_CHARACTERS]
     subject = next((message.subject for message in customers if message.subject), "")

@@ -28,7 +28,7 @@ from normalizer.derive import derive
 
 FOLDER = Path(__file__).resolve().parent.parent.parent / "shared" / "eval"
 SETS = ("authored_dev", "real_dev")
-PUBLIC = frozenset("shop_review app_review weibo x douyin_comment".split())
+PUBLIC = frozenset({"shop_review", "app_review", "weibo", "x", "douyin_comment"})
 _AT = datetime(2024, 6, 1, tzinfo=UTC)
 
 Row = Mapping[str, Any]
@@ -104,8 +104,8 @@ def record_figures(rows: Iterable[Row]) -> dict[str, Figures]:
 def mail_figures() -> dict[str, dict[str, list[int]]]:
     """(right, stated) per expectation and mail set; empty while there is no mail reader."""
     try:
-        from normalizer.readers.rfc822 import read_mail  # type: ignore[import-not-found,unused-ignore] # noqa: PLC0415
-        from normalizer.trim import new_text  # type: ignore[import-not-found,unused-ignore] # noqa: PLC0415
+        from normalizer.readers.rfc822 import read_mail
+        from normalizer.trim import new_text
     except ImportError:
         return {}
     scorer = load_module(FOLDER / "mail" / "score.py")

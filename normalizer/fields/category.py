@@ -19,7 +19,7 @@ def category_of(signals: Signals, nature: str) -> tuple[str, Provenance | None]:
     """The main grievance: the heaviest; among equals the more serious, then the first said."""
     if nature not in ("complaint", "suggestion"):
         return "", None
-    found = {value: signs for value, signs in signals.of("category")}
+    found = dict(signals.of("category"))
     if not found:
         default = "product.design" if nature == "suggestion" else "other"
         return default, Provenance(source="default", score=0.2)

@@ -73,9 +73,13 @@ def _by_rating(signals: Signals, messages: list[Message], facts: Facts) -> tuple
     scores = _scores(signals)
     if on_five(rating) <= facts.max_rating:
         praised = scores.praise >= _STRONG and not scores.grievance
-        return ("praise", signals.provenance(_signs_for(signals, "praise"), 0.6)) if praised else (
-            "complaint",
-            Provenance(source="channel", score=0.95, evidence=tuple(signals.evidence(_grievances(signals)[:3]))),
+        return (
+            ("praise", signals.provenance(_signs_for(signals, "praise"), 0.6))
+            if praised
+            else (
+                "complaint",
+                Provenance(source="channel", score=0.95, evidence=tuple(signals.evidence(_grievances(signals)[:3]))),
+            )
         )
     if scores.grievance >= _ENOUGH or scores.suggestion >= _ENOUGH or scores.question >= _STRONG:
         return None

@@ -23,12 +23,13 @@ except ModuleNotFoundError:
 READ_CHARACTERS = 20_000
 """Rules read this much of the customer's words; the description keeps more."""
 
-_SPEAKERS = {
-    "company": "客服|坐席|座席|职员|職員|店员|专员|客服代表|客服人员|接线员|agent|staff|rep|operator|advisor|support|representative",
-    "customer": "客户|客戶|用户|用戶|顾客|顧客|来电人|市民|消费者|customer|caller|client|user|guest|me",
-}
+_COMPANY = (
+    "客服|坐席|座席|职员|職員|店员|专员|客服代表|客服人员|接线员"
+    "|agent|staff|rep|operator|advisor|support|representative"
+)
+_CUSTOMER = "客户|客戶|用户|用戶|顾客|顧客|来电人|市民|消费者|customer|caller|client|user|guest|me"
 _TURN = re.compile(
-    rf"^[ \t]*(?:\[[\d:]+\][ \t]*)?(?:(?P<company>{_SPEAKERS['company']})|(?P<customer>{_SPEAKERS['customer']}))"
+    rf"^[ \t]*(?:\[[\d:]+\][ \t]*)?(?:(?P<company>{_COMPANY})|(?P<customer>{_CUSTOMER}))"
     r"(?:[ \t]?\d{0,4}[：:]|[ \t](?=[^\x00-\x7f]))",
     re.IGNORECASE | re.MULTILINE,
 )
@@ -138,7 +139,7 @@ def _opened(message: Message) -> Message:
 
 
 def _subjects(messages: Sequence[Message]) -> list[Passage]:
-    return [Passage(m.external_id, m.subject, -1) for m in messages[:1] if m.subject]
+    return [Passage(message.external_id, message.subject, -1) for message in messages[:1] if message.subject]
 
 
 def _capped(passages: Iterable[Passage]) -> tuple[tuple[Passage, ...], bool]:

@@ -8,7 +8,8 @@ from normalizer.fields.nature import is_greeting
 
 MAX_TITLE = 60
 _PREFIX = re.compile(
-    r"^\s*(?:(?:re|fwd?|aw|wg|sv|答复|回复|转发|答覆|回覆|轉發|轉寄|主题|主題)\s*(?:\[\d+\])?\s*[:：]\s*)+", re.IGNORECASE
+    r"^\s*(?:(?:re|fwd?|aw|wg|sv|答复|回复|转发|答覆|回覆|轉發|轉寄|主题|主題)\s*(?:\[\d+\])?\s*[:：]\s*)+",
+    re.IGNORECASE,
 )
 _BREAK = re.compile(r"[。！？!?；;\n,，…]+|\.(?=\s|$)")
 

@@ -42,4 +42,6 @@ def fold(text: str) -> str:
 
 _PAIRS = [(a, b) for a, b in zip(_TRADITIONAL[::2], _TRADITIONAL[1::2], strict=True) if a != b]
 TRADITIONAL_ONLY = frozenset(a for a, _ in _PAIRS) | frozenset("嘅喺咗唔冇哋啲咁嚟嘢佢畀")
-SIMPLIFIED_ONLY = frozenset(b for _, b in _PAIRS) - TRADITIONAL_ONLY - frozenset("后里系面发台干只志几范采准松布团才出复余冲")
+SIMPLIFIED_ONLY = (
+    frozenset(b for _, b in _PAIRS) - TRADITIONAL_ONLY - frozenset("后里系面发台干只志几范采准松布团才出复余冲")
+)

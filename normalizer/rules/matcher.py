@@ -47,9 +47,7 @@ def _is_letter(character: str) -> bool:
 
 
 def _prefixes(words: set[str]) -> Mapping[str, tuple[str, ...]]:
-    return {
-        word: tuple(word[:size] for size in range(1, len(word) + 1) if word[:size] in words) for word in words
-    }
+    return {word: tuple(word[:size] for size in range(1, len(word) + 1) if word[:size] in words) for word in words}
 
 
 def _compile(words: set[str]) -> re.Pattern[str] | None:

@@ -134,9 +134,9 @@ def _rule(data: Mapping[str, Any], language: str) -> Rule:
         raise RuleError(f"rule {name}: {data.get('field')!r} cannot be {data.get('value')!r}")
     if not all(data.get("words", ())) or data.get("priority", "P1") not in PRIORITIES:
         raise RuleError(f"rule {name}: an empty word, or a priority that is none of {PRIORITIES}")
-    lists = {key: tuple(data.get(key, ())) for key in ("words", "patterns")}
-    rest = {key: data[key] for key in _KEYS & set(data) - {"id", "words", "patterns"}}
-    return Rule(id=name, **lists, **rest)
+    values: dict[str, Any] = {key: data[key] for key in set(data) - {"id"}}
+    values |= {key: tuple(data.get(key, ())) for key in ("words", "patterns")}
+    return Rule(id=name, **values)
 
 
 def _pattern(rule: Rule) -> re.Pattern[str]:
