@@ -48,7 +48,7 @@ def next_at(sql: sqlite3.Connection, destination: str, leased: Collection[int]) 
 
 def freeze(sql: sqlite3.Connection, frozen: Frozen) -> None:
     sql.execute(
-        "UPDATE deliveries SET state='sending', payload=?, deadline=?, next_at=?, attempts=attempts+1 WHERE id=?",
+        "UPDATE deliveries SET state='sending', payload=?, deadline=?, next_at=? WHERE id=?",
         (frozen.payload, stamp(frozen.deadline), stamp(frozen.resolve_at), frozen.delivery),
     )
 
@@ -68,17 +68,21 @@ def note_outcome(sql: sqlite3.Connection, outcome: Outcome, now: float) -> None:
     else:
         assert outcome.at is not None, "pending and doubt say when"
         sql.execute(
-            "UPDATE deliveries SET state=?, next_at=?, reason=?, lookups=?, doubtful=? WHERE id=?",
+            "UPDATE deliveries SET state=?, next_at=?, reason=?, lookups=?, doubtful=?, attempts=attempts+?"
+            " WHERE id=?",
             (
                 outcome.state.value, stamp(outcome.at), outcome.reason[:2000], outcome.lookups,
-                int(outcome.state is DeliveryState.DOUBT), outcome.delivery,
+                int(outcome.state is DeliveryState.DOUBT), int(outcome.attempted),
+                outcome.delivery,
             ),
         )  # fmt: skip
 
 
 def recover(sql: sqlite3.Connection) -> int:
     """After a start: what was being sent is in doubt, until deadline plus wait as frozen in `next_at`."""
-    return sql.execute("UPDATE deliveries SET state='doubt', doubtful=1 WHERE state='sending'").rowcount
+    return sql.execute(
+        "UPDATE deliveries SET state='doubt', doubtful=1, attempts=attempts+1 WHERE state='sending'"
+    ).rowcount
 
 
 def replay(sql: sqlite3.Connection, delivery: int, now: float) -> None:
@@ -123,7 +127,7 @@ def _due(row: Any) -> DueDelivery:
 
 def _note_sent(sql: sqlite3.Connection, outcome: Outcome, now: float) -> None:
     row = sql.execute(
-        "UPDATE deliveries SET state='sent', head=0, sent_at=?, doubtful=0, reason='' WHERE id=?"
+        "UPDATE deliveries SET state='sent', head=0, sent_at=?, doubtful=0, reason='', attempts=attempts+1 WHERE id=?"
         " RETURNING line_id, destination",
         (now, outcome.delivery),
     ).fetchone()
@@ -139,8 +143,8 @@ def _note_sent(sql: sqlite3.Connection, outcome: Outcome, now: float) -> None:
 
 def _note_letter(sql: sqlite3.Connection, outcome: Outcome, now: float) -> None:
     row = sql.execute(
-        "UPDATE deliveries SET state='letter', reason=? WHERE id=? RETURNING destination, complaint_id",
-        (outcome.reason[:2000], outcome.delivery),
+        "UPDATE deliveries SET state='letter', reason=?, doubtful=?, attempts=attempts+1 WHERE id=? RETURNING destination, complaint_id",
+        (outcome.reason[:2000], int(outcome.doubtful), outcome.delivery),
     ).fetchone()
     write_letter(
         sql, kind=LetterKind.DELIVERY, place=row[0], reason=outcome.reason[:2000], detail=outcome.detail, at=now,

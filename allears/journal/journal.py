@@ -53,7 +53,8 @@ class Journal(Protocol):
     # Parsing and joining
 
     async def take_raws(self, limit: int, max_bytes: int, readable: Collection[str]) -> Sequence[StoredRaw]:
-        """Raws of the `readable` channels that wait to be parsed, in turn; leased to the caller until read, failed or released."""
+        """Raws of the `readable` channels that wait to be parsed, in turn; leased to the caller until read,
+        failed or released."""
 
     async def release_raws(self, ids: Sequence[int]) -> None:
         """Give leased raws back untouched."""
@@ -69,6 +70,9 @@ class Journal(Protocol):
 
     async def next_due(self) -> datetime | None:
         """When the next conversation timer runs out."""
+
+    async def release_conversations(self, ids: Sequence[int]) -> None:
+        """Give leased conversations back untouched."""
 
     async def fail_conversation(self, conversation: DueConversation, reason: str) -> None:
         """Deriving failed: due again in a minute, a letter after the third time."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from allears_sdk.complaint import Complaint, Event
 from allears_sdk.connector import Cursor, Gap, Missing, Threading
+from allears_sdk.errors import AllearsError
 from allears_sdk.message import Message, Raw
 from allears_sdk.sink import Ticket
 from normalizer.conversation import Draft, Heard
@@ -159,6 +160,10 @@ class Outcome:
     """Counts as an attempt."""
     reopen: bool = False
     """The ticket is gone: the next try of this delivery opens a linked one."""
+    doubtful: bool = False
+    """Letter: it may have been done; a replay sends the frozen payload, unchanged."""
+    error: AllearsError | None = None
+    """Pending: what kept the destination from taking it."""
 
 
 class LetterKind(StrEnum):

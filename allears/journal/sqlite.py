@@ -126,8 +126,9 @@ class SqliteJournal:
         return taken
 
     async def release_raws(self, ids: Sequence[int]) -> None:
-        self._leased_raws.difference_update(ids)
-        self.bells.raws.set()
+        if not self._leased_raws.isdisjoint(ids):
+            self._leased_raws.difference_update(ids)
+            self.bells.raws.set()
 
     async def fail_raws(self, ids: Sequence[int], reason: str, *, quarantine: bool = False) -> None:
         now = stamp(self._clock.now())
@@ -167,6 +168,11 @@ class SqliteJournal:
             return filing.file_due(sql, conversation, draft, router, before, now)
 
         return await self._leasing(self._leased_conversations, [conversation.id], work, self._ring_filed)
+
+    async def release_conversations(self, ids: Sequence[int]) -> None:
+        if not self._leased_conversations.isdisjoint(ids):
+            self._leased_conversations.difference_update(ids)
+            self.bells.conversations.set()
 
     async def fail_conversation(self, conversation: DueConversation, reason: str) -> None:
         now = stamp(self._clock.now())

@@ -1,0 +1,1 @@
+"""From filed events to tickets: each destination's courier, exactly once."""

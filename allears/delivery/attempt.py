@@ -1,0 +1,200 @@
+"""One delivery's way: look if it is in doubt, render, freeze, send, and say what came of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+
+import structlog
+
+from allears.journal.journal import Journal
+from allears.journal.records import DeliveryState, DueDelivery, Frozen, Outcome
+from allears_sdk.context import Clock
+from allears_sdk.errors import (
+    AllearsError,
+    AuthError,
+    BadMessage,
+    ConfigError,
+    InDoubt,
+    Rejected,
+    RetryLater,
+    TicketGone,
+    Unavailable,
+)
+from allears_sdk.masking import mask_payload
+from allears_sdk.settings import DestinationSettings
+from allears_sdk.sink import DEFAULT_WAIT_SECONDS, Certainty, Progress, Sending, Sink, Ticket
+
+LOOKUPS_WHEN_LAGGING = 3
+
+log = structlog.get_logger("allears.delivery")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """What one call came to: a ticket (of an opening), or the error it met."""
+
+    ticket: Ticket | None = None
+    error: AllearsError | None = None
+
+
+class Attempt:
+    """The steps of a delivery at one destination."""
+
+    def __init__(
+        self, journal: Journal, clock: Clock, sink: Sink[Any], settings: DestinationSettings, *, restored: bool
+    ) -> None:
+        self._journal = journal
+        self._clock = clock
+        self._sink = sink
+        self._settings = settings
+        self._restored = restored
+
+    async def resolve(self, due: DueDelivery) -> Outcome | None:
+        """Look what became of a delivery in doubt: its outcome, or None when it is to be sent (again)."""
+        certainty = self._certainty(due)
+        if certainty is Certainty.A:
+            return None
+        if certainty is Certainty.D:
+            return self._resolve_blindly(due)
+        found = await self._call(self._find(due))
+        if found.error is not None:
+            return self._after_failed_look(due, found.error)
+        if found.ticket is not None:
+            return Outcome(delivery=due.id, state=DeliveryState.SENT, ticket=None if due.ticket else found.ticket)
+        if certainty is Certainty.C and due.lookups + 1 < LOOKUPS_WHEN_LAGGING:
+            return self._doubt(due, "not found yet", self._wait_seconds(due), lookups=due.lookups + 1)
+        return None
+
+    def freeze(self, due: DueDelivery) -> Frozen | Outcome:
+        """Render what was not rendered yet. A payload that cannot be made is a letter."""
+        try:
+            payload = due.payload or mask_payload(self._sink.render(due.event, due.key), self._settings.mask)
+        except (Rejected, BadMessage) as error:
+            return self._letter(due, error)
+        except Exception as error:
+            log.exception("render_failed", delivery=due.id, complaint=due.event.complaint_id)
+            return self._letter(due, Rejected(f"cannot be rendered: {type(error).__name__}: {error}"))
+        deadline = self._clock.now() + timedelta(seconds=self._settings.timeout_seconds)
+        resolve_at = deadline + timedelta(seconds=self._wait_seconds(due))
+        return Frozen(delivery=due.id, payload=payload, deadline=deadline, resolve_at=resolve_at)
+
+    async def send(self, due: DueDelivery, frozen: Frozen) -> Outcome:
+        """The call itself; the delivery is `sending` on disk."""
+        sent = await self._call(self._send(due, frozen.payload))
+        return self.judge(due, frozen, sent)
+
+    async def send_many(self, due: Sequence[DueDelivery], frozen: Sequence[Frozen]) -> list[Outcome]:
+        sendings = [
+            Sending(payload=one.payload, key=delivery.key, ticket=delivery.ticket)
+            for delivery, one in zip(due, frozen, strict=True)
+        ]
+        result = await self._call(self._sink.send_many(sendings))
+        answers: Sequence[Any] = [result] * len(due) if isinstance(result, Sent) else result
+        return [
+            self.judge(delivery, one, _sent(answer)) for delivery, one, answer in zip(due, frozen, answers, strict=True)
+        ]
+
+    def judge(self, due: DueDelivery, frozen: Frozen, sent: Sent) -> Outcome:
+        """The reaction that an answer asks for."""
+        error = sent.error
+        if error is None:
+            return Outcome(delivery=due.id, state=DeliveryState.SENT, ticket=sent.ticket)
+        if isinstance(error, TicketGone) and due.ticket is not None:
+            return replace(self._again(due, error), reopen=True)
+        if isinstance(error, RetryLater | Unavailable | AuthError | ConfigError):
+            return self._again(due, error)
+        if isinstance(error, InDoubt):
+            if due.attempts + 1 >= self._settings.max_attempts:
+                return replace(self._letter(due, error), doubtful=True)
+            return Outcome(
+                delivery=due.id, state=DeliveryState.DOUBT, at=max(frozen.resolve_at, self._soon(due)),
+                reason=str(error), detail=error.detail,
+            )  # fmt: skip
+        return self._letter(due, error)
+
+    async def _call(self, call: Any) -> Any:
+        """Any error a sink raises, as one of ours; what we cannot name is doubt."""
+        try:
+            async with asyncio.timeout(self._settings.timeout_seconds):
+                return await call
+        except AllearsError as error:
+            return Sent(error=error)
+        except TimeoutError:
+            return Sent(error=InDoubt(f"no answer within {self._settings.timeout_seconds:g} s"))
+        except Exception as error:
+            log.exception("sink_failed", sink=self._sink.spec.kind)
+            return Sent(error=InDoubt(f"{type(error).__name__}: {error}"))
+
+    async def _send(self, due: DueDelivery, payload: bytes) -> Sent:
+        progress = Progress(note=due.progress, save=partial(self._journal.note_progress, due.id))
+        if due.ticket is None:
+            return Sent(ticket=await self._sink.open(payload, due.key, progress))
+        await self._sink.follow_up(due.ticket, payload, due.key, progress)
+        return Sent()
+
+    async def _find(self, due: DueDelivery) -> Sent:
+        if due.ticket is None:
+            return Sent(ticket=await self._sink.find(due.key))
+        return Sent(ticket=due.ticket if await self._sink.find_follow_up(due.ticket, due.key) else None)
+
+    def _resolve_blindly(self, due: DueDelivery) -> Outcome | None:
+        """No look-up: what was surely never sent from here goes out, the rest is a person's decision."""
+        was_sent = bool(due.payload)
+        if not was_sent and not self._restored:
+            return None
+        if getattr(self._settings, "when_in_doubt", "hold") == "send_again":
+            return None
+        why = "its answer was lost" if was_sent else "the journal was restored from a backup"
+        reason = (
+            f"may have been filed already ({why}) and this store cannot be asked: look there, then replay or discard"
+        )
+        return replace(self._letter(due, InDoubt(reason)), doubtful=True)
+
+    def _after_failed_look(self, due: DueDelivery, error: AllearsError) -> Outcome:
+        if isinstance(error, TicketGone):
+            return replace(self._again(due, error), reopen=True)
+        seconds = error.after_seconds if isinstance(error, RetryLater) and error.after_seconds else 15.0
+        return self._doubt(due, f"cannot look it up: {error}", seconds, lookups=due.lookups)
+
+    def _doubt(self, due: DueDelivery, reason: str, seconds: float, *, lookups: int) -> Outcome:
+        at = self._clock.now() + timedelta(seconds=seconds)
+        return Outcome(
+            delivery=due.id, state=DeliveryState.DOUBT, at=at, reason=reason, lookups=lookups, attempted=False
+        )
+
+    def _again(self, due: DueDelivery, error: AllearsError) -> Outcome:
+        """Surely not done; the courier decides when the destination is asked again."""
+        return Outcome(
+            delivery=due.id, state=DeliveryState.PENDING, at=self._clock.now(), reason=str(error), attempted=False,
+            error=error,
+        )  # fmt: skip
+
+    def _letter(self, due: DueDelivery, error: AllearsError) -> Outcome:
+        return Outcome(delivery=due.id, state=DeliveryState.LETTER, reason=str(error), detail=error.detail)
+
+    def _soon(self, due: DueDelivery) -> datetime:
+        """The same request again and again into the same fault: ever more slowly."""
+        return self._clock.now() + timedelta(seconds=min(3600.0, 2.0**due.attempts))
+
+    def _certainty(self, due: DueDelivery) -> Certainty:
+        spec = self._sink.spec
+        return spec.open_certainty if due.ticket is None else spec.follow_up_certainty
+
+    def _wait_seconds(self, due: DueDelivery) -> float:
+        wait = self._sink.spec.wait_seconds
+        return DEFAULT_WAIT_SECONDS[self._certainty(due)] if wait is None else wait
+
+
+def _sent(answer: Ticket | Exception | Sent) -> Sent:
+    if isinstance(answer, Sent):
+        return answer
+    if isinstance(answer, Ticket):
+        return Sent(ticket=answer)
+    if isinstance(answer, AllearsError):
+        return Sent(error=answer)
+    return Sent(error=InDoubt(f"{type(answer).__name__}: {answer}"))

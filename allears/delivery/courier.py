@@ -1,0 +1,203 @@
+"""A destination's courier: takes what its lines allow, several lines at a time, and rests while it is down."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+
+from allears.delivery.attempt import Attempt
+from allears.journal.bells import wait
+from allears.journal.errors import JournalUnavailable
+from allears.journal.journal import Journal
+from allears.journal.records import DeliveryState, DueDelivery, Frozen, Outcome
+from allears_sdk.context import Clock
+from allears_sdk.errors import AllearsError, AuthError, ConfigError, RetryLater
+from allears_sdk.settings import DestinationSettings
+from allears_sdk.sink import Sink
+
+MAX_BATCH = 256
+FIRST_REST_SECONDS = 1.0
+LONGEST_REST_SECONDS = 300.0
+SWEEP_SECONDS = 5.0
+
+log = structlog.get_logger("allears.delivery")
+
+
+class Courier:
+    """Delivers to one destination until it is stopped."""
+
+    def __init__(
+        self,
+        name: str,
+        journal: Journal,
+        clock: Clock,
+        sink: Sink[Any],
+        settings: DestinationSettings,
+        *,
+        restored: bool,
+    ) -> None:
+        self.name = name
+        self.down_since: datetime | None = None
+        self.down_reason = ""
+        self._journal = journal
+        self._clock = clock
+        self._sink = sink
+        self._settings = settings
+        self._attempt = Attempt(journal, clock, sink, settings, restored=restored)
+        self._running: set[asyncio.Task[None]] = set()
+        self._rest_until = 0.0
+        self._rests = 0
+        self._stopping = asyncio.Event()
+
+    async def run(self) -> None:
+        """Until `stop`."""
+        while not self._stopping.is_set():
+            try:
+                if not await self._take():
+                    await self._idle()
+            except JournalUnavailable as error:
+                log.warning("delivery_waits", destination=self.name, reason=str(error))
+                await self._sleep(1)
+
+    async def stop(self, grace_seconds: float) -> None:
+        """Let running calls end; those that do not are in doubt, and looked up after the next start."""
+        self._stopping.set()
+        self._journal.bells.deliveries(self.name).set()
+        if self._running:
+            await asyncio.wait(self._running, timeout=grace_seconds)
+        for task in self._running:
+            task.cancel()
+        await asyncio.gather(*self._running, return_exceptions=True)
+
+    async def _take(self) -> bool:
+        room = self._room()
+        if room <= 0:
+            return False
+        due = await self._journal.due_deliveries(self.name, self._clock.now(), room)
+        if not due:
+            return False
+        if self._sink.spec.batches:
+            self._start(self._deliver_batch(due), due)
+        else:
+            for one in due:
+                self._start(self._deliver(one), [one])
+        return True
+
+    def _room(self) -> int:
+        """How many deliveries may be taken now: one to try with while the destination is down."""
+        if self._clock.monotonic() < self._rest_until or self._stopping.is_set():
+            return 0
+        if self._sink.spec.batches:
+            return 0 if self._running else MAX_BATCH
+        return (1 if self.down_since else self._settings.concurrency) - len(self._running)
+
+    async def _idle(self) -> None:
+        rest = self._rest_until - self._clock.monotonic()
+        if rest > 0:
+            await self._sleep(rest)
+            return
+        seconds = SWEEP_SECONDS
+        if self._room() > 0:
+            next_at = await self._journal.next_delivery(self.name)
+            if next_at is not None:
+                seconds = min(seconds, max(0.001, (next_at - self._clock.now()).total_seconds()))
+        await wait(self._journal.bells.deliveries(self.name), seconds)
+
+    async def _sleep(self, seconds: float) -> None:
+        await wait(self._stopping, seconds)
+        if self._stopping.is_set():
+            return
+
+    def _start(self, work: Any, due: Sequence[DueDelivery]) -> None:
+        task = asyncio.create_task(self._guarded(work, [one.id for one in due]))
+        self._running.add(task)
+        task.add_done_callback(self._end)
+
+    def _end(self, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
+        self._journal.bells.deliveries(self.name).set()
+
+    async def _guarded(self, work: Any, ids: Sequence[int]) -> None:
+        try:
+            await work
+        except JournalUnavailable as error:
+            log.warning("delivery_waits", destination=self.name, reason=str(error))
+            self._rest(FIRST_REST_SECONDS)
+        except Exception:
+            log.exception("delivery_failed", destination=self.name)
+            self._rest(FIRST_REST_SECONDS)
+        finally:
+            await self._journal.release_deliveries(self.name, ids)
+
+    async def _deliver(self, due: DueDelivery) -> None:
+        outcome = await self._attempt.resolve(due) if due.state is DeliveryState.DOUBT else None
+        if outcome is None:
+            frozen = self._attempt.freeze(due)
+            if isinstance(frozen, Frozen):
+                await self._journal.freeze([frozen])
+                outcome = await self._attempt.send(due, frozen)
+            else:
+                outcome = frozen
+        await self._note([outcome])
+
+    async def _deliver_batch(self, due: Sequence[DueDelivery]) -> None:
+        outcomes: list[Outcome] = []
+        sendable: list[tuple[DueDelivery, Frozen]] = []
+        for one in due:
+            outcome = await self._attempt.resolve(one) if one.state is DeliveryState.DOUBT else None
+            step = outcome or self._attempt.freeze(one)
+            if isinstance(step, Frozen):
+                sendable.append((one, step))
+            else:
+                outcomes.append(step)
+        if sendable:
+            await self._journal.freeze([frozen for _, frozen in sendable])
+            outcomes += await self._attempt.send_many([one for one, _ in sendable], [step for _, step in sendable])
+        await self._note(outcomes)
+
+    async def _note(self, outcomes: Sequence[Outcome]) -> None:
+        blocked = [outcome.error for outcome in outcomes if outcome.error is not None]
+        if blocked:
+            self._go_down(blocked[0])
+        elif any(outcome.state is DeliveryState.SENT for outcome in outcomes):
+            self._come_back()
+        for outcome in outcomes:
+            self._say(outcome)
+        await self._journal.note_outcomes(self.name, outcomes)
+
+    def _say(self, outcome: Outcome) -> None:
+        if outcome.state is DeliveryState.LETTER:
+            log.warning("letter", destination=self.name, delivery=outcome.delivery, reason=outcome.reason)
+        elif outcome.state is DeliveryState.DOUBT:
+            log.info("in_doubt", destination=self.name, delivery=outcome.delivery, reason=outcome.reason)
+
+    def _go_down(self, error: AllearsError) -> None:
+        """Rest longer each time, or as long as the store asks; say so once."""
+        if isinstance(error, AuthError | ConfigError):
+            seconds = LONGEST_REST_SECONDS
+        elif isinstance(error, RetryLater) and error.after_seconds is not None:
+            seconds = max(0.1, error.after_seconds)
+        else:
+            ceiling = min(LONGEST_REST_SECONDS, FIRST_REST_SECONDS * 2**self._rests)
+            seconds = random.uniform(ceiling / 2, ceiling)  # noqa: S311 jitter, no secret
+        self._rests += 1
+        self._rest(seconds)
+        if self.down_since is None:
+            self.down_since = self._clock.now()
+            self.down_reason = str(error)
+            log.warning("destination_down", destination=self.name, reason=str(error), detail=error.detail)
+
+    def _rest(self, seconds: float) -> None:
+        self._rest_until = max(self._rest_until, self._clock.monotonic() + seconds)
+
+    def _come_back(self) -> None:
+        self._rests = 0
+        if self.down_since is not None:
+            away = self._clock.now() - self.down_since
+            log.info("destination_up", destination=self.name, away=str(timedelta(seconds=int(away.total_seconds()))))
+            self.down_since, self.down_reason = None, ""
