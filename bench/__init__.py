@@ -1,0 +1,1 @@
+"""What is measured, and the real servers it is measured and tested against."""

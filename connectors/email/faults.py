@@ -1,0 +1,90 @@
+"""What went wrong at a mail server, as the reaction it asks for."""
+
+from __future__ import annotations
+
+import re
+import ssl
+from imaplib import IMAP4
+from socket import gaierror
+
+from allears_sdk.errors import AllearsError, AuthError, RetryLater, Unavailable
+
+_WRONG_LOGIN = re.compile(r"AUTHENTICATIONFAILED|AUTHORIZATIONFAILED|EXPIRED|incorrect|invalid cred|password", re.I)
+_BUSY = re.compile(
+    r"\[(?:LIMIT|INUSE|UNAVAILABLE|OVERQUOTA)\b|too many|maximum number|temporar|try again|frequen|rate limit"
+    r"|连接数|频繁|稍后",
+    re.I,
+)
+_LOST = re.compile(r"socket error|EOF")  # imapclient turns imaplib's abort into a LoginError
+BUSY_SECONDS = 120.0
+
+_HINTS = (
+    (
+        r"(^|\.)(qq|foxmail)\.com$",
+        "QQ mail wants an authorisation code (授权码) instead of the password: 设置 → 账号 → 开启 IMAP",
+    ),
+    (
+        r"(^|\.)(163|126|188)\.com$|(^|\.)yeah\.net$",
+        "NetEase mail wants an authorisation code (客户端授权码) instead of the password: 设置 → POP3/SMTP/IMAP",
+    ),
+    (r"(^|\.)(gmail|googlemail)\.com$", "Gmail wants an app password, which needs 2-step verification"),
+    (
+        r"(^|\.)(outlook|office365|hotmail|live)\.com$",
+        "Microsoft takes no passwords over IMAP any more, except app passwords of some personal accounts",
+    ),
+)
+
+
+class Refused(Unavailable):
+    """The server said NO or BAD to one command; the connection is still good."""
+
+
+class Broken(Unavailable):
+    """The connection is lost or in an unknown state; nothing was done that will not be done again."""
+
+
+def translate(error: Exception, host: str) -> AllearsError:
+    """An exception of imapclient, imaplib, ssl or the socket → the SDK's error."""
+    text = _text(error)
+    if isinstance(error, IMAP4.error) and not isinstance(error, IMAP4.abort):
+        return _refusal(error, text)
+    if _BUSY.search(text):
+        return RetryLater(f"{host} asks to come back later", after_seconds=BUSY_SECONDS, detail=text)
+    return Broken(_lost(error, host), detail=text)
+
+
+def login_failed(error: Exception, host: str) -> AllearsError:
+    """What a refused LOGIN means. QQ answers a wrong code and a busy system with one sentence: it counts as wrong."""
+    text = _text(error)
+    if _LOST.search(text):
+        return Broken(f"{host} hung up on the login", detail=text)
+    if _BUSY.search(text) and not _WRONG_LOGIN.search(text):
+        return RetryLater(f"{host} takes no login now", after_seconds=BUSY_SECONDS, detail=text)
+    hint = next((hint for pattern, hint in _HINTS if re.search(pattern, host, re.I)), "")
+    return AuthError(f"{host} refused the login" + (f"; {hint}" if hint else ""), detail=text)
+
+
+def _refusal(error: Exception, text: str) -> AllearsError:
+    if error.__class__.__name__ == "ProtocolError":
+        return Broken("the server's answer makes no sense", detail=text)
+    if _BUSY.search(text):
+        return RetryLater("the server asks to come back later", after_seconds=BUSY_SECONDS, detail=text)
+    return Refused("the server refused a command", detail=text)
+
+
+def _lost(error: Exception, host: str) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"the certificate of {host} does not verify: {error.verify_message}; is ca_file right?"
+    if isinstance(error, ssl.SSLError):
+        return f"TLS with {host} failed; are port and tls right?"
+    if isinstance(error, gaierror):
+        return f"there is no host {host}, or no name service"
+    if isinstance(error, TimeoutError):
+        return f"{host} does not answer"
+    if isinstance(error, ConnectionRefusedError):
+        return f"{host} refused the connection; is the port right?"
+    return f"the connection to {host} was lost"
+
+
+def _text(error: Exception) -> str:
+    return f"{error.__class__.__name__}: {error}"[:300]

@@ -1,0 +1,182 @@
+"""One account's single connection, shared in turns: polls go first, IDLE fills the time between them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from typing import Any, TypeVar
+
+from allears_sdk.context import Context
+from allears_sdk.errors import AllearsError, Unavailable
+from connectors.email.faults import Broken, Refused
+from connectors.email.session import Session
+from connectors.email.settings import EmailSettings
+
+R = TypeVar("R")
+
+_CALL_TIMEOUTS = 20
+"""One call may take this many time-outs in all: a server that trickles holds no thread for ever."""
+_PATIENCE_SECONDS = 60.0
+"""A poll that is held up this long (a full disk, say) no longer keeps IDLE waiting."""
+
+
+class Line:
+    """Whoever holds the lock uses the session alone. A session in an unknown state is killed, never reused."""
+
+    def __init__(self, settings: EmailSettings, context: Context) -> None:
+        self._settings = settings
+        self._context = context
+        self._lock = asyncio.Lock()
+        self._session: Session | None = None
+        self._waiting = 0
+        self._bell = asyncio.Event()
+        self._polls = 0
+        self._quiet = asyncio.Event()
+        self._quiet.set()
+        self.attended = asyncio.Event()
+        """A poll has begun since this was last cleared."""
+        self.read_to: dict[str, tuple[int, int]] = {}
+        """Per folder: (UIDVALIDITY, next UID) as the last listing found it."""
+
+    @contextmanager
+    def polling(self) -> Iterator[None]:
+        """IDLE is not entered while a poll walks its pages."""
+        self._polls += 1
+        self._quiet.clear()
+        self.attended.set()
+        try:
+            yield
+        finally:
+            self._polls -= 1
+            if not self._polls:
+                self._quiet.set()
+
+    @asynccontextmanager
+    async def turn(self, folder: str, *, sync: bool = True) -> AsyncIterator[Session]:
+        """The session in `folder`, with `sync` knowing what is new there; IDLE is interrupted for it."""
+        self._waiting += 1
+        self._bell.set()
+        try:
+            await self._lock.acquire()
+        finally:
+            self._waiting -= 1
+        try:
+            yield await self._ready(folder, sync=sync)
+        finally:
+            self._lock.release()
+
+    async def call(self, function: Callable[..., R], *args: Any) -> R:
+        """Run `function(session, *args)` in the pool; only while holding the turn."""
+        session = self._session
+        if session is None:
+            raise Broken("the connection was closed")
+        return await self._run(session, function, *args)
+
+    async def _run(self, session: Session, function: Callable[..., R], *args: Any) -> R:
+        try:
+            async with asyncio.timeout(self._settings.timeout_seconds * _CALL_TIMEOUTS):
+                return await self._context.blocking(session.run, function, *args)
+        except TimeoutError:
+            self._drop(session)
+            raise Broken(f"{self._settings.host} takes too long") from None
+        except AllearsError:
+            if session.dead:
+                self._drop(session)
+            raise
+        except BaseException:  # cancelled: the thread may be in the middle of an answer
+            self._drop(session)
+            raise
+
+    def _drop(self, session: Session) -> None:
+        session.kill()
+        if self._session is session:
+            self._session = None
+
+    def close(self) -> None:
+        """Ends every wait at the socket; the pool's threads return at once."""
+        if self._session is None:
+            return
+        if self._lock.locked():
+            self._session.hang_up()  # who holds the line sees its end and drops it
+        else:
+            self._drop(self._session)
+
+    async def _ready(self, folder: str, *, sync: bool) -> Session:
+        readonly = self._settings.after == "nothing"
+        if self._session is not None:
+            with suppress(Broken):  # it was lost while nobody looked: a new one takes its place
+                return await self._enter(self._session, folder, readonly, sync)
+        return await self._enter(await self._connect(), folder, readonly, sync)
+
+    async def _connect(self) -> Session:
+        session = Session(self._settings)
+        self._session = session
+        try:
+            await self._run(session, Session.open)
+        except AllearsError as error:
+            self._drop(session)
+            if isinstance(error, Refused):
+                raise Unavailable(str(error), detail=error.detail) from error
+            raise
+        return session
+
+    async def _enter(self, session: Session, folder: str, readonly: bool, sync: bool) -> Session:
+        selected = session.selected
+        if selected is None or (selected.folder, selected.readonly) != (folder, readonly):
+            await self._run(session, Session.select, folder, readonly)
+        if sync:
+            await self._run(session, Session.sync)
+        return session
+
+    async def idle(self, folder: str) -> bool | None:
+        """Wait in `folder` until new mail may be there (True), or time is up or a poll wants the line (False).
+        None: this server has no IDLE."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_PATIENCE_SECONDS):
+                await self._quiet.wait()
+        async with self._lock:
+            session = await self._ready(folder, sync=False)
+            if not session.has("IDLE"):
+                return None
+            if session.heard() or self._is_behind(session, folder):
+                return True
+            if self._waiting:
+                return False
+            return await self._idle(session)
+
+    def _is_behind(self, session: Session, folder: str) -> bool:
+        """Whether the SELECT just done told of mails that no listing has shown yet."""
+        selected = session.selected
+        if selected is None or not session.fresh:
+            return False
+        validity, next_uid = self.read_to.get(folder, (0, 0))
+        return selected.uid_validity != validity or (selected.uid_next or next_uid + 1) > next_uid
+
+    async def _idle(self, session: Session) -> bool:
+        self._bell.clear()
+        try:
+            if not await self.call(Session.start_idle) and not self._waiting:
+                await self._bell_rings(session)
+        except asyncio.CancelledError:
+            self._drop(session)
+            raise
+        return await self.call(Session.end_idle)
+
+    async def _bell_rings(self, session: Session) -> None:
+        """No thread is held: the loop watches the socket. Any word of the server ends the IDLE, its DONE tells
+        what it was; half lines and keep-alives need no care that way."""
+        loop, descriptor = asyncio.get_running_loop(), session.fileno()
+
+        def ring() -> None:
+            loop.remove_reader(descriptor)
+            self._bell.set()
+
+        loop.add_reader(descriptor, ring)
+        try:
+            async with asyncio.timeout(self._settings.idle_renew_minutes * 60):
+                await self._bell.wait()
+        except TimeoutError:
+            return
+        finally:
+            loop.remove_reader(descriptor)
