@@ -1,0 +1,286 @@
+"""Bytes of unknown or wrongly named encoding → text. Never raises, never returns NUL or lone surrogates.
+
+Declared names are taken as what senders mean by them (the WHATWG Encoding Standard's supersets): `gb2312`
+is GB18030, `iso-8859-1` is windows-1252. What does not fit its declaration, or has none, is judged by
+the byte pairs that are common in each East Asian encoding: GB 2312 and Big5 both keep their frequent
+characters in a block of their own.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections.abc import Callable
+from functools import lru_cache
+
+_SUPERSETS = {
+    "gb18030": "gb2312 gbk gb18030 gb_2312-80 gb2312-80 gb-2312 gb_2312 x-gbk cp936 ms936 windows-936 936 euc-cn"
+    " euccn chinese csgb2312 iso-ir-58 gb18030-2000 gb18030-2005 gb-18030 gb",
+    "big5hkscs": "big5 big-5 big5-hkscs big5hkscs cn-big5 csbig5 x-x-big5 cp950 ms950 windows-950 950 big5-eten",
+    "cp932": "shift_jis shift-jis sjis x-sjis ms_kanji csshiftjis windows-31j cp932 ms932 windows-932 932",
+    "cp949": "euc-kr euckr ks_c_5601-1987 ks_c_5601-1989 ksc5601 ksc_5601 ks_c_5601 korean cp949 windows-949 949"
+    " uhc iso-ir-149 cseuckr",
+    "euc_jp": "euc-jp eucjp x-euc-jp cseucpkdfmtjapanese",
+    "iso2022_jp_ext": "iso-2022-jp csiso2022jp iso-2022-jp-1 iso-2022-jp-2 iso-2022-jp-3 iso-2022-jp-ms cp50220"
+    " cp50221 cp50222 jis",
+    "cp1252": "iso-8859-1 iso8859-1 iso_8859-1 iso88591 8859-1 latin1 latin-1 l1 us-ascii ascii ansi windows-1252"
+    " cp1252 1252 x-ansi iso-8859-1-windows-3.1-latin-1 ansi_x3.4-1968 iso646-us us 7bit 8bit ascii-us",
+    "cp1254": "iso-8859-9 iso8859-9 latin5 windows-1254",
+    "cp874": "iso-8859-11 tis-620 windows-874 dos-874",
+    "cp1255": "iso-8859-8-i iso-8859-8 iso-8859-8-e windows-1255 logical visual",
+    "utf-8": "utf-8 utf8 utf_8 utf8mb4 utf-8-sig cp65001 65001 unicode-1-1-utf-8 utf-8-mac x-utf-8 utf",
+    "utf-7": "utf-7 utf7 unicode-1-1-utf-7 x-unicode-2-0-utf-7 csunicode11utf7 cp65000 65000",
+    "mac-roman": "macintosh x-mac-roman x-macroman mac",
+    "hz": "hz hz-gb-2312 hzgb hz-gb",
+}
+_CODECS = {name: codec for codec, names in _SUPERSETS.items() for name in names.split()}
+_NOT_CHARSETS = frozenset({"idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined", "mbcs", "oem"})
+_MULTIBYTE = frozenset({"gb18030", "big5hkscs", "cp932", "cp949", "euc_jp"})
+_STATEFUL = frozenset({"iso2022_jp_ext", "utf-7", "hz", "iso2022_kr", "iso2022_cn"})
+_ISO_2022 = re.compile(rb"\x1b(?:\$[@BA]|\$\([A-Z]|\([BJI])")
+_META = re.compile(rb"""<meta[^>]{0,200}?charset\s*=\s*["']?\s*([\w.:-]{2,40})""", re.IGNORECASE)
+_SAMPLE = 16_384
+_UNKNOWN = "\ufffd"
+_BAD_SHARE = 0.15
+"""A declared encoding is kept when less than this share of the non-ASCII characters does not fit it."""
+
+
+def decode(data: bytes, declared: str = "") -> str:
+    """`data` as text, in the encoding `declared` where that is a known one and plausible, else a guessed one."""
+    codec = resolve(declared)
+    if data.isascii() and codec not in _STATEFUL and not codec.startswith("utf-16") and b"\x1b" not in data:
+        text = _decode_ascii(data)
+    else:
+        text = _decode_marked(data) or _decode_declared(data, codec)
+    return text.replace("\0", "") if "\0" in text else text
+
+
+def declared_in_html(data: bytes) -> str:
+    """The charset that an HTML document names in its first 2 KiB, or nothing."""
+    found = _META.search(data, 0, 2048)
+    return found[1].decode("ascii", "replace") if found else ""
+
+
+@lru_cache(maxsize=512)
+def resolve(declared: str) -> str:
+    """A charset name as written in the wild → Python's codec for what it means, or nothing when unknown."""
+    name = declared.strip(" \t\r\n\"'<>;").lower()
+    name = name.split(";", 1)[0].split("*", 1)[0].strip()
+    name = name.removeprefix("charset=").removeprefix("cs=").strip("\"' ")
+    if name in _CODECS:
+        return _CODECS[name]
+    try:
+        found = codecs.lookup(name)
+    except (LookupError, ValueError):
+        return _resolve_windows(name)
+    if not found._is_text_encoding or found.name in _NOT_CHARSETS or len(name) < 2:
+        return ""
+    return _CODECS.get(found.name, found.name)
+
+
+def _resolve_windows(name: str) -> str:
+    number = re.fullmatch(r"(?:x-)?(?:cp|win|windows|ibm)?[-_]?(\d{3,4})", name)
+    if not number:
+        iso = re.fullmatch(r"(?:x-)?iso[-_ ]?8859[-_ ]?(\d{1,2})(?:-[ie])?", name)
+        return resolve(f"iso-8859-{int(iso[1])}") if iso and 1 <= int(iso[1]) <= 16 and iso[0] != name else ""
+    try:
+        return codecs.lookup(f"cp{number[1]}").name
+    except LookupError:
+        return ""
+
+
+def _decode_ascii(data: bytes) -> str:
+    if data.count(0) * 3 > len(data) > 3:
+        return data.decode("utf-16-le" if data[1] == 0 else "utf-16-be", "replace")
+    return data.decode("ascii")
+
+
+def _decode_marked(data: bytes) -> str:
+    """By byte order mark or by ISO 2022 escapes: signs that outweigh any declaration."""
+    if data.startswith(codecs.BOM_UTF8):
+        return data[3:].decode("utf-8", "replace")
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) and len(data) % 2 == 0:
+        return data.decode("utf-16", "replace")
+    if b"\x1b" in data and _ISO_2022.search(data):
+        return _decode_iso2022(data)
+    return ""
+
+
+def _decode_iso2022(data: bytes) -> str:
+    if b"\x1b$)C" in data:
+        return data.decode("iso2022_kr", "replace")
+    try:
+        return data.decode("iso2022_jp_ext")
+    except UnicodeDecodeError:
+        return _JIS_RUN.sub(_jis_to_shift_jis, data).decode("cp932", "replace")
+
+
+_JIS_RUN = re.compile(rb"\x1b\$[@B]([^\x1b]*)|\x1b\(I([^\x1b]*)|\x1b\([BJH]")
+
+
+def _jis_to_shift_jis(run: re.Match[bytes]) -> bytes:
+    """NEC and IBM extension characters (①, ㈱, 髙) are in cp932 but not in Python's ISO 2022 codecs."""
+    if run[2] is not None:
+        return bytes(byte | 0x80 for byte in run[2])
+    out = bytearray()
+    pairs = run[1] or b""
+    for row, cell in zip(pairs[::2], pairs[1::2], strict=False):
+        lead = (row + 1) // 2 + (0x70 if row < 0x5F else 0xB0)
+        trail = cell + (0x1F if row % 2 else 0x7E)
+        out += bytes((lead & 0xFF, (trail + (1 if row % 2 and trail >= 0x7F else 0)) & 0xFF))
+    return bytes(out)
+
+
+def _decode_declared(data: bytes, codec: str) -> str:
+    if codec in _STATEFUL or codec.startswith(("utf-16", "utf-32")):
+        return _decode_stateful(data, codec)
+    if (text := _try(data, "utf-8")) is not None and (codec not in _MULTIBYTE or _surely_utf8(text)):
+        return text
+    if codec == "utf-8":
+        return _decode_broken_utf8(data)
+    if codec in _MULTIBYTE:
+        return _decode_multibyte(data, codec)
+    if codec in ("", "cp1252"):
+        return _guess(data)
+    return data.decode(codec, "replace")
+
+
+def _decode_stateful(data: bytes, codec: str) -> str:
+    text = data.decode(codec, "replace")
+    if not data.isascii() and text.count(_UNKNOWN) > _BAD_SHARE * len(text):
+        return _decode_declared(data, "")
+    return text.encode("utf-8", "replace").decode("utf-8") if codec in ("utf-7", "utf-16") else text
+
+
+def _surely_utf8(text: str) -> bool:
+    """Two GBK characters can pass for UTF-8 (联通); three bytes in a row that make one character hardly can."""
+    return any(character >= "\u0800" for character in text[:_SAMPLE])
+
+
+def _decode_multibyte(data: bytes, codec: str) -> str:
+    text = _try(data, codec)
+    if text is None and codec == "big5hkscs":
+        text = _try(data, "cp950")
+    if text is not None:
+        return text
+    loose = data.decode(codec, "replace")
+    return loose if _fits(loose) else _guess(data, otherwise=loose)
+
+
+def _decode_broken_utf8(data: bytes) -> str:
+    loose = data.decode("utf-8", "replace")
+    return loose if _fits(loose) else _guess(data)
+
+
+def _fits(loose: str) -> bool:
+    strange = sum(1 for character in loose if character > "\x7f")
+    return loose.count(_UNKNOWN) <= max(_BAD_SHARE * strange, 1 if strange > 2 else 0)
+
+
+def _try(data: bytes, codec: str) -> str | None:
+    try:
+        return data.decode(codec)
+    except UnicodeDecodeError:
+        return None
+
+
+def _guess(data: bytes, otherwise: str = "") -> str:
+    loose = data.decode("utf-8", "replace")
+    if _fits(loose):
+        return loose
+    codec = guess_codec(data[:_SAMPLE])
+    if codec == "cp1252":
+        return otherwise or _decode_western(data)
+    return data.decode(codec, "replace")
+
+
+def _decode_western(data: bytes) -> str:
+    text = _try(data, "cp1252")
+    return data.decode("latin-1") if text is None else text
+
+
+_PAIR = re.compile(rb"[\x81-\xfe][\x30-\xfe]")
+_HIGH = re.compile(rb"[\x80-\xff]+")
+_HIGH_BYTE = re.compile(rb"[\x80-\xff]")
+_GREEK_ACCENT = re.compile(rb"[\xe1-\xfe][\xdc-\xdf]")
+
+
+def guess_codec(data: bytes) -> str:
+    """The likeliest encoding of non-ASCII text that is not UTF-8; windows-1252 where nothing speaks for another."""
+    pairs = _PAIR.findall(data)
+    if not pairs:
+        return "cp1252"
+    east_asian = _guess_east_asian(data, pairs)
+    if east_asian:
+        return east_asian
+    high = sum(len(run) for run in _HIGH.findall(data))
+    letters = high + sum(1 for byte in data if 0x41 <= byte <= 0x7A)
+    if high * 2 < letters or high < 6:
+        return "cp1252"
+    return _guess_single_byte(data)
+
+
+def _guess_east_asian(data: bytes, pairs: list[bytes]) -> str:
+    if len(_HIGH_BYTE.findall(_PAIR.sub(b"", data))) > 0.1 * len(pairs) + 1:
+        return ""
+    scores = {
+        "gb18030": _share(pairs, _common_in_gb),
+        "big5hkscs": _share(pairs, _common_in_big5) * 0.99,
+        "cp932": _share(pairs, _common_in_shift_jis),
+    }
+    if _share(pairs, _kana_in_euc) > 0.15 and _decodes(data, "euc_jp"):
+        return "euc_jp"
+    if len(pairs) >= 6 and _share(pairs, _hangul) > 0.95 and _decodes(data, "cp949"):
+        return "cp949"
+    for codec in sorted(scores, key=lambda name: -scores[name]):
+        if scores[codec] >= 0.6 and _decodes(data, codec):
+            return codec
+    return ""
+
+
+def _share(pairs: list[bytes], common: Callable[[bytes], bool]) -> float:
+    return sum(map(common, pairs)) / len(pairs)
+
+
+def _common_in_gb(pair: bytes) -> bool:
+    return (0xB0 <= pair[0] <= 0xD7 or 0xA1 <= pair[0] <= 0xA3) and pair[1] >= 0xA1
+
+
+def _common_in_big5(pair: bytes) -> bool:
+    return (0xA4 <= pair[0] <= 0xC6 or pair[0] == 0xA1) and (pair[1] >= 0xA1 or 0x40 <= pair[1] <= 0x7E)
+
+
+def _common_in_shift_jis(pair: bytes) -> bool:
+    return pair[0] in (0x82, 0x83, 0x81) or 0x88 <= pair[0] <= 0x97
+
+
+def _kana_in_euc(pair: bytes) -> bool:
+    return pair[0] in (0xA4, 0xA5) and pair[1] >= 0xA1
+
+
+def _hangul(pair: bytes) -> bool:
+    return 0xB0 <= pair[0] <= 0xC8 and pair[1] >= 0xA1
+
+
+def _decodes(data: bytes, codec: str) -> bool:
+    """Strictly, but for a character cut off at the end of the sample and single stray bytes."""
+    loose = data.decode(codec, "replace")
+    return loose.count(_UNKNOWN) <= 1 + len(loose) // 200
+
+
+def _guess_single_byte(data: bytes) -> str:
+    lower_1251 = sum(1 for byte in data if byte >= 0xE0)
+    lower_koi8 = sum(1 for byte in data if 0xC0 <= byte <= 0xDF)
+    high = sum(1 for byte in data if byte >= 0x80)
+    if len(_GREEK_ACCENT.findall(data)) > 0.03 * high:
+        return "cp1253"
+    if lower_1251 + lower_koi8 > 0.9 * high:
+        return "cp1251" if lower_1251 >= lower_koi8 else "koi8-r"
+    return _ask_charset_normalizer(data) if high >= 16 else "cp1252"
+
+
+def _ask_charset_normalizer(data: bytes) -> str:
+    from charset_normalizer import from_bytes
+
+    best = from_bytes(data[:2048]).best()
+    return resolve(best.encoding) or "cp1252" if best else "cp1252"
