@@ -150,9 +150,7 @@ class Attempt:
         if getattr(self._settings, "when_in_doubt", "hold") == "send_again":
             return None
         why = "its answer was lost" if was_sent else "the journal was restored from a backup"
-        reason = (
-            f"may have been filed already ({why}) and this store cannot be asked: look there, then replay or discard"
-        )
+        reason = f"may be filed already ({why}) and this store cannot be asked: look there, then replay or discard"
         return replace(self._letter(due, InDoubt(reason)), doubtful=True)
 
     def _after_failed_look(self, due: DueDelivery, error: AllearsError) -> Outcome:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -109,9 +110,9 @@ class Courier:
         await wait(self._journal.bells.deliveries(self.name), seconds)
 
     async def _sleep(self, seconds: float) -> None:
-        await wait(self._stopping, seconds)
-        if self._stopping.is_set():
-            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._stopping.wait()
 
     def _start(self, work: Any, due: Sequence[DueDelivery]) -> None:
         task = asyncio.create_task(self._guarded(work, [one.id for one in due]))
@@ -125,14 +126,13 @@ class Courier:
     async def _guarded(self, work: Any, ids: Sequence[int]) -> None:
         try:
             await work
+            return
         except JournalUnavailable as error:
             log.warning("delivery_waits", destination=self.name, reason=str(error))
-            self._rest(FIRST_REST_SECONDS)
         except Exception:
             log.exception("delivery_failed", destination=self.name)
-            self._rest(FIRST_REST_SECONDS)
-        finally:
-            await self._journal.release_deliveries(self.name, ids)
+        self._rest(FIRST_REST_SECONDS)
+        await self._journal.release_deliveries(self.name, ids)
 
     async def _deliver(self, due: DueDelivery) -> None:
         outcome = await self._attempt.resolve(due) if due.state is DeliveryState.DOUBT else None

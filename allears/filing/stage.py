@@ -84,7 +84,7 @@ class Filing:
         if not taken:
             self._slots.release()
             return False
-        self._start(self._read(taken), self._journal.release_raws([stored.id for stored in taken]))
+        self._start(self._read(taken), self._journal.release_raws, [stored.id for stored in taken])
         return True
 
     async def _wait_for_raws(self) -> None:
@@ -146,7 +146,7 @@ class Filing:
         if not due:
             self._slots.release()
             return False
-        self._start(self._derive(due), self._journal.release_conversations([one.id for one in due]))
+        self._start(self._derive(due), self._journal.release_conversations, [one.id for one in due])
         return True
 
     async def _wait_for_conversations(self) -> None:
@@ -189,20 +189,22 @@ class Filing:
         )
         return DeriveJob(conversation=conversation, facts=reader.facts, public=reader.policy.public)
 
-    def _start(self, work: Any, release: Any) -> None:
-        task = asyncio.create_task(self._slotted(work, release))
+    def _start(self, work: Any, release: Any, ids: Sequence[int]) -> None:
+        task = asyncio.create_task(self._slotted(work, release, ids))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _slotted(self, work: Any, release: Any) -> None:
+    async def _slotted(self, work: Any, release: Any, ids: Sequence[int]) -> None:
         try:
             await work
         except JournalUnavailable as error:
             log.warning("filing_waits", reason=str(error))
+            await release(ids)
         except Exception:
             log.exception("filing_failed")
+            await asyncio.sleep(1)
+            await release(ids)
         finally:
-            await release
             self._slots.release()
 
 

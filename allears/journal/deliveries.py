@@ -143,7 +143,8 @@ def _note_sent(sql: sqlite3.Connection, outcome: Outcome, now: float) -> None:
 
 def _note_letter(sql: sqlite3.Connection, outcome: Outcome, now: float) -> None:
     row = sql.execute(
-        "UPDATE deliveries SET state='letter', reason=?, doubtful=?, attempts=attempts+1 WHERE id=? RETURNING destination, complaint_id",
+        "UPDATE deliveries SET state='letter', reason=?, doubtful=?, attempts=attempts+1 WHERE id=?"
+        " RETURNING destination, complaint_id",
         (outcome.reason[:2000], int(outcome.doubtful), outcome.delivery),
     ).fetchone()
     write_letter(
