@@ -1,0 +1,1 @@
+"""HTTP in two rooms: the public one customers and platforms reach, and the admin's."""

@@ -1,0 +1,233 @@
+"""The public room: what platforms and customers reach. Nothing here tells more than the channel's own answer."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import ssl
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.parse import parse_qsl, quote, unquote
+
+import structlog
+from aiohttp import web
+from aiohttp.abc import AbstractStreamWriter
+from multidict import CIMultiDict
+
+from allears.http.addresses import Network, Proxies, neighbourhood
+from allears.http.bodies import Malformed, TooLarge, TooSlow, read_body
+from allears.http.rate import RateLimit
+from allears_sdk.connector import Answer, Request
+from allears_sdk.context import Clock, Log
+from allears_sdk.errors import ConfigError
+
+BODY_SECONDS = 30.0
+GRACE_SECONDS = 8.0
+KEEP_ALIVE_SECONDS = 75.0
+LINGER_SECONDS = 2.0
+MAX_HEADERS = 100
+MAX_LINE_BYTES = 8190
+FORM = "form"
+PREFIX = "/in/"
+UNKNOWN = ""
+"""Stands for all names that are no channels, so that guesses do not fill the counters."""
+
+_SILENT = logging.getLogger("allears.http.public.aiohttp")
+_SILENT.disabled = True  # what scanners do wrong is counted, not logged
+
+_PLAIN = "text/plain; charset=utf-8"
+_INDEX = Answer(body=b"allears\n", media_type=_PLAIN)
+_NOT_FOUND = Answer(status=404)
+_BAD = Answer(status=400)
+_BROKEN = Answer(status=500)
+_TOO_LARGE = Answer(status=413)
+_TOO_SLOW = Answer(status=408)
+
+
+class Receives(Protocol):
+    """What stands behind the room: `allears.intake.intake.Intake`."""
+
+    async def receive(self, name: str, request: Request) -> Answer: ...
+
+    def max_body_bytes(self, name: str) -> int:
+        """0: no such channel runs, nothing is read."""
+
+    def channels_of(self, connector: str) -> Sequence[str]: ...
+
+
+class PublicServer:
+    """`/in/<channel>[/…]` goes to the channel, `/` to the form where there is exactly one."""
+
+    def __init__(
+        self,
+        receives: Receives,
+        clock: Clock,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        trusted_proxies: Iterable[str | Network] = (),
+        max_body_bytes: int = 25 << 20,
+        rate_limit_per_minute: int = 0,
+        tls_certificate: Path | None = None,
+        tls_key: Path | None = None,
+        body_seconds: float = BODY_SECONDS,
+        grace_seconds: float = GRACE_SECONDS,
+    ) -> None:
+        self._receives = receives
+        self._clock = clock
+        self._host = host
+        self._port = port
+        self._proxies = Proxies(trusted_proxies)
+        self._max_body_bytes = max_body_bytes
+        self._rate = RateLimit(rate_limit_per_minute, clock.monotonic)
+        self._is_limited = rate_limit_per_minute > 0
+        self._tls = (tls_certificate, tls_key)
+        self._body_seconds = body_seconds
+        self._grace_seconds = grace_seconds
+        self._runner: web.ServerRunner | None = None
+        self._log: Log = structlog.get_logger("allears.http.public")
+        self.requests: Counter[tuple[str, int]] = Counter()
+        """Requests answered, by channel ("" for none) and status."""
+
+    @property
+    def port(self) -> int:
+        """Where we listen, once started."""
+        if self._runner is None or not self._runner.addresses:
+            return self._port
+        return int(self._runner.addresses[0][1])
+
+    @property
+    def scheme(self) -> str:
+        return "https" if self._tls[0] else "http"
+
+    async def start(self) -> None:
+        """Raises ConfigError when the address cannot be listened on, or the certificate not be read."""
+        context = self._ssl_context()
+        server = web.Server(
+            self._handle,
+            request_factory=_make_request,
+            access_log=None,
+            logger=_SILENT,
+            keepalive_timeout=KEEP_ALIVE_SECONDS,
+            lingering_time=LINGER_SECONDS,
+            max_headers=MAX_HEADERS,
+            max_line_size=MAX_LINE_BYTES,
+            max_field_size=MAX_LINE_BYTES,
+        )
+        runner = web.ServerRunner(server, shutdown_timeout=self._grace_seconds)
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, self._host, self._port, ssl_context=context, backlog=1024).start()
+        except (OSError, OverflowError) as error:
+            await runner.cleanup()
+            raise ConfigError(_why_not(self._host, self._port, error)) from None
+        self._runner = runner
+
+    async def stop(self) -> None:
+        """Accept nothing new, finish what runs, then close."""
+        if self._runner is not None:
+            runner, self._runner = self._runner, None
+            await runner.cleanup()
+
+    def _ssl_context(self) -> ssl.SSLContext | None:
+        certificate, key = self._tls
+        if certificate is None:
+            return None
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        try:
+            context.load_cert_chain(certificate, key)
+        except (OSError, ssl.SSLError) as error:
+            raise ConfigError(f"public.tls_certificate {certificate}: {error}") from None
+        return context
+
+    async def _handle(self, http: web.BaseRequest) -> web.Response:
+        name, rest, query = split_target(http)
+        try:
+            answer = await self._answer(http, name, rest, query)
+        except Exception as error:  # nothing may reach aiohttp's own error page
+            self._log.error("request_failed", channel=name, exc_info=error)
+            answer = _BROKEN
+        self.requests[name if answer.status != 404 else UNKNOWN, answer.status] += 1
+        return _respond(answer)
+
+    async def _answer(self, http: web.BaseRequest, name: str, rest: str, query: str) -> Answer:
+        peer = http.remote or ""
+        if self._proxies.trusts(peer):
+            peer = self._proxies.client(peer, http.headers.getall("X-Forwarded-For", ()))
+        if self._is_limited and (seconds := self._rate.spend(neighbourhood(peer))):
+            return Answer(status=429, headers={"Retry-After": str(seconds)})
+        if not name:
+            return self._front(rest)
+        cap = min(self._receives.max_body_bytes(name), self._max_body_bytes)
+        try:
+            body = await read_body(http, cap, self._body_seconds) if cap and http.body_exists else b""
+        except TooLarge:
+            return _TOO_LARGE
+        except TooSlow:
+            return _TOO_SLOW
+        except Malformed:
+            return _BAD
+        request = Request(
+            method=http.method,
+            path=rest,
+            query=parse_qsl(query, keep_blank_values=True) if query else (),
+            headers=tuple(http.headers.items()),
+            body=body,
+            remote_address=peer,
+            received_at=self._clock.now(),
+        )
+        return await self._receives.receive(name, request)
+
+    def _front(self, path: str) -> Answer:
+        if path != "/":
+            return _NOT_FOUND
+        forms = self._receives.channels_of(FORM)
+        if len(forms) != 1:
+            return _INDEX
+        return Answer(status=302, headers={"Location": PREFIX + quote(forms[0], safe="")})
+
+
+def split_target(http: web.BaseRequest) -> tuple[str, str, str]:
+    """The channel's name, what follows it in the path, and the query as sent. The name is "" for other paths."""
+    target = http.raw_path
+    if not target.startswith("/"):  # absolute form, as to a proxy
+        target = http.rel_url.raw_path_qs
+    path, _, query = target.partition("?")
+    if not path.startswith(PREFIX):
+        return "", path, query
+    name, slash, rest = path[len(PREFIX) :].partition("/")
+    if "%" in path:
+        name, rest = unquote(name), unquote(rest)
+    return name, slash + rest, query
+
+
+class _Request(web.BaseRequest):
+    async def _prepare_hook(self, response: web.StreamResponse) -> None:
+        """aiohttp's own answers (to what is no HTTP) would name its version."""
+        response.headers.pop("Server", None)
+
+
+def _make_request(
+    message: Any, payload: Any, protocol: Any, writer: AbstractStreamWriter, task: Any
+) -> web.BaseRequest:
+    return _Request(message, payload, protocol, writer, task, protocol._loop)
+
+
+def _respond(answer: Answer) -> web.Response:
+    headers = CIMultiDict(answer.headers)
+    headers.setdefault("Content-Type", answer.media_type)
+    response = web.Response(status=answer.status, body=answer.body, headers=headers)
+    if answer.status in {408, 413}:
+        response.force_close()
+    return response
+
+
+def _why_not(host: str, port: int, error: Exception) -> str:
+    if isinstance(error, socket.gaierror):
+        return f'public.host "{host}" is no address of this machine'
+    if isinstance(error, PermissionError):
+        return f"public.port {port} needs privileges this process lacks; take one above 1023"
+    detail = error.strerror if isinstance(error, OSError) else error
+    return f"cannot listen on {host} port {port}: {detail}; stop what listens there, or set another public.port"

@@ -1,0 +1,99 @@
+"""The board where channels' states hang: written to the journal about once a second, read for orders from there."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from allears.intake.timing import Timing
+from allears.journal.errors import JournalUnavailable
+from allears.journal.journal import Journal
+from allears.journal.records import ChannelRow
+
+FLUSH_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    connector: str
+    state: str
+    reason: str
+    success: bool = False
+
+
+Heed = Callable[[ChannelRow, str], None]
+"""Called with a row and the state we wrote there last, when somebody else has written another."""
+
+
+class Board:
+    """Notes are merged between two writes, so that a busy channel costs the journal no more than a quiet one."""
+
+    def __init__(self, journal: Journal, timing: Timing, heed: Heed) -> None:
+        self._journal = journal
+        self._timing = timing
+        self._heed = heed
+        self._notes: dict[str, Note] = {}
+        self._written: dict[str, str] = {}
+        self._dirty = asyncio.Event()
+        self._writing = asyncio.Lock()
+
+    def pin(self, name: str, note: Note) -> None:
+        """To be written soon, in place of an earlier note that is not written yet."""
+        earlier = self._notes.get(name)
+        if earlier is not None and earlier.success and not note.success:
+            note = Note(connector=note.connector, state=note.state, reason=note.reason, success=True)
+        self._notes[name] = note
+        self._dirty.set()
+
+    async def read(self) -> Sequence[ChannelRow]:
+        """All rows; heeds what others wrote there since we last looked."""
+        async with self._writing:
+            return await self._read()
+
+    async def _read(self) -> Sequence[ChannelRow]:
+        rows = await self._journal.channels()
+        for row in rows:
+            written = self._written.get(row.name, row.state)
+            self._written[row.name] = row.state
+            if row.state != written:
+                self._notes.pop(row.name, None)
+                self._heed(row, written)
+        return rows
+
+    async def flush(self) -> None:
+        """Write what is pinned. An order that somebody wrote meanwhile goes before our note."""
+        async with self._writing:
+            if not self._notes:
+                return
+            await self._read()
+            for name in list(self._notes):
+                await self._write(name, self._notes.pop(name))
+
+    async def _write(self, name: str, note: Note) -> None:
+        before = self._written.get(name)
+        self._written[name] = note.state
+        try:
+            await self._journal.note_channel(
+                name,
+                connector=note.connector,
+                state=note.state,
+                reason=note.reason,
+                success=note.success,
+            )
+        except JournalUnavailable:
+            self._notes.setdefault(name, note)
+            if before is not None:
+                self._written[name] = before
+            raise
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            await self._dirty.wait()
+            self._dirty.clear()
+            try:
+                await self.flush()
+            except JournalUnavailable:
+                self._dirty.set()
+            await self._timing.sleep(FLUSH_SECONDS)

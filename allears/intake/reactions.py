@@ -1,0 +1,55 @@
+"""What each kind of error asks for."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from allears.journal.errors import JournalUnavailable
+from allears_sdk.errors import AllearsError, AuthError, ConfigError, RetryLater
+
+AUTH_RETRY_SECONDS = 900.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reaction:
+    state: str
+    """running, failing or stopped: what the channel is from now on."""
+    cause: str
+    delay_seconds: float | None = None
+    """None: the back-off decides; infinite: until the admin reloads or resumes."""
+    holds_channel: bool = False
+    """Every part of the channel waits, not only the one that failed."""
+    suspects_page: bool = False
+    """Something in the page that was read may be the reason."""
+    unexpected: bool = False
+    advice: str = ""
+
+
+def reaction_to(error: Exception) -> Reaction:
+    cause = describe(error)
+    if isinstance(error, ConfigError):
+        advice = "correct this channel's settings and reload, or resume the channel once the cause is gone"
+        return Reaction(state="stopped", cause=cause, delay_seconds=math.inf, holds_channel=True, advice=advice)
+    if isinstance(error, AuthError):
+        advice = "renew this channel's credentials and reload; until then it is tried every 15 minutes"
+        return Reaction(
+            state="stopped", cause=cause, delay_seconds=AUTH_RETRY_SECONDS, holds_channel=True, advice=advice
+        )
+    if isinstance(error, RetryLater):
+        state = "failing" if error.after_seconds is None else "running"
+        return Reaction(state=state, cause=cause, delay_seconds=error.after_seconds)
+    if isinstance(error, JournalUnavailable):
+        return Reaction(state="failing", cause=cause)
+    expected = isinstance(error, AllearsError | OSError)
+    return Reaction(state="failing", cause=cause, suspects_page=True, unexpected=not expected)
+
+
+def describe(error: Exception) -> str:
+    """What went wrong in words that may be stored and logged. The text of an error nobody foresaw may quote a
+    message: only its name is given."""
+    if isinstance(error, AllearsError):
+        return str(error)
+    if isinstance(error, OSError):
+        return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    return type(error).__name__

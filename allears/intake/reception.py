@@ -1,0 +1,84 @@
+"""Answering one channel's HTTP requests: the commit first, then the connector's own answer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+from allears.intake.channel import Channel
+from allears.intake.reactions import describe
+from allears.journal.errors import JournalUnavailable
+from allears.journal.records import Deposit
+from allears_sdk.connector import Accepted, Answer, Reception, Request, Wake
+
+COMMIT_MARGIN_SECONDS = 0.5
+"""Kept of the platform's time limit for the way back."""
+QUIET_SECONDS = 60.0
+MOST_REASONS = 64
+
+COME_BACK = Answer(status=503, headers={"Retry-After": "5"})
+LATE = Answer(status=503, headers={"Retry-After": "2"})
+BROKEN = Answer(status=500)
+
+
+class Receiver:
+    """The hot path: everything that can be is prepared once per channel."""
+
+    def __init__(self, channel: Channel, wake: Callable[[Wake], None]) -> None:
+        self._channel = channel
+        self._wake = wake
+        self._receive = channel.connector.receive
+        self._accept = channel.journal.accept
+        self._seconds = max(channel.connector.spec.answer_within_seconds - COMMIT_MARGIN_SECONDS, 0.05)
+        self._said: dict[str, float] = {}
+        self.refused = 0
+        """Requests that were not ours to store, since the start."""
+
+    async def answer(self, request: Request) -> Answer:
+        """Never raises. A commit that comes too late is not undone: the redelivery is then a no-op."""
+        try:
+            async with asyncio.timeout(self._seconds) as limit:
+                reception = await self._receive(request)
+                accepted = await self._store(reception)
+        except JournalUnavailable as error:
+            self._say("not_stored", describe(error))
+            return COME_BACK
+        except Exception as error:
+            if isinstance(error, TimeoutError) and limit.expired():
+                self._say("stored_too_late", "the commit took longer than the platform waits")
+                return LATE
+            self._say("receiver_failed", describe(error), error)
+            return BROKEN
+        return self._conclude(reception, accepted)
+
+    async def _store(self, reception: Reception) -> Sequence[Accepted]:
+        if not reception.raws or reception.refused:
+            return ()
+        return await self._accept(Deposit(channel=self._channel.name, raws=reception.raws, policy=self._channel.policy))
+
+    def _conclude(self, reception: Reception, accepted: Sequence[Accepted]) -> Answer:
+        if reception.refused:
+            self.refused += 1
+            self._say("request_refused", reception.refused)
+        else:
+            for wake in reception.wakes:
+                self._wake(wake)
+        try:
+            return reception.answer(accepted)
+        except Exception as error:  # the raws are safe; the platform asks again and gets the same answer
+            self._say("receiver_failed", describe(error), error)
+            return BROKEN
+
+    def _say(self, event: str, reason: str, error: Exception | None = None) -> None:
+        """Once per reason and minute: whoever sends rubbish must not fill the log as well."""
+        now = self._channel.timing.clock.monotonic()
+        said_at = self._said.get(reason)
+        if said_at is not None and now - said_at < QUIET_SECONDS:
+            return
+        if len(self._said) >= MOST_REASONS:
+            self._said.clear()
+        self._said[reason] = now
+        if error is None:
+            self._channel.log.warning(event, reason=reason)
+        else:
+            self._channel.log.error(event, reason=reason, exc_info=error)
