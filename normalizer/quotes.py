@@ -25,7 +25,7 @@ _TIME = re.compile(r"\d{1,2}[:.h：]\d{2}")
 _YEAR = re.compile(r"(?:19|20)\d\d")
 _ADDRESS = re.compile(r"[^\s<>()\[\]\"',;:]{1,200}@[\w.-]{1,200}")
 _OPENS = re.compile(
-    r"""^\s*(?:["'«“]|(?:on|am|le|il|in data|el|em|op|den|dnia|w dniu|på|ons?|man|at|în|dne|v|в|во|at|a|the|il giorno|al|de|da|
+    r"""^\s*(?:["'«“]|(?:on|am|le|il|in\ data|el|em|op|den|dnia|w\ dniu|på|man|at|în|dne|v|в|во|a|the|al|de|da|
     mon|tue|wed|thu|fri|sat|sun|monday|tuesday|wednesday|thursday|friday|saturday|sunday|
     пн|вт|ср|чт|пт|сб|вс|понедельник|вторник|среда|четверг|пятница|суббота|воскресенье|
     в\ письме\ от|[^\W\d_]{2,4}\.?)\b|\d|在|于|於|\[)""",
@@ -144,6 +144,17 @@ def header_block(lines: list[str], index: int) -> Mark | None:
             break
         address = address or "@" in line
     return Mark(index, end, "header") if _is_header(seen, address) else None
+
+
+def label_value(line: str) -> tuple[str, str] | None:
+    """A header line's kind (`sender`, `subject`, `date`, else its label) and value."""
+    found = _LABEL_LINE.match(line[:MAX_LINE])
+    if not found:
+        return None
+    value = found["value"].strip(" \t*|")
+    if found["sender"] or found["subject"]:
+        return ("sender" if found["sender"] else "subject"), value
+    return ("date" if _DATE.search(value) and "@" not in value else found["other"].lower()), value
 
 
 def _kinds(found: re.Match[str], line: str) -> set[str]:

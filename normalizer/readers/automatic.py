@@ -133,6 +133,11 @@ def _by_sender(root: Part, sender: str) -> str:
     return ""
 
 
+def is_no_reply(address: str) -> bool:
+    """Addresses behind which nobody reads."""
+    return bool(_NO_REPLY.fullmatch(address.partition("@")[0]))
+
+
 def _answers_elsewhere(root: Part, sender: str) -> bool:
     """A web form mails from no-reply@ with the customer in Reply-To: that is a person's message."""
     reply_to = _value(root, "reply-to").lower()

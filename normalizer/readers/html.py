@@ -60,7 +60,8 @@ _RULE = f"{_BREAK}{'_' * 32}{_BREAK}"
 
 _HREF = re.compile(r"""\bhref\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))""", re.IGNORECASE)
 _ALT = re.compile(r"""\balt\s*=\s*(?:"([^"]{1,4})"|'([^']{1,4})')""", re.IGNORECASE)
-_MAYBE_HIDDEN = re.compile(
+_MAYBE_HIDDEN = re.compile(r"hidden|none|hide|max-height|font-size", re.IGNORECASE)
+_HIDDEN = re.compile(
     r"""(?:^|\s)hidden(?=\s|$|=)|style\s*=\s*["'][^"']*?(?:display\s*:\s*none|visibility\s*:\s*hidden"""
     r"""|mso-hide\s*:\s*all|(?:max-height|font-size)\s*:\s*0(?:px|pt|em)?\s*(?:;|!|["']))""",
     re.IGNORECASE,

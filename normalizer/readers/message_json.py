@@ -129,11 +129,12 @@ class _Reader:
 
 def _read_fields(item: dict[str, Any], readers: Mapping[str, Read], path: str) -> dict[str, Any]:
     """null means the same as leaving the key away."""
-    return {
-        name: readers.get(name, _string)(value, f"{path}.{name}")
-        for name, value in item.items()
-        if value is not None and name not in _IGNORED
-    }
+    known: dict[str, Any] = {}
+    for name, value in item.items():
+        if value is not None and name not in _IGNORED:
+            reader: Read = readers.get(name, _string)
+            known[name] = reader(value, f"{path}.{name}")
+    return known
 
 
 def _check_keys(item: Mapping[str, Any], valid: set[str], path: str) -> None:

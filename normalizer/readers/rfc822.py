@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from dataclasses import replace
 from datetime import datetime
 
 from allears_sdk.message import Attachment, Author, Message
@@ -11,7 +12,7 @@ from normalizer.readers import mime
 from normalizer.readers.address import Mailbox, parse_addresses
 from normalizer.readers.automatic import automatic_reason
 from normalizer.readers.body import Body, Leaf, read_body
-from normalizer.readers.forward import find_original
+from normalizer.readers.forward import MAX_REMARK, find_original, is_forward_subject
 from normalizer.readers.mime import Part
 from normalizer.readers.mime_header import decode_value, message_ids, parse_date, raw_text, trailing_date
 
@@ -46,18 +47,12 @@ def read_mail(data: bytes, *, with_content: bool = False, depth: int = 0) -> Mes
         automatic_reason=reason,
     )
     original = None if reason else find_original(message) or _attached_original(message, body, depth)
-    return _with_original(message, original) if original else message
+    return replace(message, original=original) if original else message
 
 
 def attachment_bytes(data: bytes, index: int) -> bytes:
     """Raises `IndexError` when the mail has no such attachment."""
     return read_body(mime.parse(data)).files[index].content
-
-
-def _with_original(message: Message, original: Message) -> Message:
-    from dataclasses import replace
-
-    return replace(message, original=original)
 
 
 def _charset_hint(root: Part) -> str:
@@ -153,8 +148,6 @@ def _attachment(leaf: Leaf, with_content: bool) -> Attachment:
 
 def _attached_original(message: Message, body: Body, depth: int) -> Message | None:
     """Forwarded as an attachment: one mail inside, nothing or little said around it."""
-    from normalizer.readers.forward import MAX_REMARK, is_forward_subject
-
     mails = [leaf for leaf in body.files if leaf.media_type in ("message/rfc822", "message/global")]
     if len(mails) != 1 or depth >= _MAX_NESTED_MAILS or len(message.text) > MAX_REMARK:
         return None
