@@ -51,9 +51,9 @@ class Engine:
     async def stop(self, grace_seconds: float = 10.0) -> None:
         await asyncio.gather(*(self._remove(name, grace_seconds) for name in list(self._sinks)))
 
-    def holds(self, name: str, settings: DestinationSettings) -> bool:
-        """Whether this destination runs with just these settings already."""
-        return self._settings.get(name) == settings
+    def sink(self, name: str, settings: DestinationSettings) -> Sink[Any] | None:
+        """The running sink of this destination, if it has just these settings."""
+        return self._sinks[name] if self._settings.get(name) == settings else None
 
     def _add(self, name: str, sink: Sink[Any], settings: DestinationSettings) -> None:
         self._sinks[name] = sink

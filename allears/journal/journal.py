@@ -156,6 +156,9 @@ class Journal(Protocol):
     async def foreign_changes(self) -> int:
         """A number that grows when another process (a command) has written to the journal."""
 
+    async def oldest_waiting(self) -> datetime | None:
+        """When the raw was received that has waited longest to be parsed."""
+
     async def ready(self) -> None:
         """Raises JournalUnavailable unless a write would work right now."""
 

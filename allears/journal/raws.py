@@ -42,6 +42,13 @@ def take(
     return taken
 
 
+def oldest_waiting(sql: sqlite3.Connection) -> float | None:
+    """When the oldest waiting raw was received: the first of each channel, since channels store in order."""
+    query = "SELECT received_at FROM raws WHERE state='waiting' AND channel=? ORDER BY id LIMIT 1"
+    firsts = [sql.execute(query, (channel,)).fetchone()[0] for channel in _waiting_channels(sql)]
+    return min(firsts, default=None)
+
+
 def read_raw(sql: sqlite3.Connection, raw_id: int, blobs: Blobs) -> StoredRaw | None:
     """A raw with its body read in, whatever its size."""
     row = sql.execute(f"SELECT {_COLUMNS} FROM raws WHERE id=?", (raw_id,)).fetchone()

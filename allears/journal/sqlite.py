@@ -287,7 +287,10 @@ class SqliteJournal:
 
     async def foreign_changes(self) -> int:
         """A number that grows when another process (a command) has written to the journal."""
-        return await self._read(lambda sql: int(sql.execute("PRAGMA data_version").fetchone()[0]))
+        return await self._writer.submit(lambda sql: int(sql.execute("PRAGMA data_version").fetchone()[0]))
+
+    async def oldest_waiting(self) -> datetime | None:
+        return moment(await self._read(raws.oldest_waiting))
 
     async def ready(self) -> None:
         """Raises JournalUnavailable unless a write would work right now."""

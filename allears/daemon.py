@@ -1,0 +1,280 @@
+"""The daemon put together: journal, intake, filing, delivery and the two HTTP rooms, started and stopped in order."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import signal
+from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
+from datetime import timedelta
+from importlib.metadata import version
+from typing import Any
+
+import structlog
+
+from allears import logs
+from allears.context import Contexts, SystemClock
+from allears.delivery.engine import Engine
+from allears.filing.routing import to_all
+from allears.filing.stage import Filing, Reader
+from allears.http.admin import AdminServer
+from allears.http.public import PublicServer
+from allears.intake.intake import Intake
+from allears.intake.timing import Timing
+from allears.journal.errors import JournalInUse, JournalUnavailable
+from allears.journal.records import Destination, Policy
+from allears.journal.sqlite import open_journal
+from allears.settings import Configuration, changed, load
+from allears.workers.pool import Workers
+from allears_sdk import registry
+from allears_sdk.connector import Connector
+from allears_sdk.errors import AllearsError, ConfigError
+from allears_sdk.settings import ChannelSettings, DestinationSettings
+from allears_sdk.sink import Sink
+from normalizer.conversation import Facts
+
+SWEEP_SECONDS = 1.0
+MIN_FREE_BYTES = 256 << 20
+MAX_BACKLOG = timedelta(minutes=15)
+
+EXIT_OK, EXIT_CONFIG, EXIT_JOURNAL = 0, 3, 4
+
+log = structlog.get_logger("allears.daemon")
+
+
+class Daemon:
+    """One allears. `start` it, `reload` it, `stop` it; `broken` is set when it must not go on."""
+
+    def __init__(self, configuration: Configuration) -> None:
+        self.configuration = configuration
+        self.broken = asyncio.Event()
+        self.clock = SystemClock()
+        self._folder = configuration.daemon.data_folder
+        self._parts = AsyncExitStack()
+        self._backlog_reason = ""
+        self._foreign_changes: int | None = None
+
+    async def start(self) -> None:
+        """Each part is stopped in the reverse order. Raises JournalInUse, JournalUnavailable or ConfigError."""
+        async with AsyncExitStack() as parts:
+            self.journal = await open_journal(self._folder, self.clock, on_broken=self._break)
+            parts.push_async_callback(self.journal.close)
+            await self._start_stages(parts)
+            await self._start_rooms(parts)
+            self._start_task(parts, self._sweep(), "sweep")
+            self._parts = parts.pop_all()
+        log.info("started", version=version("allears"), data_folder=str(self._folder), console=self.console_url)
+
+    async def stop(self) -> None:
+        """Stop hearing, finish what runs, close the journal."""
+        await self._parts.aclose()
+        log.info("stopped")
+
+    async def reload(self, configuration: Configuration) -> None:
+        """Swap changed channels and destinations; the rest goes on undisturbed."""
+        changes = changed(self.configuration, configuration)
+        restart = sorted(changes.sections - {"routing"})
+        if restart:
+            log.warning("restart_needed", sections=restart, reason="these sections are read at the start only")
+        self.configuration = configuration
+        await self._apply()
+        log.info("reloaded", channels=str(changes.channels), destinations=str(changes.destinations))
+
+    @property
+    def console_url(self) -> str:
+        return f"http://{_shown(self.configuration.admin.host)}:{self._admin.port}"
+
+    @property
+    def public_url(self) -> str:
+        public = self.configuration.public
+        return public.base_url.rstrip("/") or f"{self._public.scheme}://{_shown(public.host)}:{self._public.port}"
+
+    @property
+    def form_urls(self) -> list[str]:
+        return [f"{self.public_url}/in/{name}" for name in self._intake.channels_of("form")]
+
+    # Putting together
+
+    async def _start_stages(self, parts: AsyncExitStack) -> None:
+        self._contexts = Contexts(self.journal, self._folder, self.clock)
+        parts.push_async_callback(self._contexts.close)
+        self._engine = Engine(self.journal, self.clock)
+        await self._engine.start()
+        parts.push_async_callback(self._engine.stop, self.configuration.daemon.stop_seconds)
+        workers = Workers(self.configuration.daemon.workers)
+        self._filing = Filing(self.journal, workers, self.clock, {}, to_all(()))
+        self._start_task(parts, self._filing.run(), "filing")
+        self._intake = Intake(
+            self.journal, self._contexts, Timing(clock=self.clock), backlog=lambda: self._backlog_reason
+        )
+        await self._intake.start()
+        parts.push_async_callback(self._intake.stop, self.configuration.daemon.stop_seconds)
+        await self._apply()
+
+    async def _start_rooms(self, parts: AsyncExitStack) -> None:
+        public, admin = self.configuration.public, self.configuration.admin
+        self._public = PublicServer(
+            self._intake,
+            self.clock,
+            host=public.host,
+            port=public.port,
+            trusted_proxies=public.trusted_proxies,
+            max_body_bytes=public.max_body_bytes,
+            rate_limit_per_minute=public.rate_limit_per_minute,
+            tls_certificate=public.tls_certificate,
+            tls_key=public.tls_key,
+        )
+        await self._public.start()
+        parts.push_async_callback(self._public.stop)
+        self._admin = AdminServer(
+            self.journal,
+            self._intake,
+            clock=self.clock,
+            host=admin.host,
+            port=admin.port,
+            token=admin.token.get_secret_value() if admin.token else "",
+            username=admin.username,
+            password=admin.password.get_secret_value() if admin.password else "",
+            language=self.configuration.daemon.language,
+            public_url=self.public_url,
+            version=version("allears"),
+        )
+        await self._admin.start()
+        parts.push_async_callback(self._admin.stop)
+
+    def _start_task(self, parts: AsyncExitStack, work: Any, name: str) -> None:
+        task = asyncio.create_task(work, name=name)
+
+        async def end() -> None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+        def note(task: asyncio.Task[None]) -> None:
+            if not task.cancelled() and task.exception():
+                log.error("stage_died", stage=name, exc_info=task.exception())
+                self.broken.set()
+
+        task.add_done_callback(note)
+        parts.push_async_callback(end)
+
+    async def _apply(self) -> None:
+        """Make channels and destinations those of the configuration. Destinations first: nothing is filed nowhere."""
+        await self._engine.apply(self._sinks(), self.configuration.daemon.stop_seconds)
+        self._filing.router = to_all(self._destinations())
+        await self._intake.apply(self.configuration.channels)
+        policies = self._intake.policies()
+        self._filing.readers = {name: self._reader(name, policy) for name, policy in policies.items()}
+        self.journal.bells.ring_all()
+
+    def _sinks(self) -> Mapping[str, tuple[Sink[Any], DestinationSettings]]:
+        sinks: dict[str, tuple[Sink[Any], DestinationSettings]] = {}
+        for name, settings in self.configuration.enabled_destinations.items():
+            made = self._engine.sink(name, settings)
+            sinks[name] = (
+                made or registry.sink_class(settings.sink)(settings, self._contexts.destination(name)),
+                settings,
+            )
+        return sinks
+
+    def _destinations(self) -> list[Destination]:
+        """A destination whose kind does not load now still gets its lines: they wait for it."""
+        settings = self.configuration.enabled_destinations
+        found = [
+            Destination(name=name, is_view=registry.sink_class(settings[name].sink).spec.is_view)
+            for name in self.configuration.default_destinations
+        ]
+        lost = [one.name for one in self.configuration.disabled if one.section == "destinations"]
+        wanted = self.configuration.routing.destinations
+        return found + [Destination(name=name) for name in lost if not wanted or name in wanted]
+
+    def _reader(self, name: str, policy: Policy) -> Reader:
+        settings = self.configuration.channels.get(name) or ChannelSettings(connector="")
+        kind = self._intake.connector_class(name)
+        facts = Facts(channel=name, connector=kind.spec.kind, region=settings.region, max_rating=settings.max_rating)
+        return Reader(policy=policy, facts=facts, settings=None if kind.parse is Connector.parse else settings)
+
+    # Watching
+
+    async def _sweep(self) -> None:
+        """Notice what commands wrote from outside, and how far the stages are behind."""
+        while True:
+            try:
+                await self._look_around()
+            except JournalUnavailable as error:
+                self._backlog_reason = str(error)
+            await asyncio.sleep(SWEEP_SECONDS)
+
+    async def _look_around(self) -> None:
+        changes = await self.journal.foreign_changes()
+        if self._foreign_changes not in (None, changes):
+            self.journal.bells.ring_all()
+            await self._intake.poke()
+        self._foreign_changes = changes
+        self._backlog_reason = await self._why_wait()
+
+    async def _why_wait(self) -> str:
+        """Why pollers should read nothing new for now; pushes are stored as long as there is room."""
+        if shutil.disk_usage(self._folder).free < MIN_FREE_BYTES:
+            return "the disk is nearly full"
+        oldest = await self.journal.oldest_waiting()
+        if oldest is not None and self.clock.now() - oldest > MAX_BACKLOG:
+            return "reading is behind what was heard"
+        return ""
+
+    def _break(self, reason: str) -> None:
+        log.critical("journal_broken", reason=reason)
+        self.broken.set()
+
+
+async def run(configuration: Configuration, on_ready: Callable[[Daemon], None] = lambda daemon: None) -> int:
+    """Run until SIGTERM or SIGINT; SIGHUP reads the configuration file again. Returns the exit code."""
+    logs.configure(configuration.daemon.log_format, configuration.daemon.log_level)
+    daemon = Daemon(configuration)
+    try:
+        await daemon.start()
+    except ConfigError as error:
+        log.error("cannot_start", reason=str(error))
+        return EXIT_CONFIG
+    except (JournalInUse, AllearsError) as error:
+        log.error("cannot_start", reason=str(error))
+        return EXIT_JOURNAL
+    on_ready(daemon)
+    try:
+        await _serve(daemon)
+    finally:
+        await daemon.stop()
+    return EXIT_JOURNAL if daemon.broken.is_set() else EXIT_OK
+
+
+async def _serve(daemon: Daemon) -> None:
+    loop = asyncio.get_running_loop()
+    ended, hung_up = asyncio.Event(), asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, ended.set)
+    loop.add_signal_handler(signal.SIGHUP, hung_up.set)
+    waits = [asyncio.create_task(event.wait()) for event in (ended, daemon.broken)]
+    reloads = asyncio.create_task(_reload_when_asked(daemon, hung_up))
+    try:
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in (*waits, reloads):
+            task.cancel()
+
+
+async def _reload_when_asked(daemon: Daemon, hung_up: asyncio.Event) -> None:
+    while True:
+        await hung_up.wait()
+        hung_up.clear()
+        try:
+            await daemon.reload(await asyncio.to_thread(load, daemon.configuration.source))
+        except AllearsError as error:
+            log.error("reload_refused", reason=str(error), advice="the old configuration goes on; mend the file")
+        except Exception:
+            log.exception("reload_failed")
+
+
+def _shown(host: str) -> str:
+    """An address people can open, for one that is only good for listening."""
+    shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, host)  # noqa: S104 compared, not bound
+    return f"[{shown}]" if ":" in shown and not shown.startswith("[") else shown
