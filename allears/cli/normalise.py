@@ -31,12 +31,13 @@ _POOL_FROM = 3
 @click.option("--workers", type=click.IntRange(0, 64), default=0, help="--workers")
 @click.option("--channel", default="normalise", help="--channel")
 @click.option("--region", default="CN", help="--region")
+@click.option("--timezone", default="UTC", help="--timezone")
 @progressing
 @common
 @with_session
-def normalise(session: Session, paths: tuple[str, ...], workers: int, channel: str, region: str) -> None:
+def normalise(session: Session, paths: tuple[str, ...], workers: int, channel: str, region: str, timezone: str) -> None:
     """Replaced by the text of the reader's language."""
-    settled = Settled(channel=channel, region=region.upper(), now=datetime.now(UTC))
+    settled = Settled(channel=channel, region=region.upper(), timezone=timezone, now=datetime.now(UTC))
     failed = run(_normalise(session, paths, workers, settled))
     if failed:
         raise click.exceptions.Exit(Exit.FAULTS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any
 
@@ -28,6 +28,9 @@ PUBLIC = frozenset({
 # fmt: on
 """Kinds of channels where everybody reads along, for messages that do not state their `visibility`."""
 
+_FIELDS = frozenset(field.name for field in fields(Message))
+_KEYS = _FIELDS | {"connector", "channel"}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settled:
@@ -35,6 +38,7 @@ class Settled:
 
     channel: str
     region: str
+    timezone: str
     now: datetime
 
 
@@ -89,17 +93,18 @@ def _scrub(value: Any) -> Any:
 
 
 def _record(given: Given, settled: Settled) -> dict[str, Any]:
+    ignored: list[str] = []
     if given.is_mail:
         messages = _read(given.body, RFC822, settled)
         facts = Facts(channel=settled.channel, connector="email", region=settled.region)
     else:
-        messages, facts = _from_json(given.body, settled)
+        messages, facts, ignored = _from_json(given.body, settled)
     heard = _heard(messages, settled.now)
     conversation = Conversation(
         reference=_reference(heard[0].message, facts), opened_at=heard[0].received_at, messages=heard
     )
     opener = next((one.message for one in heard if one.message.author.role is Role.CUSTOMER), heard[0].message)
-    found = {
+    found: dict[str, Any] = {
         "source": given.source,
         "message": opener,
         "new_text": "\n".join(
@@ -107,14 +112,24 @@ def _record(given: Given, settled: Settled) -> dict[str, Any]:
         ),
         "complaint": derive(conversation, facts),
     }
-    return found if len(heard) == 1 else found | {"messages": [one.message for one in heard]}
+    if len(heard) > 1:
+        found["messages"] = [one.message for one in heard]
+    return found | {"ignored": ignored} if ignored else found
 
 
 def _read(body: bytes, media_type: str, settled: Settled) -> Sequence[Message]:
-    return readers.read(Raw(key="normalise", body=body, media_type=media_type, received_at=settled.now))
+    return readers.read(
+        Raw(
+            key="normalise",
+            body=body,
+            media_type=media_type,
+            received_at=settled.now,
+            context={"timezone": settled.timezone},
+        )
+    )
 
 
-def _from_json(body: bytes, settled: Settled) -> tuple[Sequence[Message], Facts]:
+def _from_json(body: bytes, settled: Settled) -> tuple[Sequence[Message], Facts, list[str]]:
     """One Message or an array of them, each beside the channel it came from."""
     try:
         value = json.loads(body)
@@ -123,27 +138,32 @@ def _from_json(body: bytes, settled: Settled) -> tuple[Sequence[Message], Facts]
     objects = value if isinstance(value, list) else [value]
     if not objects or not all(isinstance(one, dict) for one in objects):
         raise BadMessage("not a message, nor an array of messages")
-    kind, channel = str(objects[0].get("connector") or ""), str(objects[0].get("channel") or "")
+    kind, channel = (_first(objects, key) for key in ("connector", "channel"))
     said = [_message(part, kind) for one in objects for part in _burst(one)]
     messages = _read(json.dumps(said, ensure_ascii=False).encode("utf-8", "surrogatepass"), MESSAGE_JSON, settled)
-    return messages, Facts(channel=channel or kind or settled.channel, connector=kind, region=settled.region)
+    facts = Facts(channel=channel or kind or settled.channel, connector=kind, region=settled.region)
+    return messages, facts, sorted({key for one in objects for key in one} - _KEYS)
+
+
+def _first(objects: Sequence[dict[str, Any]], key: str) -> str:
+    return next((str(one[key]) for one in objects if one.get(key)), "")
 
 
 def _burst(given: dict[str, Any]) -> Iterable[dict[str, Any]]:
     """Several texts in one message are several messages: a burst in a chat."""
-    text = given.get("text")
-    if not isinstance(text, list):
+    texts = given.get("text")
+    if not isinstance(texts, list):
         return [given]
-    external_id = given.get("external_id") or ""
-    return [
-        given | {"text": part, "external_id": f"{external_id}/{at}" if at else external_id}
-        for at, part in enumerate(text)
-    ] or [given | {"text": ""}]
+    external_id = given.get("external_id")
+    ids = [f"{external_id}/{at}" if external_id and at else external_id for at in range(len(texts))]
+    parts = [given | {"text": text, "external_id": id_} for text, id_ in zip(texts, ids, strict=True)]
+    return parts or [given | {"text": ""}]
 
 
 def _message(given: dict[str, Any], kind: str) -> dict[str, Any]:
-    own = {key: value for key, value in given.items() if key not in ("connector", "channel") and value is not None}
-    if kind in PUBLIC and "visibility" not in own:
+    """What a Message holds; other keys people keep beside it (labels, notes) are named in the result."""
+    own = {key: value for key, value in given.items() if key in _FIELDS and value is not None}
+    if (given.get("connector") or kind) in PUBLIC and "visibility" not in own:
         own["visibility"] = Visibility.PUBLIC.value
     return own
 

@@ -52,10 +52,10 @@ def _serve(configuration: Configuration) -> int:
 
     try:
         if sys.platform == "win32":
-            return asyncio.run(serve(configuration))
+            return int(asyncio.run(serve(configuration)))
         import uvloop
 
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            return runner.run(serve(configuration))
+            return int(runner.run(serve(configuration)))
     except KeyboardInterrupt:
         return Exit.INTERRUPTED

@@ -92,3 +92,8 @@ def _arms(annotation: Any) -> list[Any]:
     if origin in (Union, UnionType):
         return [arm for member in get_args(annotation) for arm in _arms(member)]
     return [annotation]
+
+
+def holds_secret(annotation: Any) -> bool:
+    """Whether values of this type are secrets, or hold some."""
+    return any(arm is SecretStr or any(map(holds_secret, get_args(arm))) for arm in _arms(annotation))
