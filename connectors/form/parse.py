@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from allears_sdk.errors import BadMessage
 from allears_sdk.message import Author, Message, Raw
 from connectors.form.submission import read_pairs
@@ -18,7 +20,6 @@ def parse(raw: Raw) -> Message:
         raise BadMessage("the form has no text")
     return Message(
         text=values["text"],
-        thread=(raw.thread,) if raw.thread else (),
         author=_author(values),
         posted_at=raw.received_at,
         subject=values.get("subject", ""),
@@ -30,9 +31,11 @@ def parse(raw: Raw) -> Message:
 
 
 def _author(values: dict[str, str]) -> Author:
+    email, phone, wechat = values.get("email", "").lower(), values.get("phone", ""), values.get("wechat", "")
     return Author(
+        id=email or re.sub(r"[^\d+]", "", phone) or wechat,
         name=values.get("name", ""),
-        handle=values.get("wechat", ""),
-        email=values.get("email", ""),
-        phone=values.get("phone", ""),
+        handle=wechat,
+        email=email,
+        phone=phone,
     )

@@ -41,7 +41,7 @@ class FormSettings(ChannelSettings):
         description="Address of the page as customers reach it, for the QR code; empty: as the request came in.",
     )
     max_text_chars: int = Field(
-        default=20_000, ge=100, le=200_000, description="Longest complaint text, in characters, of page and JSON."
+        default=20_000, ge=100, le=60_000, description="Longest complaint text, in characters, of page and JSON."
     )
     max_files: int = Field(default=10, ge=0, le=50, description="Files one form may carry; 0 hides the file field.")
     token: SecretStr | None = Field(

@@ -22,8 +22,8 @@ class _Glance(msgspec.Struct, gc=False):
     """All that is looked at here; the whole message is validated in a worker."""
 
     text: str
-    external_id: str = ""
-    thread: str | list[str] = ""
+    external_id: str | int | None = ""
+    thread: str | int | list[str | int] | None = ""
 
 
 _glance = msgspec.json.Decoder(_Glance).decode
@@ -42,10 +42,11 @@ def receive(request: Request, *, token: bytes, max_text_chars: int, cors: dict[s
         message = _glance(body)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         return refuse(400, f"the body is not a message: {error}", cors)
-    if fault := _fault(message, idempotency_key, max_text_chars):
+    external_id = "" if message.external_id is None else str(message.external_id)
+    if fault := _fault(message.text, external_id, idempotency_key, max_text_chars):
         return refuse(400, fault, cors)
     digest = hashlib.sha256(body).hexdigest()
-    key = message.external_id or (f"id:{idempotency_key}" if idempotency_key else f"sha256:{digest}")
+    key = external_id or (f"id:{idempotency_key}" if idempotency_key else f"sha256:{digest}")
     raw = Raw(
         key=key,
         body=body,
@@ -95,21 +96,21 @@ def _facts(headers: Sequence[tuple[str, str]]) -> tuple[str, str]:
     return found.get("authorization", ""), found.get("idempotency-key", "")
 
 
-def _fault(message: _Glance, idempotency_key: str, max_text_chars: int) -> str:
-    if not message.text or message.text.isspace():
+def _fault(text: str, external_id: str, idempotency_key: str, max_text_chars: int) -> str:
+    if not text or text.isspace():
         return "`text` is empty"
-    if len(message.text) > max_text_chars:
-        return f"`text` has {len(message.text)} characters; at most {max_text_chars} are taken"
-    if len(message.external_id) > _MAX_KEY_CHARS or len(idempotency_key) > _MAX_KEY_CHARS:
+    if len(text) > max_text_chars:
+        return f"`text` has {len(text)} characters; at most {max_text_chars} are taken"
+    if len(external_id) > _MAX_KEY_CHARS or len(idempotency_key) > _MAX_KEY_CHARS:
         return f"`external_id` and `Idempotency-Key` have at most {_MAX_KEY_CHARS} characters"
     return ""
 
 
-def _root(thread: str | list[str]) -> str:
+def _root(thread: str | int | list[str | int] | None) -> str:
     """A message's thread lists the nearest first and the root last."""
-    if isinstance(thread, str):
-        return thread
-    return thread[-1] if thread else ""
+    if isinstance(thread, list):
+        thread = thread[-1] if thread else ""
+    return "" if thread is None else str(thread)
 
 
 def _answer_with(headers: dict[str, str]) -> Any:

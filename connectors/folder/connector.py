@@ -1,0 +1,224 @@
+"""The watched directory as a stream: files become raws, and move only once those are stored."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Protocol, runtime_checkable
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from allears_sdk.connector import Batch, Connector, ConnectorSpec, Cursor, Hears, Identity, Missing, Threading
+from allears_sdk.context import Context
+from allears_sdk.errors import ConfigError, Unavailable
+from allears_sdk.message import Raw
+from connectors.folder.files import Taken, reader_for, take
+from connectors.folder.inbox import DONE, FAILED, Found, Inbox
+from connectors.folder.items import Item, Position, Reading, Reason
+from connectors.folder.settings import FolderSettings
+
+_VERSION = 1
+_MAX_BATCH_BYTES = 8 << 20
+
+
+@runtime_checkable
+class _Closable(Protocol):
+    def close(self) -> None: ...
+
+
+@dataclass(slots=True)
+class _Page:
+    """What the next batch will hold, and which files move after it."""
+
+    raws: list[Raw] = field(default_factory=list)
+    missing: list[Missing] = field(default_factory=list)
+    finished: list[tuple[Found, Reason | None]] = field(default_factory=list)
+    size: int = 0
+
+    def add(self, items: Sequence[Item]) -> None:
+        for item in items:
+            if item.raw:
+                self.raws.append(item.raw)
+                self.size += len(item.raw.body)
+            if item.missing:
+                self.missing.append(item.missing)
+
+    @property
+    def count(self) -> int:
+        return len(self.raws) + len(self.missing)
+
+    def batch(self, cursor: Cursor, *, more: bool) -> Batch:
+        return Batch(raws=tuple(self.raws), missing=tuple(self.missing), cursor=cursor, more=more)
+
+
+class FolderConnector(Connector[FolderSettings]):
+    spec: ClassVar[ConnectorSpec] = ConnectorSpec(
+        kind="folder",
+        title_en="Watched folder",
+        title_zh="监视文件夹",
+        hears=frozenset({Hears.POLL}),
+        threading=Threading.MAIL,
+        verified="ext4; files written by openpyxl and by hand",
+    )
+    Settings = FolderSettings
+
+    def __init__(self, settings: FolderSettings, context: Context) -> None:
+        super().__init__(settings, context)
+        self._path = context.data_folder / settings.path.expanduser()
+        self._inbox = Inbox(self._path, settings.settle_file_seconds)
+        self._unknown: frozenset[str] = frozenset()
+        self._stuck: set[tuple[str, int, int]] = set()
+
+    async def start(self) -> None:
+        with suppress(OSError):  # `check` and `poll` say what is wrong
+            await self.context.blocking(self._inbox.make)
+
+    async def check(self) -> Identity:
+        _zone(self.settings.timezone)
+        try:
+            counts = await self.context.blocking(self._try_out)
+        except OSError as error:
+            raise ConfigError(f"{self._path} cannot be used: {error.strerror or error}") from error
+        return Identity(account=str(self._path), details=tuple(f"{name}: {count}" for name, count in counts.items()))
+
+    async def streams(self) -> Sequence[str]:
+        return (str(self._path),)
+
+    async def poll(
+        self, stream: str, cursor: Cursor | None, hint: Mapping[str, Any], limit: int
+    ) -> AsyncIterator[Batch]:
+        """Oldest file first, but the one the cursor stopped in before all others."""
+        files = await self._look()
+        files.sort(key=lambda file: _position(cursor, file) == Position())
+        page, failure = _Page(), None
+        for file in files:
+            items = self._open(file, _position(cursor, file))
+            try:
+                while not (taken := await self._take(items, page, limit)).is_end:
+                    page.add(taken.items)
+                    yield page.batch(_cursor(file, taken.items[-1].position), more=True)
+                    await self._settle(page)
+                    page = _Page()
+                self._finish(page, file, taken)
+            except FileNotFoundError:
+                self.context.log.info("folder.file_gone", file=file.name)
+            except OSError as error:  # a failing disk or share: this file waits, the others are still tried
+                failure = error
+            finally:
+                _close(items)
+            if page.count >= limit or page.size >= _MAX_BATCH_BYTES:
+                yield page.batch({"version": _VERSION}, more=file is not files[-1])
+                await self._settle(page)
+                page = _Page()
+        if page.finished:
+            yield page.batch({"version": _VERSION}, more=False)
+            await self._settle(page)
+        if failure:
+            raise Unavailable(f"a file in {self._path} cannot be read: {failure.strerror}") from failure
+
+    async def _look(self) -> list[Found]:
+        clock = self.context.clock
+        try:
+            found = await self.context.blocking(self._inbox.look, clock.monotonic(), clock.now().timestamp())
+        except OSError as error:
+            raise Unavailable(f"{self._path} cannot be listed: {error.strerror or error}") from error
+        unknown = frozenset(file.name for file in found if not reader_for(file.name))
+        if unknown - self._unknown:
+            suffixes = sorted({Path(name).suffix.lower() for name in unknown})
+            self.context.log.warning("folder.unknown_files_left_alone", count=len(unknown), suffixes=suffixes)
+        self._unknown = unknown
+        return [file for file in found if file.name not in unknown and file.mark not in self._stuck]
+
+    def _open(self, file: Found, start: Position) -> Iterator[Item]:
+        reader = reader_for(file.name)
+        assert reader, "unknown files are left out by _look"
+        return reader(file.path, self._reading(file), start)
+
+    def _reading(self, file: Found) -> Reading:
+        settings = self.settings
+        return Reading(
+            name=file.name,
+            received_at=self.context.clock.now(),
+            zone=_zone(settings.timezone),
+            columns={str(part): header for part, header in settings.columns.items()},
+            encoding=settings.encoding,
+            rating_best=settings.rating_best,
+            max_file_bytes=settings.max_file_bytes,
+        )
+
+    async def _take(self, items: Iterator[Item], page: _Page, limit: int) -> Taken:
+        room, max_bytes = max(limit - page.count, 1), max(_MAX_BATCH_BYTES - page.size, 1)
+        return await self.context.blocking(take, items, room, max_bytes)
+
+    def _finish(self, page: _Page, file: Found, taken: Taken) -> None:
+        """The file's last items, and a letter when the rest of it cannot be read."""
+        page.add(taken.items)
+        page.finished.append((file, taken.fault))
+        if taken.fault:
+            key = f"file:{hashlib.sha256(repr(file.mark).encode()).hexdigest()}"
+            locator = {"file": file.name, "folder": FAILED}
+            page.missing.append(Missing(key=key, reason=str(taken.fault), locator=locator))
+
+    async def _settle(self, page: _Page) -> None:
+        """After the commit: what is stored whole moves out of the way."""
+        if page.finished:
+            await self.context.blocking(self._move, page.finished)
+
+    def _move(self, finished: Sequence[tuple[Found, Reason | None]]) -> None:
+        for file, fault in finished:
+            try:
+                target = self._inbox.move(file, fault)
+            except OSError as error:
+                self._stuck.add(file.mark)
+                self.context.log.error("folder.cannot_move", file=file.name, error=error.strerror)
+                continue
+            if not target:
+                self.context.log.info("folder.changed_while_read", file=file.name)
+            elif fault:
+                self.context.log.warning("folder.file_failed", file=file.name, reason=fault.en)
+            else:
+                self.context.log.info("folder.file_done", file=file.name)
+        self._inbox.sync()
+
+    def _try_out(self) -> Mapping[str, int]:
+        """Makes the folders, and tries whether files can be moved between them. Raises OSError."""
+        self._inbox.make()
+        probe = self._path / f".allears-check-{os.getpid()}"
+        for folder in (DONE, FAILED):
+            probe.write_bytes(b"")
+            moved = self._path / folder / probe.name
+            try:
+                probe.rename(moved)
+            finally:
+                probe.unlink(missing_ok=True)
+                moved.unlink(missing_ok=True)
+        return self._inbox.counts()
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise ConfigError(f'timezone: there is no zone "{name}"') from error
+
+
+def _position(cursor: Cursor | None, file: Found) -> Position:
+    """Where the cursor stopped in this very file; its start for any other, and when it has changed since."""
+    if not cursor or (cursor.get("file"), cursor.get("size"), cursor.get("mtime_ns")) != file.mark:
+        return Position()
+    return Position(row=cursor["row"], offset=cursor["offset"], anonymous=cursor["anonymous"])
+
+
+def _cursor(file: Found, position: Position) -> Cursor:
+    name, size, mtime_ns = file.mark
+    return {"version": _VERSION, "file": name, "size": size, "mtime_ns": mtime_ns, **asdict(position)}
+
+
+def _close(items: Iterator[Item]) -> None:
+    """A reader that a cancelled call is still busy with closes when that call ends."""
+    if isinstance(items, _Closable):
+        with suppress(ValueError):
+            items.close()

@@ -1,0 +1,76 @@
+"""What an admin can say about a watched directory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar, Literal
+
+from pydantic import Field, field_validator
+
+from allears_sdk.settings import ChannelSettings
+
+ColumnField = Literal[
+    "text",
+    "subject",
+    "external_id",
+    "posted_at",
+    "rating",
+    "product",
+    "order",
+    "permalink",
+    "name",
+    "phone",
+    "email",
+    "wechat",
+    "customer_id",
+    "level",
+]
+"""The parts of a message that a column of a sheet can fill."""
+
+
+class FolderSettings(ChannelSettings):
+    example_name: ClassVar[str] = "store-desks"
+
+    connector: Literal["folder"] = Field(default="folder", description="Which connector listens here.")
+    path: Path = Field(
+        default=Path("inbox"),
+        description="The directory to watch; a relative one lies in the channel's own data folder. Files move to "
+        "`done/` and `failed/` inside it.",
+        examples=["/srv/complaints"],
+    )
+    interval_seconds: float = Field(default=5, ge=1, le=86_400, description="Time between looks at the directory.")
+    settle_file_seconds: float = Field(
+        default=2, ge=0, le=3600, description="A file is read once it has not changed for this long."
+    )
+    columns: dict[ColumnField, str] = Field(
+        default_factory=dict,
+        description="CSV and XLSX: which column header fills which part of a message. The usual Chinese and English "
+        "headers are known; name here only those that differ.",
+        examples=[{"text": "顾客原话", "external_id": "流水号"}],
+    )
+    encoding: str = Field(
+        default="", description="Encoding of CSV files; empty: UTF-8, UTF-16 or GB18030, found by looking."
+    )
+    rating_best: float = Field(default=5, gt=0, le=100, description="Best score of the rating column.")
+    max_file_bytes: int = Field(
+        default=64 << 20,
+        ge=1 << 10,
+        le=512 << 20,
+        description="Largest .eml, .json or .xlsx; .jsonl and .csv are read in pages and may have any size.",
+    )
+
+    @field_validator("encoding")
+    @classmethod
+    def _is_known(cls, name: str) -> str:
+        try:
+            "".encode(name or "utf-8")
+        except LookupError:
+            raise ValueError("no encoding has this name") from None
+        return name
+
+    @field_validator("columns")
+    @classmethod
+    def _says_something(cls, columns: dict[ColumnField, str]) -> dict[ColumnField, str]:
+        if not all(header.strip() for header in columns.values()):
+            raise ValueError("a column header is empty")
+        return columns
