@@ -11,14 +11,7 @@ from allears_sdk.complaint import Evidence
 from allears_sdk.message import Kind, Message, Role
 from normalizer.conversation import Conversation
 from normalizer.rules.fold import fold
-
-try:
-    from normalizer.trim import new_text
-except ModuleNotFoundError:
-
-    def new_text(message: Message) -> str:
-        return message.text
-
+from normalizer.trim import new_text
 
 READ_CHARACTERS = 20_000
 """Rules read this much of the customer's words; the description keeps more."""

@@ -14,7 +14,9 @@ from normalizer.rules import Hit, Pack, Rule, Rules
 _NEGATION_REACH = 28
 _UNREAD = re.compile(r"https?://[^\s\u4e00-\u9fff]{1,500}|@[a-z0-9_]{1,40}")
 _AFTER_CONTRAST = 1.5
-_REPEATED = 0.3
+_REPEATED = 0.2
+_ANOTHER = 0.5
+"""Further words of the same rule add less than words of another."""
 _MAX_EVIDENCE = 5
 
 
@@ -77,15 +79,18 @@ def _fitting(folded: str, rules: Rules) -> Iterator[Pack]:
 
 def _weigh(signals: Signals, pack: Pack, folded: str, contrast_at: int) -> None:
     reading = signals.reading
-    last: dict[str, tuple[int, int]] = {}
+    last: dict[str, int] = {}
+    heard: dict[str, set[str]] = {}
     for hit in sorted(pack.find(folded), key=lambda hit: (hit.start, -hit.end)):
         rule = hit.rule
-        end, count = last.get(rule.id, (-1, 0))
-        if hit.start < end or (rule.negatable and _is_negated(reading, pack, hit)):
+        if hit.start < last.get(rule.id, -1) or (rule.negatable and _is_negated(reading, pack, hit)):
             continue
-        last[rule.id] = (hit.end, count + 1)
+        last[rule.id] = hit.end
+        words, known = folded[hit.start : hit.end], heard.setdefault(rule.id, set())
+        factor = _REPEATED if words in known else _ANOTHER if known else 1.0
+        known.add(words)
         contrasted = 0 <= contrast_at <= hit.start
-        weight = rule.weight * (_REPEATED if count else 1.0) * (_AFTER_CONTRAST if contrasted else 1.0)
+        weight = rule.weight * factor * (_AFTER_CONTRAST if contrasted else 1.0)
         sign = Sign(rule, hit.start, hit.end, weight, contrasted)
         signals.signs.setdefault((rule.field, rule.value), []).append(sign)
 

@@ -1,0 +1,36 @@
+"""The labelled sets, where they are present: no figure falls below what was reached once."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+FOLDER = ROOT.parent / "shared" / "eval"
+FLOORS = {
+    "authored_dev": {"nature": 0.87, "category_2": 0.87, "priority": 0.82, "f1_expectation": 0.94, "f1_entities": 0.94},
+    "real_dev": {"nature": 0.84, "category_2": 0.58, "priority": 0.69, "f1_expectation": 0.74, "f1_entities": 0.6},
+}
+
+
+def evaluation() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("evaluate", ROOT / "scripts" / "evaluate.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["evaluate"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.skipif(not FOLDER.is_dir(), reason="no labelled material in ../shared/eval")
+@pytest.mark.parametrize("name", sorted(FLOORS))
+def test_no_figure_falls(name: str) -> None:
+    module = evaluation()
+    figures = module.record_figures(module.load_rows(name))
+    reached = next(values for group, values in figures.items() if group.startswith("all"))
+
+    assert {key: reached[key] for key, floor in FLOORS[name].items() if reached[key] < floor} == {}
