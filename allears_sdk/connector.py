@@ -228,8 +228,8 @@ class Connector(ABC, Generic[S]):
 
     @staticmethod
     def parse(raw: Raw, settings: Any) -> Sequence[Message]:
-        """Pure; runs in a worker process. Raise BadMessage for what cannot be read. Not needed where the raw's
-        media type is one of the standard ones in `allears_sdk.message`."""
+        """Pure; runs in a worker process. Raise BadMessage for what cannot be read. Never asked about the
+        standard media types of `allears_sdk.message`: those are read by the house."""
         raise NotImplementedError
 
     async def fetch(self, ref: Ref) -> Media:

@@ -82,7 +82,7 @@ def _read(job: ReadJob) -> Read:
 
 
 def _parse(raw: Raw, job: ReadJob) -> Sequence[Message]:
-    if job.settings is None:
+    if job.settings is None or readers.can_read(raw.media_type):
         return readers.read(raw)
     from allears_sdk.registry import connector_class
 
