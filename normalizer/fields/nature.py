@@ -13,6 +13,7 @@ from normalizer.rules.fold import fold
 
 _ENOUGH = 1.0
 _STRONG = 2.0
+_HEAVY = 3.0
 _ENOUGH_TO_DROP = 1.5
 _STATEMENT_CHARACTERS = 8
 _STATEMENT_WORDS = 4
@@ -107,8 +108,10 @@ def _scores(signals: Signals) -> Scores:
 
 
 def _weighed(scores: Scores, signals: Signals) -> str:
-    if scores.suggestion >= _STRONG and scores.grievance < _STRONG:
+    if scores.suggestion >= _STRONG and scores.grievance < (_HEAVY if scores.praise else _STRONG):
         return "suggestion"
+    if scores.grievance < _HEAVY and scores.request >= max(_STRONG, scores.grievance):
+        return "request"
     if scores.grievance >= _ENOUGH:
         return _complains(scores, signals)
     ordinary = {
