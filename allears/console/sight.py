@@ -1,0 +1,48 @@
+"""Who is looking, and how: what every page of one request shares."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+
+from allears.console import moments
+from allears.console.texts import Texts
+from allears.console.veil import veil
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sight:
+    texts: Texts
+    now: datetime
+    zone: tzinfo | None
+    """None: this machine's."""
+    path: str
+    """Path and query of the page, for links that come back to it."""
+    csrf: str
+    version: str
+    reveal: bool = False
+    signed_in: bool = False
+    """By a session cookie, which can be ended."""
+    done: str = ""
+    """What was just done, a key of the texts' `done` section."""
+
+    @property
+    def language(self) -> str:
+        return self.texts.language
+
+    def age(self, moment: datetime | None) -> str:
+        return moments.age(moment, self.now, self.texts)
+
+    def span(self, since: datetime | None) -> str:
+        """How long it has lasted."""
+        return moments.span((self.now - since).total_seconds(), self.texts) if since else ""
+
+    def stamp(self, moment: datetime) -> str:
+        return moments.stamp(moment, self.now, self.zone)
+
+    def size(self, count: int) -> str:
+        return moments.size(count, self.texts)
+
+    def shown(self, text: str) -> str:
+        """Masked unless the reader asked for contacts."""
+        return text if self.reveal else veil(text)

@@ -1,0 +1,163 @@
+"""Figures for Prometheus, counted from the journal's rows when somebody asks. Names: docs/monitoring.md."""
+
+from __future__ import annotations
+
+import platform
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from allears.journal.journal import Journal
+from allears.journal.records import ChannelRow, DestinationRow, LetterKind
+
+if TYPE_CHECKING:
+    from prometheus_client.core import Metric
+
+    from allears.intake.intake import ChannelState
+
+EXPOSITION = "text/plain; version=0.0.4; charset=utf-8"
+
+MOST_LETTERS = 10_000
+"""Letters are counted up to here; more are no finer an alarm."""
+
+_LETTER_PAGE = 500
+_STATES = ("running", "failing", "paused", "stopped")
+_RESULTS = ("seen", "stored", "duplicate", "quarantined")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """Everything one scrape shows, taken from the journal before it is written out."""
+
+    now: datetime
+    version: str
+    channels: Sequence[ChannelRow]
+    states: Mapping[str, ChannelState]
+    destinations: Sequence[DestinationRow]
+    letters: Mapping[str, int]
+    journal_bytes: int
+
+    def collect(self) -> Iterator[Metric]:
+        """prometheus_client's collector interface."""
+        yield from _build_info(self)
+        yield from _channels(self)
+        yield from _destinations(self)
+        yield from _journal(self)
+
+
+async def gather(journal: Journal, states: Mapping[str, ChannelState], *, now: datetime, version: str) -> Figures:
+    return Figures(
+        now=now,
+        version=version,
+        channels=await journal.channels(),
+        states=states,
+        destinations=await journal.destinations(),
+        letters=await count_letters(journal),
+        journal_bytes=await journal.size_bytes(),
+    )
+
+
+async def count_letters(journal: Journal) -> Mapping[str, int]:
+    """Open letters by kind."""
+    counts: Counter[str] = Counter({kind.value: 0 for kind in LetterKind})
+    before: int | None = None
+    while counts.total() < MOST_LETTERS:
+        page = await journal.letters(limit=_LETTER_PAGE, before=before)
+        counts.update(letter.kind.value for letter in page)
+        if len(page) < _LETTER_PAGE:
+            break
+        before = page[-1].id
+    return counts
+
+
+def write(figures: Figures) -> bytes:
+    """The text exposition, with the process's own figures."""
+    from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
+    from prometheus_client.registry import Collector
+
+    class Once(Collector):
+        def collect(self) -> Iterator[Metric]:
+            return figures.collect()
+
+    registry = CollectorRegistry()
+    registry.register(Once())
+    ProcessCollector(registry=registry)
+    return generate_latest(registry)
+
+
+def _build_info(figures: Figures) -> Iterator[Metric]:
+    from prometheus_client.core import InfoMetricFamily
+
+    facts = {"version": figures.version, "python": platform.python_version()}
+    yield InfoMetricFamily("allears_build", "Which allears this is.", value=facts)
+
+
+def _channels(figures: Figures) -> Iterator[Metric]:
+    from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+
+    raws = CounterMetricFamily("allears_channel_raws", "Raws by what became of them.", labels=["channel", "result"])
+    up = GaugeMetricFamily("allears_channel_up", "1 while the channel runs.", labels=["channel"])
+    state = GaugeMetricFamily("allears_channel_state", "1 for the state it is in.", labels=["channel", "state"])
+    lag = GaugeMetricFamily(
+        "allears_channel_lag_seconds", "Age of the oldest raw not parsed yet; 0 without.", labels=["channel"]
+    )
+    contact = GaugeMetricFamily(
+        "allears_channel_last_success_timestamp_seconds", "When the source last answered.", labels=["channel"]
+    )
+    refused = CounterMetricFamily(
+        "allears_channel_refused", "Requests refused since the start (signature, replay).", labels=["channel"]
+    )
+    waiting = GaugeMetricFamily("allears_raws_waiting", "Raws not parsed yet.", labels=["channel"])
+    for row in figures.channels:
+        for result in _RESULTS:
+            raws.add_metric([row.name, result], getattr(row, result))
+        lag.add_metric([row.name], _age(row.oldest_waiting_at, figures.now))
+        waiting.add_metric([row.name], row.waiting)
+        if row.last_success_at is not None:
+            contact.add_metric([row.name], row.last_success_at.timestamp())
+    for name, current in figures.states.items():
+        up.add_metric([name], float(current.state == "running"))
+        refused.add_metric([name], current.refused)
+        for each in _STATES:
+            state.add_metric([name, each], float(current.state == each))
+    yield from (raws, up, state, lag, contact, waiting, refused)
+
+
+def _destinations(figures: Figures) -> Iterator[Metric]:
+    from prometheus_client.core import GaugeMetricFamily
+
+    deliveries = GaugeMetricFamily(
+        "allears_deliveries", "Deliveries by the state they are in.", labels=["destination", "state"]
+    )
+    oldest = GaugeMetricFamily(
+        "allears_delivery_oldest_pending_seconds", "Age of the oldest one not sent; 0 without.", labels=["destination"]
+    )
+    last = GaugeMetricFamily(
+        "allears_delivery_last_sent_timestamp_seconds", "When one was last sent.", labels=["destination"]
+    )
+    for row in figures.destinations:
+        counts = {"pending": row.pending, "doubt": row.doubt, "sent": row.sent, "letter": row.letters}
+        for state, count in counts.items():
+            deliveries.add_metric([row.name, state], count)
+        oldest.add_metric([row.name], _age(row.oldest_pending_at, figures.now))
+        if row.last_sent_at is not None:
+            last.add_metric([row.name], row.last_sent_at.timestamp())
+    yield from (deliveries, oldest, last)
+
+
+def _journal(figures: Figures) -> Iterator[Metric]:
+    from prometheus_client.core import GaugeMetricFamily
+
+    letters = GaugeMetricFamily("allears_letters_open", "Letters that wait for a person.", labels=["kind"])
+    for kind, count in figures.letters.items():
+        letters.add_metric([kind], count)
+    yield letters
+    yield GaugeMetricFamily(
+        "allears_journal_bytes", "Size of the journal's database and its log, without blobs.", figures.journal_bytes
+    )
+
+
+def _age(moment: datetime | None, now: datetime) -> float:
+    return max(0.0, (now - moment).total_seconds()) if moment else 0.0
