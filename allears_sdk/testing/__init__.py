@@ -6,5 +6,23 @@ the whole suite in about ten lines.
 
 from allears_sdk.testing.clock import FakeClock
 from allears_sdk.testing.context import MemoryTokens, RecordingLog, make_context
+from allears_sdk.testing.memory import Fault, MemorySettings, MemorySink, MemoryStore, memory_sink
+from allears_sdk.testing.records import make_complaint, make_event
+from allears_sdk.testing.scripted import Script, ScriptedConnector, ScriptedSettings
 
-__all__ = ["FakeClock", "MemoryTokens", "RecordingLog", "make_context"]
+__all__ = [
+    "FakeClock",
+    "Fault",
+    "MemorySettings",
+    "MemorySink",
+    "MemoryStore",
+    "MemoryTokens",
+    "RecordingLog",
+    "Script",
+    "ScriptedConnector",
+    "ScriptedSettings",
+    "make_complaint",
+    "make_context",
+    "make_event",
+    "memory_sink",
+]
