@@ -177,7 +177,9 @@ class Filing:
             log.warning("underivable", complaint=conversation.reference, reason=result.reason)
             await self._journal.fail_conversation(conversation, result.reason)
             return
-        await self._journal.file(conversation, result, self.router)
+        reader = self.readers.get(conversation.channel) or _stranger(conversation.channel)
+        settles = reader.policy.threading is Threading.CHAT
+        await self._journal.file(conversation, result, self.router, settles=settles)
 
     def _derive_job(self, due: DueConversation) -> DeriveJob:
         reader = self.readers.get(due.channel) or _stranger(due.channel)

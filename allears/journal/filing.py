@@ -23,6 +23,16 @@ Before = float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class _Matter:
+    """What is being filed, and when."""
+
+    conversation: int
+    channel: str
+    at: float
+    before: Before
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _New:
     """A message no event has carried yet."""
 
@@ -39,37 +49,59 @@ def file_first(sql: sqlite3.Connection, row: Row, heard: Heard, draft: Draft, ro
     record = replace(
         draft.record, id=row.reference, related=tuple(row.related), received_at=known_moment(row.opened_at)
     )
-    _file(sql, row.id, row.channel, replace(draft, record=record), stamp(heard.received_at), router, before)
+    matter = _Matter(conversation=row.id, channel=row.channel, at=stamp(heard.received_at), before=before)
+    _file(sql, matter, replace(draft, record=record), router, settles=False)
 
 
 def file_due(
-    sql: sqlite3.Connection, conversation: DueConversation, draft: Draft, router: Router, before: Before, now: float
+    sql: sqlite3.Connection,
+    conversation: DueConversation,
+    draft: Draft,
+    router: Router,
+    before: Before,
+    now: float,
+    *,
+    settles: bool,
 ) -> bool:
     """File a derived record if the conversation still stands as it was read."""
     row = sql.execute("SELECT version FROM conversations WHERE id=?", (conversation.id,)).fetchone()
     if row is None or row[0] != conversation.version:
         return False
     conversations.clear_timer(sql, conversation.id)
-    _file(sql, conversation.id, conversation.channel, draft, now, router, before)
+    matter = _Matter(conversation=conversation.id, channel=conversation.channel, at=now, before=before)
+    _file(sql, matter, draft, router, settles=settles)
     return True
 
 
-def _file(
-    sql: sqlite3.Connection, conversation: int, channel: str, draft: Draft, at: float, router: Router, before: Before
-) -> None:
-    latest = latest_event(sql, conversation)
-    fresh = _new_messages(sql, conversation)
+def _file(sql: sqlite3.Connection, matter: _Matter, draft: Draft, router: Router, *, settles: bool) -> None:
+    latest = latest_event(sql, matter.conversation)
+    fresh = _new_messages(sql, matter.conversation)
     if latest is None and not draft.files:
         return
     if latest is not None and not any(message.counts for message in fresh):
         return
-    previous = latest.record if latest else None
     route = router(draft.record)
-    record = _routed(draft.record, previous, route)
-    event = _event(record, previous, latest.sequence if latest else 0, fresh, at)
-    _write(sql, conversation, channel, event, at)
-    said_at = min((message.said_at for message in fresh), default=at)
-    _deliver(sql, event, channel, route, at, doubtful=said_at < before)
+    for messages in [fresh] if settles else _one_by_one(fresh):
+        record = _routed(draft.record, latest.record if latest else None, route)
+        latest = _event(record, latest, messages, matter.at)
+        _write(sql, matter, latest, messages)
+        said_at = min((message.said_at for message in messages), default=matter.at)
+        _deliver(sql, latest, matter.channel, route, matter.at, doubtful=said_at < matter.before)
+
+
+def _one_by_one(fresh: Sequence[_New]) -> list[list[_New]]:
+    """An event for each message that counts, so that reading them again after a restore, in whatever groups,
+    gives the same events; what does not count goes with the next that does, or with the last."""
+    groups: list[list[_New]] = [[]]
+    for message in fresh:
+        groups[-1].append(message)
+        if message.counts:
+            groups.append([])
+    tail = groups.pop()
+    if not groups:
+        return [tail]
+    groups[-1].extend(tail)
+    return groups
 
 
 def latest_event(sql: sqlite3.Connection, conversation: int) -> Event | None:
@@ -103,23 +135,24 @@ def _routed(record: Complaint, previous: Complaint | None, route: Route) -> Comp
     )
 
 
-def _event(record: Complaint, previous: Complaint | None, count: int, fresh: Sequence[_New], at: float) -> Event:
-    newest = fresh[-1] if fresh else None
-    key = f"{newest.external_id}\n{newest.revision}" if newest else f"sequence {count + 1}"
+def _event(record: Complaint, latest: Event | None, fresh: Sequence[_New], at: float) -> Event:
+    sequence = latest.sequence + 1 if latest else 1
+    newest = next((message for message in reversed(fresh) if message.counts), fresh[-1] if fresh else None)
+    key = f"{newest.external_id}\n{newest.revision}" if newest else f"sequence {sequence}"
     return Event(
         id=event_id(record.id, key),
         complaint_id=record.id,
-        sequence=count + 1,
-        kind=_kind(previous, fresh),
+        sequence=sequence,
+        kind=_kind(latest, fresh),
         at=known_moment(at),
         record=record,
         messages=tuple(message.external_id for message in fresh),
-        changes=changes(previous, record) if previous else {},
+        changes=changes(latest.record, record) if latest else {},
     )
 
 
-def _kind(previous: Complaint | None, fresh: Sequence[_New]) -> EventKind:
-    if previous is None:
+def _kind(latest: Event | None, fresh: Sequence[_New]) -> EventKind:
+    if latest is None:
         return EventKind.OPENED
     kinds = {message.kind for message in fresh if message.counts}
     if kinds == {Kind.WITHDRAWN.value}:
@@ -127,11 +160,11 @@ def _kind(previous: Complaint | None, fresh: Sequence[_New]) -> EventKind:
     return EventKind.EDITED if kinds == {Kind.EDITED.value} else EventKind.FOLLOWED_UP
 
 
-def _write(sql: sqlite3.Connection, conversation: int, channel: str, event: Event, at: float) -> None:
+def _write(sql: sqlite3.Connection, matter: _Matter, event: Event, messages: Sequence[_New]) -> None:
     record = event.record
     sql.execute(
         "INSERT INTO events (id, complaint_id, sequence, kind, at, body) VALUES (?,?,?,?,?,?)",
-        (event.id, event.complaint_id, event.sequence, event.kind.value, at, codec.encode(event)),
+        (event.id, event.complaint_id, event.sequence, event.kind.value, matter.at, codec.encode(event)),
     )
     sql.execute(
         "INSERT INTO complaints (id, conversation_id, channel, title, nature, category, priority, customer, opened_at,"
@@ -139,11 +172,11 @@ def _write(sql: sqlite3.Connection, conversation: int, channel: str, event: Even
         " title=excluded.title, nature=excluded.nature, category=excluded.category, priority=excluded.priority,"
         " customer=excluded.customer, updated_at=excluded.updated_at, events=excluded.events",
         (
-            record.id, conversation, channel, record.title, record.nature, record.category, record.priority,
-            record.customer.name or record.customer_id, stamp(record.received_at), at, event.sequence,
+            record.id, matter.conversation, matter.channel, record.title, record.nature, record.category, record.priority,
+            record.customer.name or record.customer_id, stamp(record.received_at), matter.at, event.sequence,
         ),
     )  # fmt: skip
-    sql.execute("UPDATE messages SET event_id=? WHERE conversation_id=? AND event_id IS NULL", (event.id, conversation))
+    sql.executemany("UPDATE messages SET event_id=? WHERE id=?", [(event.id, message.id) for message in messages])
 
 
 def _deliver(sql: sqlite3.Connection, event: Event, channel: str, route: Route, at: float, *, doubtful: bool) -> None:

@@ -160,12 +160,12 @@ class SqliteJournal:
         rows = await self._read(lambda sql: sql.execute(query, (len(leased) + 1,)).fetchall())
         return next((moment(due_at) for id_, due_at in rows if id_ not in leased), None)
 
-    async def file(self, conversation: DueConversation, draft: Draft, router: Router) -> bool:
+    async def file(self, conversation: DueConversation, draft: Draft, router: Router, *, settles: bool) -> bool:
         before = await self._filed_before()
         now = stamp(self._clock.now())
 
         def work(sql: sqlite3.Connection) -> bool:
-            return filing.file_due(sql, conversation, draft, router, before, now)
+            return filing.file_due(sql, conversation, draft, router, before, now, settles=settles)
 
         return await self._leasing(self._leased_conversations, [conversation.id], work, self._ring_filed)
 
