@@ -38,20 +38,26 @@ def read_row(cells: Sequence[Cell], header: Header, zone: tzinfo, rating_best: f
     among `read_others`."""
     values = {field: cells[place] for field, place in header.fields.items() if place < len(cells)}
     texts = {field: show(cell) for field, cell in values.items()}
-    author = {
-        "id": texts.get("customer_id", ""),
-        "name": texts.get("name", ""),
-        "handle": texts.get("wechat", ""),
-        "email": texts.get("email", ""),
-        "phone": texts.get("phone", ""),
-        "level": texts.get("level", ""),
-    }
     message: dict[str, Any] = {"text": texts.get("text", "")}
     message |= {name: texts.get(name, "") for name in ("external_id", "subject", "product", "order", "permalink")}
-    message["author"] = {name: value for name, value in author.items() if value}
+    message["author"] = _author(texts)
     message["posted_at"] = read_time(values.get("posted_at"), zone)
     message["rating"] = read_rating(values.get("rating"), rating_best)
     return {name: value for name, value in message.items() if value or name == "text"}
+
+
+def _author(texts: Mapping[str, str]) -> dict[str, str]:
+    """With the best id there is, so that a later row of the same customer is known to be theirs."""
+    email, phone, wechat = texts.get("email", "").lower(), texts.get("phone", ""), texts.get("wechat", "")
+    author = {
+        "id": texts.get("customer_id", "") or email or re.sub(r"[^\d+]", "", phone) or wechat,
+        "name": texts.get("name", ""),
+        "handle": wechat,
+        "email": email,
+        "phone": phone,
+        "level": texts.get("level", ""),
+    }
+    return {name: value for name, value in author.items() if value}
 
 
 def read_others(cells: Sequence[Cell], header: Header, message: Mapping[str, Any]) -> dict[str, str]:

@@ -23,6 +23,13 @@ class _Glance(msgspec.Struct, gc=False):
 
     text: str
     external_id: str | int | None = ""
+    thread: str | int | list[str | int] | None = ""
+
+    def ids(self) -> tuple[str, str]:
+        """External id, and the root of the thread it belongs to or opens."""
+        own = "" if self.external_id is None else str(self.external_id)
+        root = self.thread[-1:] if isinstance(self.thread, list) else [self.thread or ""]
+        return own, str(root[0] if root else "") or own
 
 
 def read_lines(path: Path, reading: Reading, start: Position) -> Iterator[Item]:
@@ -71,7 +78,7 @@ def _item(content: bytes, reading: Reading, before: Position, offset: int, occur
     if not content:
         return Item(position=advance(before, offset=offset))
     body = _as_utf8(content)
-    external_id, fault = _look(body)
+    external_id, thread, fault = _look(body)
     key = external_id or occurrences.key(body)
     position = advance(before, offset=offset, is_anonymous=not external_id)
     raw = Raw(
@@ -80,22 +87,23 @@ def _item(content: bytes, reading: Reading, before: Position, offset: int, occur
         media_type=MESSAGE_JSON,
         received_at=reading.received_at,
         digest=hashlib.sha256(body).hexdigest() if external_id else "",
+        thread=thread,
         quarantine=fault,
-        context=reading.facts(position.row),
+        context=reading.facts(position.row, timezone=str(reading.zone)),
     )
     return Item(position=position, raw=raw)
 
 
-def _look(body: bytes) -> tuple[str, str]:
-    """External id and fault, each "" where there is none. An array is one conversation and known by its content."""
+def _look(body: bytes) -> tuple[str, str, str]:
+    """External id, thread and fault, each "" where there is none. An array is one conversation and known by its
+    content."""
     try:
         if body[:1] == b"[":
             msgspec.json.decode(body, type=list[_Glance])
-            return "", ""
-        found = msgspec.json.decode(body, type=_Glance).external_id
-        return "" if found is None else str(found), ""
+            return "", "", ""
+        return *msgspec.json.decode(body, type=_Glance).ids(), ""
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        return "", str(Reason(f"not a message: {error}", "这一行不是一条有效的消息"))
+        return "", "", str(Reason(f"not a message: {error}", "这一行不是一条有效的消息"))
 
 
 def _too_long(reading: Reading, position: Position) -> Item:

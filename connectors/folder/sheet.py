@@ -112,6 +112,7 @@ class _Sheet:
             media_type=MESSAGE_JSON,
             received_at=self._reading.received_at,
             digest=hashlib.sha256(encode_stable(message)).hexdigest() if external_id else "",
+            thread=external_id,
             quarantine=str(Reason("the row has no text", "这一行没有内容")) if says_nothing else "",
             context=self._reading.facts(number, sheet=title, columns=others),
         )

@@ -50,6 +50,8 @@ class FormConnector(Connector[FormSettings]):
         self._pages = page.Pages(settings, context.name)
         token = settings.token.get_secret_value() if settings.token else ""
         self._token = f"Bearer {token}".encode() if token else b""
+        has_zone = "timezone" in settings.model_fields_set
+        self._json_context = {"timezone": settings.timezone} if has_zone else {}
         self._gets: dict[str, Callable[[Request], Awaitable[Answer]]] = {
             "": self._form,
             "/poster": self._poster,
@@ -83,6 +85,7 @@ class FormConnector(Connector[FormSettings]):
                 request,
                 token=self._token,
                 max_text_chars=self.settings.max_text_chars,
+                context=self._json_context,
                 cors=self._cors(request) if self.settings.allowed_origins else {},
             )
         if media_type in (FORM_DATA, submission.URLENCODED):

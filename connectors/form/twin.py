@@ -29,9 +29,11 @@ class _Glance(msgspec.Struct, gc=False):
 _glance = msgspec.json.Decoder(_Glance).decode
 
 
-def receive(request: Request, *, token: bytes, max_text_chars: int, cors: dict[str, str]) -> Reception:
-    """Raws and answer of one post. `token` is the `Authorization` value asked for, b"" for none; `cors` goes into
-    every answer."""
+def receive(
+    request: Request, *, token: bytes, max_text_chars: int, context: dict[str, str], cors: dict[str, str]
+) -> Reception:
+    """Raws and answer of one post. `token` is the `Authorization` value asked for, b"" for none; `context`
+    goes into every raw, `cors` into every answer."""
     authorization, idempotency_key = _facts(request.headers)
     if token and not hmac.compare_digest(authorization.encode("utf-8", "replace"), token):
         return refuse(401, "the bearer token is missing or wrong", {**cors, "WWW-Authenticate": "Bearer"})
@@ -54,6 +56,7 @@ def receive(request: Request, *, token: bytes, max_text_chars: int, cors: dict[s
         received_at=request.received_at,
         digest=digest,
         thread=_root(message.thread) or key,
+        context=context,
     )
     return Reception(raws=(raw,), answer=_answer_with(cors) if cors else answer)
 
