@@ -10,6 +10,7 @@ from pathlib import Path
 from allears.settings.example import complete
 from allears.settings.reference import reference
 from allears.settings.schema import config_schema
+from allears_sdk.errors import ConfigError
 
 CONFIG = Path(__file__).resolve().parent.parent / "config"
 
@@ -49,4 +50,7 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except ConfigError as error:
+        sys.exit(f"cannot generate: {error}")

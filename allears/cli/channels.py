@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 
 @click.group()
+@configured
 def channels() -> None:
     """Replaced by the text of the reader's language."""
 

@@ -24,6 +24,7 @@ _PAGE = 500
 
 
 @click.group()
+@configured
 def letters() -> None:
     """Replaced by the text of the reader's language."""
 

@@ -28,6 +28,9 @@ PUBLIC = frozenset({
 # fmt: on
 """Kinds of channels where everybody reads along, for messages that do not state their `visibility`."""
 
+_LINE_BREAKS = tuple((character.encode(), f"\\u{ord(character):04x}".encode()) for character in "\x85\u2028\u2029")
+"""JSON lets them stand in strings, but many readers of lines break there."""
+
 _FIELDS = frozenset(field.name for field in fields(Message))
 _KEYS = _FIELDS | {"connector", "channel"}
 
@@ -80,9 +83,12 @@ def _attempt(given: Given, settled: Settled) -> bytes | Failed:
 
 def _encode(value: Any) -> bytes:
     try:
-        return encode(value)
+        line = encode(value)
     except UnicodeEncodeError:  # a lone surrogate, in a file name say
-        return json.dumps(_scrub(value)).encode()
+        line = json.dumps(_scrub(value)).encode()
+    for character, escape in _LINE_BREAKS:
+        line = line.replace(character, escape)
+    return line
 
 
 def _scrub(value: Any) -> Any:

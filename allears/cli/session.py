@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
@@ -47,7 +48,7 @@ class Session:
     def emit(self, value: Any, *texts: str) -> None:
         """The result: `value` as one JSON document with --json, else the lines for people."""
         if self.as_json:
-            click.echo(json.dumps(value, ensure_ascii=False, indent=2, default=str))
+            click.echo(json.dumps(value, ensure_ascii=False, indent=2, default=_plain))
             return
         for text in texts:
             click.echo(text)
@@ -59,6 +60,10 @@ class Session:
     @property
     def shows_progress(self) -> bool:
         return sys.stderr.isatty() if self.progress is None else self.progress
+
+
+def _plain(value: Any) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:

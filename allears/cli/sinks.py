@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 
 @click.group()
+@configured
 def sinks() -> None:
     """Replaced by the text of the reader's language."""
 

@@ -115,7 +115,6 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "no_such_channel": 'no channel is called "{name}"{hint}',
         "no_such_destination": 'no destination is called "{name}"{hint}',
         "no_such_letter": "no letter has the number {id}; see `allears letters list`",
-        "letter_not_open": "letter {id} is not open any more",
         "name": "NAME",
         "kind": "KIND",
         "section": "WHAT",
@@ -171,7 +170,6 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "done_of": "{done} of {total}",
         "console_at": "console: {url}",
         "form_at": "form:    {url}",
-        "free_port": "a free one; see the log",
         "starting": "allears {version}, {source}; stop with Ctrl-C",
         "no_such_path": "no such file or folder",
         "nothing_found": "nothing to read here: no .eml and no .jsonl",
@@ -181,7 +179,6 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "content": "content ({media_type}, {size} bytes):",
         "cut": "… {count} more characters",
         "binary": "(not text)",
-        "config_title": "allears: channels, destinations and the daemon itself",
     },
     "zh": {
         "commands": "命令",
@@ -194,7 +191,6 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "no_such_channel": "没有名为“{name}”的渠道{hint}",
         "no_such_destination": "没有名为“{name}”的目的地{hint}",
         "no_such_letter": "没有编号为 {id} 的信件；见 `allears letters list`",
-        "letter_not_open": "信件 {id} 已处理过",
         "name": "名称",
         "kind": "类型",
         "section": "类别",
@@ -250,7 +246,6 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "done_of": "{done} / {total}",
         "console_at": "控制台：{url}",
         "form_at": "表单：  {url}",
-        "free_port": "空闲端口，见日志",
         "starting": "allears {version}，{source}；按 Ctrl-C 停止",
         "no_such_path": "没有这个文件或文件夹",
         "nothing_found": "这里没有可读的内容：没有 .eml，也没有 .jsonl",
@@ -260,7 +255,6 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "content": "内容（{media_type}，{size} 字节）：",
         "cut": "…… 还有 {count} 个字符",
         "binary": "（不是文本）",
-        "config_title": "allears：渠道、目的地和守护进程本身",
     },
 }
 

@@ -1,0 +1,47 @@
+"""A command line in a house of its own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from allears.cli.entry import cli
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+    @property
+    def lines(self) -> list[Any]:
+        return [json.loads(line) for line in self.out.splitlines()]
+
+
+Allears = Callable[..., Outcome]
+
+
+@pytest.fixture
+def allears(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Allears:
+    """Run `allears ARGUMENTS` in an empty folder, with English texts and a data folder beside it."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LANG", "en_US.UTF-8")
+    monkeypatch.delenv("LC_ALL", raising=False)
+    monkeypatch.setenv("ALLEARS_DATA_FOLDER", str(tmp_path / "data"))
+
+    def run(*arguments: str, stdin: str | bytes = "", env: Mapping[str, str] | None = None) -> Outcome:
+        result = CliRunner().invoke(cli, list(arguments), input=stdin, env=env)
+        return Outcome(code=result.exit_code, out=result.stdout, err=result.stderr)
+
+    return run

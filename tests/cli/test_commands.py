@@ -1,0 +1,371 @@
+"""Every command: what it prints, in which language, and with which code it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from allears.cli.texts import HELP, TEXTS
+from allears.context import SystemClock
+from allears.journal.opening import lock_folder
+from allears.journal.records import Deposit, Policy
+from allears.journal.sqlite import open_journal
+from allears_sdk.connector import Missing, Threading
+from allears_sdk.message import RFC822, Raw
+from allears_sdk.reference import is_reference
+
+Allears = Callable[..., Any]
+
+SECRET = "hunter2-s3cret"
+COMMANDS = [
+    "init",
+    "check",
+    "run",
+    "status",
+    "channels",
+    "sinks",
+    "letters",
+    "backup",
+    "restore",
+    "normalise",
+    "schema",
+]
+
+
+@pytest.fixture
+async def journal(tmp_path: Path) -> Path:
+    """A data folder whose journal knows two channels and three letters."""
+    folder = tmp_path / "data"
+    opened = await open_journal(folder, SystemClock(), exclusive=True)
+    raw = Raw(
+        key="k1",
+        body="From: zhang@example.com\n\n请致电 13800138000".encode(),
+        media_type=RFC822,
+        received_at=SystemClock().now(),
+        quarantine="over the size limit",
+    )
+    missing = [Missing(key="m", reason="the server gave nothing for 13912345678", locator={"folder": "INBOX"})]
+    policy = Policy(threading=Threading.MAIL)
+    await opened.accept(Deposit(channel="inbox", raws=[raw], policy=policy, missing=missing))
+    await opened.accept(Deposit(channel="form", raws=[], policy=policy, missing=missing))
+    for name in ("inbox", "form"):
+        await opened.note_channel(name, connector="folder", state="running")
+    await opened.close()
+    return folder
+
+
+def test_both_languages_say_the_same_things() -> None:
+    for texts in (TEXTS, HELP):
+        assert texts["zh"].keys() == texts["en"].keys()
+        for key, text in texts["en"].items():
+            assert _places(text) == _places(texts["zh"][key]), key
+
+
+def _places(text: str) -> set[str]:
+    return {part.split("}")[0].split(":")[0] for part in text.split("{")[1:]}
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("command", ["", *COMMANDS, "channels rename", "letters show", "sinks test"])
+def test_help_in_both_languages(allears: Allears, command: str, language: str) -> None:
+    outcome = allears(*command.split(), "--help", "--language", language)
+    assert outcome.code == 0
+    squeezed = "".join(outcome.out.split())
+    assert "".join(HELP[language][command].partition("\n")[0].split()) in squeezed
+    assert "Replaced" not in outcome.out
+
+
+def test_language_follows_the_environment(allears: Allears) -> None:
+    assert "命令" in allears("--help", env={"LANG": "zh_CN.UTF-8"}).out
+    assert "Commands" in allears("--help", env={"LANG": "zh_CN.UTF-8", "ALLEARS_LANGUAGE": "en"}).out
+
+
+def test_version(allears: Allears) -> None:
+    assert allears("--version").out.startswith("allears 0.")
+
+
+def test_usage_errors_end_with_2(allears: Allears) -> None:
+    assert allears("nonsense").code == 2
+    assert allears("check", "--nonsense").code == 2
+
+
+def test_init_writes_a_file_that_works_and_never_overwrites(allears: Allears, tmp_path: Path) -> None:
+    first = allears("init")
+    path = tmp_path / "allears.toml"
+    assert first.code == 0
+    assert path.stat().st_mode & 0o077 == 0
+    assert allears("check", "--json").json["ok"] is True
+    before = path.read_bytes()
+    second = allears("init", "--channel", "email")
+    assert second.code == 2
+    assert "exists already" in second.err
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_init_with_chosen_kinds(allears: Allears, tmp_path: Path, language: str) -> None:
+    outcome = allears(
+        "init", "-c", "a.toml", "--channel", "email", "--sink", "webhook", "--json", "--language", language
+    )
+    assert outcome.json == {"written": "a.toml"}
+    written = tomllib.loads((tmp_path / "a.toml").read_text(encoding="utf-8"))
+    assert [one["connector"] for one in written["channels"].values()] == ["email"]
+    assert [one["sink"] for one in written["destinations"].values()] == ["webhook"]
+    unknown = allears("init", "-c", "b.toml", "--channel", "emial")
+    assert unknown.code == 3
+    assert 'did you mean "email"' in unknown.err
+    assert not (tmp_path / "b.toml").exists()
+
+
+def test_an_invalid_file_ends_with_3(allears: Allears, tmp_path: Path) -> None:
+    (tmp_path / "allears.toml").write_text("[public]\nprot = 1\n")
+    for command in (["check"], ["status"], ["channels", "list"], ["run"], ["letters", "list"]):
+        outcome = allears(*command, "--json")
+        assert outcome.code == 3
+        assert outcome.json["faults"] == [
+            {"place": "public.prot", "line": 2, "message": 'unknown key; did you mean "port"?'}
+        ]
+        assert "Traceback" not in outcome.err
+    assert "未知的配置项" in allears("check", "--language", "zh").err
+
+
+def test_check_reports_every_login(allears: Allears, tmp_path: Path) -> None:
+    (tmp_path / "allears.toml").write_text(
+        f"""
+[channels.mail]
+connector = "email"
+host = "127.0.0.1"
+port = 1
+tls = "none"
+username = "a"
+password = "{SECRET}"
+[channels.form]
+connector = "form"
+[channels.off]
+connector = "form"
+enabled = false
+[destinations.list]
+sink = "list"
+"""
+    )
+    outcome = allears("check", "--json", "--timeout-seconds", "5")
+    assert outcome.code == 1
+    assert {one["name"]: one["result"] for one in outcome.json["checked"]} == {
+        "mail": "failed",
+        "form": "ok",
+        "off": "skipped",
+        "list": "ok",
+    }
+    assert any("channels.mail.password" in warning for warning in outcome.json["warnings"])
+    table = allears("check", "--language", "zh", "--timeout-seconds", "5")
+    assert "失败" in table.out and "正常" in table.out and "已关闭" in table.out
+    everything = outcome.out + outcome.err + table.out + table.err + allears("check", "--debug").out
+    assert SECRET not in everything
+    assert allears("channels", "test", "form").code == 0
+    assert allears("channels", "test", "mail").code == 1
+    assert allears("sinks", "test", "--json").json[0]["result"] == "ok"
+    assert not (tmp_path / "data").exists()
+
+
+def test_secrets_never_appear(allears: Allears, tmp_path: Path, journal: Path) -> None:
+    (tmp_path / "secret").write_text(SECRET)
+    (tmp_path / "allears.toml").write_text(
+        '[admin]\ntoken = "env:TOKEN"\n[channels.form]\nconnector = "form"\ntoken = "file:secret"\n'
+        '[destinations.hook]\nsink = "webhook"\nurl = "http://127.0.0.1:9/x"\nsecret = "env:WEBHOOK"\n'
+        'allow_private_network = true\nheaders = { Authorization = "env:TOKEN" }\n'
+    )
+    env = {"TOKEN": f"t-{SECRET}", "WEBHOOK": "whsec_aHVudGVyMi1zM2NyZXQtaHVudGVyMi1zM2NyZXQ="}
+    shown = ""
+    for command in (
+        ["check"], ["status"], ["channels", "list"], ["channels", "test"], ["sinks", "list"], ["sinks", "test"],
+        ["sinks", "test", "--send"], ["letters", "list"], ["schema", "--config"],
+    ):  # fmt: skip
+        for extra in ([], ["--json"]) if command[0] != "schema" else ([],):
+            outcome = allears(*command, *extra, env=env)
+            assert outcome.code in (0, 1), (command, outcome.err)
+            shown += outcome.out + outcome.err
+    assert SECRET not in shown
+    assert "aHVudGVyMi1" not in shown
+    broken = allears("check", env={"WEBHOOK": f"{SECRET}!"})
+    assert broken.code == 3
+    assert SECRET not in broken.out + broken.err
+
+
+def test_without_a_journal_commands_say_what_to_do(allears: Allears) -> None:
+    for command in (["status"], ["letters", "list"], ["backup", "b"], ["channels", "pause", "form"]):
+        outcome = allears(*command)
+        assert outcome.code == 4
+        assert "allears run" in outcome.err
+    assert [row["name"] for row in allears("channels", "list", "--json").json] == ["form", "inbox"]
+
+
+def test_status(allears: Allears, journal: Path) -> None:
+    found = allears("status", "--json").json
+    assert found["daemon"] == "down"
+    assert found["open_letters"] == 3
+    assert {row["name"] for row in found["channels"]} == {"form", "inbox"}
+    assert "待处理" not in allears("status").out
+    assert "需要人处理的信件：3" in allears("status", "--language", "zh").out
+
+
+def test_status_while_the_daemon_is_up(allears: Allears, journal: Path) -> None:
+    lock = lock_folder(journal)
+    try:
+        status = [sys.executable, "-m", "allears", "status", "--json"]
+        process = subprocess.run(status, capture_output=True, text=True, check=True)
+        assert json.loads(process.stdout)["daemon"] == "up"
+    finally:
+        lock.release()
+
+
+def test_pause_and_resume(allears: Allears, journal: Path) -> None:
+    assert allears("channels", "pause", "inbox").code == 0
+    states = {row["name"]: row["state"] for row in allears("channels", "list", "--json").json}
+    assert states == {"form": "running", "inbox": "paused"}
+    assert allears("channels", "resume", "inbox", "--json").json == {"name": "inbox", "state": "new"}
+    missing = allears("channels", "pause", "inbx")
+    assert missing.code == 5
+    assert 'did you mean "inbox"' in missing.err
+
+
+def test_rename(allears: Allears, journal: Path) -> None:
+    assert allears("channels", "rename", "inbox", "Desk").code == 2
+    assert allears("channels", "rename", "inbox", "form").code == 2
+    assert allears("channels", "rename", "nothing", "desk").code == 5
+    renamed = allears("channels", "rename", "inbox", "desk")
+    assert "[channels.desk]" in renamed.out
+    assert {row["name"] for row in allears("status", "--json").json["channels"]} == {"desk", "form"}
+
+
+def test_letters_are_masked_until_asked(allears: Allears, journal: Path) -> None:
+    listed = allears("letters", "list", "--json")
+    assert "13912345678" not in listed.out
+    assert "13912345678" in allears("letters", "list", "--json", "--unmask").out
+    quarantined = next(one["id"] for one in listed.json if one["kind"] == "raw")
+    shown = allears("letters", "show", str(quarantined))
+    assert "请致电 138****8000" in shown.out
+    assert "zhang@example.com" not in shown.out
+    whole = allears("letters", "show", str(quarantined), "--unmask", "--json").json
+    assert "请致电 13800138000" in whole["content"]
+    assert allears("letters", "show", "999").code == 5
+
+
+def test_replay_and_discard(allears: Allears, journal: Path) -> None:
+    letters = {one["kind"]: one["id"] for one in allears("letters", "list", "--json").json}
+    assert allears("letters", "replay").code == 2
+    assert allears("letters", "replay", "1", "--all").code == 2
+    assert allears("letters", "replay", "999").code == 5
+    every = allears("letters", "replay", "--all", "--json")
+    assert every.code == 1
+    assert sorted(one["result"] for one in every.json) == ["failed", "failed", "replayed"]
+    assert allears("letters", "discard", str(letters["missing"])).code == 0
+    again = allears("letters", "discard", str(letters["missing"]))
+    assert again.code == 1
+    assert len(allears("letters", "list", "--state", "discarded", "--json").json) == 1
+
+
+def test_backup_and_restore(allears: Allears, journal: Path, tmp_path: Path) -> None:
+    assert allears("backup", "copy", "--progress").code == 0
+    assert allears("backup", "copy").code == 2
+    assert allears("restore", "nowhere").code == 5
+    assert allears("restore", "copy").code == 2
+    restored = allears("restore", "copy", "--force", "--json").json
+    assert Path(restored["kept"]).is_dir()
+    status = allears("status", "--json").json
+    assert status["open_letters"] == 3
+    assert status["stamps"]["restored"]
+
+
+def test_restore_refuses_while_the_daemon_is_up(allears: Allears, journal: Path) -> None:
+    assert allears("backup", "copy").code == 0
+    lock = lock_folder(journal)
+    try:
+        restore = [sys.executable, "-m", "allears", "restore", "copy", "--force"]
+        refused = subprocess.run(restore, capture_output=True, check=False)
+        assert refused.returncode == 4
+    finally:
+        lock.release()
+
+
+def test_a_sample_ticket(allears: Allears, tmp_path: Path) -> None:
+    (tmp_path / "allears.toml").write_text(f'[destinations.file]\nsink = "jsonl"\npath = "{tmp_path}/out.jsonl"\n')
+    sent = allears("sinks", "test", "file", "--send", "--json")
+    assert sent.code == 0
+    assert sent.json[0]["result"] == "ok"
+    (line,) = (tmp_path / "out.jsonl").read_text(encoding="utf-8").splitlines()
+    assert "[TEST]" in line
+    assert allears("sinks", "test", "fiel", "--send").code == 5
+
+
+def test_schemas(allears: Allears) -> None:
+    record = allears("schema").json
+    assert record["$id"] == "allears.complaint/1"
+    assert allears("schema", "--config", "--json").json["properties"]["admin"]
+
+
+def test_run_as_a_process(tmp_path: Path) -> None:
+    """Prints where console and form are, hears, and ends with 0 on SIGTERM."""
+    environment = {
+        **os.environ,
+        "ALLEARS_DATA_FOLDER": str(tmp_path / "data"),
+        "ALLEARS_PUBLIC__PORT": "0",
+        "ALLEARS_ADMIN__PORT": "0",
+        "LANG": "zh_CN.UTF-8",
+    }
+    process = subprocess.Popen(
+        [sys.executable, "-m", "allears", "run"],
+        cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8",
+    )  # fmt: skip
+    try:
+        assert process.stdout
+        console, form = process.stdout.readline(), process.stdout.readline()
+        assert console.startswith("控制台：http://127.0.0.1:")
+        assert form.strip().endswith("/in/form")
+    finally:
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=20)
+    assert process.returncode == 0, err
+    assert "Traceback" not in err
+
+
+def test_an_interrupted_command_ends_with_130(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "allears", "normalise", "-"],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdin
+    process.stdin.write('{"text": "a"}\n')
+    process.stdin.flush()
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(timeout=1.5)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=10)
+    assert process.returncode == 130
+    assert "Traceback" not in err
+
+
+def test_unexpected_errors_are_one_line(allears: Allears, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(**_: object) -> str:
+        raise ZeroDivisionError("odd")
+
+    monkeypatch.setattr("allears.settings.example.example", fail)
+    outcome = allears("init")
+    assert outcome.code == 1
+    assert outcome.err == "error: unexpected: ZeroDivisionError: odd; run again with --debug and tell us\n"
+
+
+def test_sample_reference() -> None:
+    from allears.cli.sinks import sample
+
+    event = sample(SystemClock().now(), "zh")
+    assert is_reference(event.complaint_id)
+    assert "测试" in event.record.title

@@ -1,0 +1,125 @@
+"""Schema, reference and example are what the models say, and the example works."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import re
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from allears import settings
+from allears.settings.catalogue import components
+from allears.settings.example import example
+from allears.settings.schema import config_schema
+
+ROOT = Path(__file__).resolve().parents[2]
+CONFIG = ROOT / "config"
+
+SAME_IDEA: dict[str, str] = {
+    r"(.*_)?timeout(_seconds)?": r"(.*_)?timeout_seconds",
+    r"max_.*(size|bytes|mb)": r"max_.*bytes",
+    r"(.*_)?(user|login|user_name)": r"(.*_)?username",
+    r"(.*_)?(pass|passwd)": r"(.*_)?password",
+    r"(server|hostname|address)": r"host",
+    r"(uri|endpoint|link)": r"url",
+    r"(.*_)?(period|poll|frequency|every)": r"interval_seconds",
+    r"(retries|tries|max_retries)": r"max_attempts",
+    r"(tz|zone)": r"timezone",
+    r"(lang|locale)": r"language",
+    r"(.*_)?(directory|dir)": r"(.*_)?folder",
+    r"(charset)": r"encoding",
+}
+"""What an idea might be called, and the name it has in every component."""
+
+
+@pytest.fixture
+def generate() -> ModuleType:
+    specification = importlib.util.spec_from_file_location("generate", ROOT / "scripts" / "generate.py")
+    assert specification and specification.loader
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    return module
+
+
+def test_generated_files_are_fresh(generate: ModuleType) -> None:
+    assert generate.stale() == {}
+
+
+def test_stale_files_are_found(generate: ModuleType, tmp_path: Path) -> None:
+    (tmp_path / "reference.md").write_text("old\n")
+    differences = generate.stale(tmp_path)
+    assert differences.keys() == {"schema.json", "reference.md", "example.toml"}
+    assert "-old" in differences["reference.md"]
+
+
+def test_the_same_idea_has_the_same_name() -> None:
+    for component in components(shipped=True):
+        for name in component.model.model_fields:
+            for pattern, right in SAME_IDEA.items():
+                if re.fullmatch(pattern, name):
+                    assert re.fullmatch(right, name), f"{component.kind}.{name} should be {right}"
+
+
+def test_units_are_in_names() -> None:
+    for component in components(shipped=True):
+        for name, field in component.model.model_fields.items():
+            assert field.description, f"{component.kind}.{name} has no description"
+            assert not re.search(r"(_ms|_sec|_secs|_min|_mins|_kb|_mb)$", name), f"{component.kind}.{name}"
+
+
+def test_every_setting_is_in_the_reference() -> None:
+    text = (CONFIG / "reference.md").read_text(encoding="utf-8")
+    for component in components(shipped=True):
+        assert component.title_zh in text
+        for name in component.own_fields:
+            assert f"| `{name}` |" in text
+
+
+@pytest.fixture
+def secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in re.findall(r'"env:(\w+)"', (CONFIG / "example.toml").read_text(encoding="utf-8")):
+        monkeypatch.setenv(name, "whsec_" + "c2VjcmV0" * 4)
+
+
+def test_the_example_loads_as_it_is(secrets: None) -> None:
+    configuration = settings.load(CONFIG / "example.toml")
+    assert {channel.connector for channel in configuration.channels.values()} >= {"email", "folder", "form"}
+    assert {one.sink for one in configuration.destinations.values()} >= {"list", "jsonl", "webhook"}
+    assert configuration.disabled == ()
+    assert configuration.warnings == ()
+
+
+def test_every_commented_setting_has_a_right_type(secrets: None, tmp_path: Path) -> None:
+    """Uncommented, all of them are known keys with values of their type; only combinations may be refused."""
+    text = (CONFIG / "example.toml").read_text(encoding="utf-8")
+    path = tmp_path / "allears.toml"
+    path.write_text(re.sub(r"(?m)^# (\w+ = .+)$", r"\1", text), encoding="utf-8")
+    faults: tuple[settings.Fault, ...] = ()
+    try:
+        settings.load(path)
+    except settings.InvalidConfiguration as error:
+        faults = error.faults
+    wrong = [fault for fault in faults if fault.place.count(".") > 1 or "unknown" in fault.message]
+    assert [str(fault) for fault in wrong] == []
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_a_fresh_file_loads(tmp_path: Path, language: str) -> None:
+    path = tmp_path / "allears.toml"
+    path.write_text(example(language=language), encoding="utf-8")
+    configuration = settings.load(path)
+    assert {channel.connector for channel in configuration.channels.values()} == {"folder", "form"}
+
+
+def test_schema_names_each_kind() -> None:
+    schema = config_schema(shipped=True)
+    assert json.loads((CONFIG / "schema.json").read_text(encoding="utf-8")) == schema
+    email: dict[str, Any] = schema["$defs"]["connector.email"]
+    assert email["properties"]["connector"]["const"] == "email"
+    assert set(email["required"]) >= {"connector", "host", "password"}
+    assert email["additionalProperties"] is False
+    assert "env:NAME" in email["properties"]["password"]["description"]
