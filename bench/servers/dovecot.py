@@ -72,7 +72,7 @@ service imap-login {{
 class Knobs:
     """What a test or benchmark turns."""
 
-    password: str = "secret"
+    password: str = "kefu-Pa55-word"
     connections: int = 50
     """Per user and address; one more is refused."""
     clients: int = 1000

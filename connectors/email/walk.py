@@ -130,7 +130,7 @@ class Walk:
 
     def _order(self, reading: Reading, limit: int) -> Order:
         big = reading.span() > BACKLOG_PAGES * limit
-        self._newest = big and not self._newest
+        self._newest = big and limit > 1 and not self._newest
         return Order(
             limit=limit,
             max_mail_bytes=self._settings.max_mail_bytes,

@@ -1,0 +1,373 @@
+"""Kills the daemon at random points while mails and forms flow in, then looks whether anything was lost or doubled.
+
+    python -m bench.crash --kills 1000 --seed 7
+
+The world outside keeps its promises: a sender posts again until it is answered, a mail stays in its mailbox, the
+webhook receiver knows a `webhook-id` it has seen, but it also loses answers, answers 500 after creating, and creates
+seconds after the daemon has died. Everything is checked by content: each thing said carries a token of its own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import os
+import random
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any
+
+from aiohttp import ClientError, ClientSession, ClientTimeout, web
+
+from bench.servers.imap_pymap import Pymap
+from bench.servers.mailbox import Mailbox
+from bench.servers.process import free_port
+
+CONFIGURATION = """
+[allears]
+data_folder = "data"
+[public]
+port = {public}
+rate_limit_per_minute = 0
+[admin]
+port = {admin}
+[channels.form]
+connector = "form"
+[channels.mail]
+connector = "email"
+host = "127.0.0.1"
+port = {imap}
+tls = "none"
+username = "{user}"
+password = "{password}"
+interval_seconds = 5
+[destinations.hook]
+sink = "webhook"
+url = "http://127.0.0.1:{hook}/hook"
+secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+allow_private_network = true
+timeout_seconds = 2
+max_attempts = 1000
+[destinations.file]
+sink = "jsonl"
+path = "{folder}/filed.jsonl"
+"""
+
+COMPLAINTS = (
+    "收到的空气炸锅插上电不加热，要求退款",
+    "快递显示已签收，但我没有收到，请尽快处理",
+    "The kettle stopped working after two days and support never answered.",
+    "I was charged twice for one order, please refund the second payment.",
+)
+
+
+@dataclass
+class Receiver:
+    """A ticket store behind a webhook: it knows the ids it has seen, and does everything else wrong."""
+
+    rng: random.Random
+    is_kind: bool = False
+    created: dict[str, bytes] = field(default_factory=dict)
+    faults: Counter[str] = field(default_factory=Counter)
+    changed: list[str] = field(default_factory=list)
+    """Ids that came again with other bytes under the same key."""
+    is_restored: bool = False
+    _late: set[asyncio.Task[None]] = field(default_factory=set)
+
+    async def handle(self, request: web.Request) -> web.Response:
+        body, key = await request.read(), request.headers["webhook-id"]
+        fault = "none" if self.is_kind else self.rng.choices(FAULTS, WEIGHTS)[0]
+        self.faults[fault] += 1
+        return await getattr(self, f"_{fault}")(request, key, body)
+
+    def _create(self, key: str, body: bytes) -> None:
+        if self.created.setdefault(key, body) != body and not self.is_restored:
+            self.changed.append(key)
+
+    async def _none(self, request: web.Request, key: str, body: bytes) -> web.Response:
+        self._create(key, body)
+        return web.Response(status=204)
+
+    async def _answer_lost(self, request: web.Request, key: str, body: bytes) -> web.Response:
+        self._create(key, body)
+        _cut(request)
+        return web.Response()
+
+    async def _cut_before(self, request: web.Request, key: str, body: bytes) -> web.Response:
+        _cut(request)
+        return web.Response()
+
+    async def _broken_after(self, request: web.Request, key: str, body: bytes) -> web.Response:
+        self._create(key, body)
+        return web.Response(status=500)
+
+    async def _busy(self, request: web.Request, key: str, body: bytes) -> web.Response:
+        return web.Response(status=503, headers={"Retry-After": "1"})
+
+    async def _late_create(self, request: web.Request, key: str, body: bytes) -> web.Response:
+        task = asyncio.create_task(self._create_later(key, body, self.rng.uniform(0.2, 3)))
+        self._late.add(task)
+        task.add_done_callback(self._late.discard)
+        await asyncio.shield(task)
+        return web.Response(status=200)
+
+    async def _create_later(self, key: str, body: bytes, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+        self._create(key, body)
+
+
+FAULTS = ("none", "answer_lost", "cut_before", "broken_after", "busy", "late_create")
+WEIGHTS = (80, 5, 3, 4, 2, 6)
+
+
+def _cut(request: web.Request) -> None:
+    if request.transport is not None:
+        request.transport.abort()
+
+
+class Daemon:
+    """The process under test, and nothing else of it: it is started, killed and started again."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.starts = 0
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def start(self) -> None:
+        self.starts += 1
+        with (self.folder / "daemon.log").open("ab") as log:
+            self._process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "allears", "run", "--config", str(self.folder / "allears.toml"),
+                stdout=log, stderr=log, cwd=self.folder, start_new_session=True,
+            )  # fmt: skip
+
+    async def kill(self) -> None:
+        """The whole of it, at once, as the kernel does when memory is short."""
+        assert self._process is not None
+        if self._process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+        await self._process.wait()
+
+    async def stop(self) -> int:
+        assert self._process is not None
+        if self._process.returncode is None:
+            self._process.terminate()
+        return await asyncio.wait_for(self._process.wait(), 30)
+
+    @property
+    def has_ended(self) -> bool:
+        return self._process is None or self._process.returncode is not None
+
+
+class Storm:
+    """Senders, mailbox, receiver and daemon; what was said is in `said`, by token."""
+
+    def __init__(self, folder: Path, seed: int, report: Callable[[str], None]) -> None:
+        self.folder = folder
+        self.rng = random.Random(seed)
+        self.report = report
+        self.receiver = Receiver(random.Random(seed + 1))
+        self.daemon = Daemon(folder)
+        self.said: dict[str, str] = {}
+        """Token → where it was said: form or mail."""
+        self.backups: list[Path] = []
+        self._count = 0
+        self._threads: list[str] = []
+
+    async def run(self, kills: int) -> list[str]:
+        """The whole test. Returns the faults found, none when all is well."""
+        with Pymap(self.folder) as imap:
+            self.mailbox = Mailbox(imap)
+            async with self._receiving() as port, ClientSession(timeout=ClientTimeout(5)) as self.session:
+                self._configure(imap, port)
+                await self._rage(kills)
+                faults = await self._settle("after the kills")
+                if not faults and self.backups:
+                    faults = await self._restore()
+                await self.daemon.stop()
+        return faults
+
+    @contextlib.asynccontextmanager
+    async def _receiving(self) -> Any:
+        app = web.Application()
+        app.router.add_post("/hook", self.receiver.handle)
+        runner = web.AppRunner(app, access_log=None)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        try:
+            yield runner.addresses[0][1]
+        finally:
+            await runner.cleanup()
+
+    def _configure(self, imap: Pymap, hook: int) -> None:
+        self.public = free_port()
+        text = CONFIGURATION.format(
+            public=self.public, admin=free_port(), imap=imap.port, user=imap.user, password=imap.password, hook=hook,
+            folder=self.folder,
+        )  # fmt: skip
+        (self.folder / "allears.toml").write_text(text)
+
+    async def _rage(self, kills: int) -> None:
+        speakers = [asyncio.create_task(self._post_forms()), asyncio.create_task(self._send_mails())]
+        try:
+            for number in range(1, kills + 1):
+                await self.daemon.start()
+                await asyncio.sleep(self._lifetime())
+                if number in (kills // 3, 2 * kills // 3):
+                    await self._back_up()
+                await self.daemon.kill()
+                if number % 10 == 0:
+                    self.report(f"{number} kills, {len(self.said)} said, {len(self.receiver.created)} received")
+        finally:
+            for task in speakers:
+                task.cancel()
+            await asyncio.gather(*speakers, return_exceptions=True)
+
+    def _lifetime(self) -> float:
+        """Often in the middle of starting or recovering, mostly in the middle of work."""
+        return self.rng.choice((self.rng.uniform(0.2, 1.0), self.rng.uniform(0.8, 2.0), self.rng.uniform(1.0, 4.0)))
+
+    # Speaking
+
+    def _token(self, where: str) -> str:
+        self._count += 1
+        token = f"tok{self._count:06d}x"
+        self.said[token] = where
+        return token
+
+    async def _post_forms(self) -> None:
+        while True:
+            token = self._token("form")
+            body = {"text": f"{self.rng.choice(COMPLAINTS)} {token}", "author": {"name": "王小明"}}
+            await self._post_until_answered(token, body)
+            await asyncio.sleep(self.rng.uniform(0, 0.2))
+
+    async def _post_until_answered(self, token: str, body: dict[str, Any]) -> None:
+        while True:
+            with contextlib.suppress(ClientError, TimeoutError, OSError):
+                url = f"http://127.0.0.1:{self.public}/in/form"
+                async with self.session.post(url, json=body, headers={"Idempotency-Key": token}) as answer:
+                    if answer.status in (200, 201):
+                        return
+            await asyncio.sleep(self.rng.uniform(0.05, 0.3))
+
+    async def _send_mails(self) -> None:
+        while True:
+            mail = self._mail()
+            await asyncio.to_thread(self.mailbox.append, mail)
+            await asyncio.sleep(self.rng.uniform(0.05, 0.4))
+
+    def _mail(self) -> bytes:
+        token = self._token("mail")
+        mail = EmailMessage()
+        mail["From"], mail["To"] = "李雷 <lilei@example.com>", "kefu@example.com"
+        mail["Message-ID"] = f"<{token}@mail.example.com>"
+        mail["Date"] = "Sun, 22 Nov 2026 08:00:00 +0800"
+        if self._threads and self.rng.random() < 0.3:
+            root = self.rng.choice(self._threads)
+            mail["Subject"], mail["In-Reply-To"] = f"Re: 投诉 {root}", f"<{root}@mail.example.com>"
+        else:
+            mail["Subject"] = f"投诉 {token}"
+            self._threads.append(token)
+        mail.set_content(f"{self.rng.choice(COMPLAINTS)} {token}\n")
+        return mail.as_bytes()
+
+    # Looking
+
+    async def _settle(self, when: str) -> list[str]:
+        """Let the daemon finish in peace, then count."""
+        self.receiver.is_kind = True
+        await self.daemon.start()
+        deadline = time.monotonic() + 180
+        faults = ["nothing was looked at"]
+        while faults and time.monotonic() < deadline:
+            await asyncio.sleep(1)
+            faults = self.faults()
+        await asyncio.sleep(5)  # what would come twice would come now
+        return [f"{when}: {fault}" for fault in self.faults()]
+
+    def faults(self) -> list[str]:
+        """What is lost or doubled, in either store."""
+        found = [f"the payload of {key} changed between tries" for key in self.receiver.changed]
+        found += self._compare("webhook", self._received())
+        return found + self._compare("jsonl", self._filed())
+
+    def _compare(self, store: str, events: Iterable[dict[str, Any]]) -> list[str]:
+        seen: dict[str, list[str]] = defaultdict(list)
+        for event in events:
+            for message in event["messages"]:
+                for token in (token for token in (_token_in(message),) if token):
+                    seen[token].append(event["id"])
+        lost = [f"{store}: {token} ({where}) is lost" for token, where in self.said.items() if token not in seen]
+        doubled = [f"{store}: {token} is in {', '.join(ids)}" for token, ids in seen.items() if len(ids) > 1]
+        return lost[:10] + doubled[:10]
+
+    def _received(self) -> Iterable[dict[str, Any]]:
+        return [json.loads(body)["data"]["event"] for body in self.receiver.created.values()]
+
+    def _filed(self) -> Iterable[dict[str, Any]]:
+        path = self.folder / "filed.jsonl"
+        lines = path.read_bytes().split(b"\n") if path.exists() else []
+        return [json.loads(line)["event"] for line in lines[:-1]]
+
+    # Backup and restore
+
+    async def _back_up(self) -> None:
+        target = self.folder / f"backup-{len(self.backups)}"
+        command = [sys.executable, "-m", "allears", "backup", str(target), "--config", "allears.toml"]
+        process = await asyncio.create_subprocess_exec(
+            *command, cwd=self.folder, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE
+        )
+        _, words = await process.communicate()
+        if process.returncode:
+            raise RuntimeError(f"backup failed: {words.decode()}")
+        self.backups.append(target)
+
+    async def _restore(self) -> list[str]:
+        """A data folder from the middle of the storm: what it reads and files again must be nowhere twice."""
+        await self.daemon.stop()
+        shutil.move(self.folder / "data", self.folder / "data-before")
+        command = [sys.executable, "-m", "allears", "restore", str(self.backups[-1]), "--config", "allears.toml"]
+        process = await asyncio.create_subprocess_exec(*command, cwd=self.folder)
+        if await process.wait():
+            raise RuntimeError("restore failed")
+        self.receiver.is_restored = True
+        return await self._settle("after a restore")
+
+
+def _token_in(text: str) -> str:
+    start = text.find("tok")
+    return text[start : start + 10] if start >= 0 and text[start + 9 : start + 10] == "x" else ""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--kills", type=int, default=100)
+    parser.add_argument("--seed", type=int, default=int(time.time()))
+    parser.add_argument("--keep", action="store_true", help="keep the folder, for looking at its log")
+    arguments = parser.parse_args()
+    folder = Path(tempfile.mkdtemp(prefix="allears-crash-"))
+    print(f"seed {arguments.seed}, {arguments.kills} kills, in {folder}", flush=True)
+    storm = Storm(folder, arguments.seed, lambda line: print(line, flush=True))
+    faults = asyncio.run(storm.run(arguments.kills))
+    print(f"{storm.daemon.starts} starts, {len(storm.said)} said, receiver did {dict(storm.receiver.faults)}")
+    if faults:
+        sys.exit("\n".join([*faults, f"repeat with --seed {arguments.seed}; everything is in {folder}"]))
+    if not arguments.keep:
+        shutil.rmtree(folder)
+    print(f"{arguments.kills} kills: 0 lost, 0 doubled")
+
+
+if __name__ == "__main__":
+    main()
