@@ -30,7 +30,7 @@ class Condition:
         self._troubles: dict[str, Reaction] = {}
         self._down_since: float | None = None
         self._held_until = -math.inf
-        self._trial = asyncio.Lock()
+        self._trial: asyncio.Event | None = None
         self._waiting_for = ""
         self.is_paused = False
 
@@ -82,6 +82,9 @@ class Condition:
     def recover(self, part: str) -> None:
         """The part has had a good answer from its source."""
         self._troubles.pop(part, None)
+        if not self._is_held():  # what held all of the channel is over for all of it
+            self._troubles = {name: one for name, one in self._troubles.items() if not one.holds_channel}
+            self._end_trial()
         self._waiting_for = ""
         if self._down_since is not None and not self._troubles:
             away = self._timing.clock.monotonic() - self._down_since
@@ -128,22 +131,35 @@ class Condition:
             )
         )
 
+    def _is_held(self) -> bool:
+        return self._held_until > self._timing.clock.monotonic()
+
     async def passage(self) -> None:
         """Returns when nothing holds the whole channel."""
-        while (left := self._held_until - self._timing.clock.monotonic()) > 0:
-            await pause(self._timing, left)
+        while self._is_held():
+            await pause(self._timing, self._held_until - self._timing.clock.monotonic())
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:
         """Frames one attempt. While the channel is stopped one part tries for all: twenty folders must not mean
         twenty refused log-ins."""
         await self.passage()
+        while self.state == STOPPED and self._trial is not None:
+            await self._trial.wait()
+            await self.passage()
         if self.state != STOPPED:
             yield
             return
-        async with self._trial:
-            await self.passage()
+        self._trial = asyncio.Event()
+        try:
             yield
+        finally:
+            self._end_trial()
+
+    def _end_trial(self) -> None:
+        if self._trial is not None:
+            self._trial.set()
+            self._trial = None
 
 
 async def pause(timing: Timing, seconds: float) -> None:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 from allears.intake.channel import Channel
+from allears.intake.deadline import Deadline
 from allears.intake.reactions import describe
 from allears.journal.errors import JournalUnavailable
 from allears.journal.records import Deposit
@@ -13,6 +14,7 @@ from allears_sdk.connector import Accepted, Answer, Reception, Request, Wake
 
 COMMIT_MARGIN_SECONDS = 0.5
 """Kept of the platform's time limit for the way back."""
+LEAST_SECONDS = 0.05
 QUIET_SECONDS = 60.0
 MOST_REASONS = 64
 
@@ -29,26 +31,31 @@ class Receiver:
         self._wake = wake
         self._receive = channel.connector.receive
         self._accept = channel.journal.accept
-        self._seconds = max(channel.connector.spec.answer_within_seconds - COMMIT_MARGIN_SECONDS, 0.05)
+        seconds = channel.connector.spec.answer_within_seconds - COMMIT_MARGIN_SECONDS
+        self._deadline = Deadline(max(seconds, LEAST_SECONDS))
         self._said: dict[str, float] = {}
         self.refused = 0
         """Requests that were not ours to store, since the start."""
 
     async def answer(self, request: Request) -> Answer:
         """Never raises. A commit that comes too late is not undone: the redelivery is then a no-op."""
+        limit = self._deadline.begin()
         try:
-            async with asyncio.timeout(self._seconds) as limit:
-                reception = await self._receive(request)
-                accepted = await self._store(reception)
+            reception = await self._receive(request)
+            accepted = await self._store(reception)
+        except asyncio.CancelledError:
+            if not limit.swallow():
+                raise
+            self._say("stored_too_late", "the commit took longer than the platform waits")
+            return LATE
         except JournalUnavailable as error:
             self._say("not_stored", describe(error))
             return COME_BACK
         except Exception as error:
-            if isinstance(error, TimeoutError) and limit.expired():
-                self._say("stored_too_late", "the commit took longer than the platform waits")
-                return LATE
             self._say("receiver_failed", describe(error), error)
             return BROKEN
+        finally:
+            self._deadline.end(limit)
         return self._conclude(reception, accepted)
 
     async def _store(self, reception: Reception) -> Sequence[Accepted]:

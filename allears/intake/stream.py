@@ -129,6 +129,7 @@ class StreamPoller:
             self._cursor = batch.cursor
         self._stored += len(batch.raws)
         self._single_left -= len(batch.raws)
+        self._channel.condition.recover(self._part)
         if batch.more:
             self._show_progress(batch)
 
