@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +11,6 @@ from allears_sdk.complaint import (
     Complaint,
     Contact,
     Customer,
-    Entities,
     Evidence,
     Provenance,
     Said,
@@ -47,6 +47,7 @@ _COMPARED = (
     "attachments",
     "handler",
 )
+_HOTLINE = re.compile(r"(?:[48]00|1-8\d\d|9\d{4}$|1\d{4}$)")
 _NOT_FILED = frozenset({"spam", "automatic", "praise"})
 
 
@@ -123,7 +124,7 @@ def _with_entities(record: Complaint, readings: Readings, quotes: Reading, custo
         evidence = tuple(words for source in about for words in source.evidence)
         source = about[0].source if about else "channel"
         provenance["product_or_order"] = Provenance(source=source, score=0.9, evidence=evidence)
-    contact, contact_source = _contact(customers, entities, provenance)
+    contact, contact_source = _contact(customers, provenance)
     if contact_source is not None:
         provenance["contact"] = contact_source
     if record.customer_id:
@@ -131,20 +132,24 @@ def _with_entities(record: Complaint, readings: Readings, quotes: Reading, custo
     return replace(record, entities=entities, contact=contact, product_or_order=", ".join(named), provenance=provenance)
 
 
-def _contact(
-    customers: list[Message], entities: Entities, found: dict[str, Provenance]
-) -> tuple[Contact, Provenance | None]:
+def _contact(customers: list[Message], found: dict[str, Provenance]) -> tuple[Contact, Provenance | None]:
     """What the channel knows of the author, then what the customer wrote."""
     author = customers[0].author if customers else Author()
-    written = {"email": entities.email, "phone": entities.phone, "wechat": entities.wechat}
     known = {"name": author.name, "email": author.email, "phone": author.phone, "handle": author.handle}
-    filled = {kind: words[-1] for kind, words in written.items() if words and not known.get(kind)}
-    contact = Contact(**({key: value for key, value in known.items() if value} | filled))
+    written = {kind: _own(found, kind) for kind in ("email", "phone", "wechat") if not known.get(kind)}
+    filled = {kind: evidence for kind, evidence in written.items() if evidence is not None}
+    words = {kind: evidence.words for kind, evidence in filled.items()}
+    contact = Contact(**({key: value for key, value in known.items() if value} | words))
     if contact == Contact():
         return contact, None
-    evidence: list[Evidence] = [found[f"entities.{kind}"].evidence[-1] for kind in filled]
     source = "channel" if any(known.values()) else found[f"entities.{next(iter(filled))}"].source
-    return contact, Provenance(source=source, score=0.9, evidence=tuple(evidence))
+    return contact, Provenance(source=source, score=0.9, evidence=tuple(filled.values()))
+
+
+def _own(found: dict[str, Provenance], kind: str) -> Evidence | None:
+    """The last one given, which is where people put their own; hotlines are nobody's."""
+    given = found.get(f"entities.{kind}", Provenance(source="")).evidence
+    return next((words for words in reversed(given) if not _HOTLINE.match(words.words)), None)
 
 
 def _with_judgement(

@@ -112,7 +112,8 @@ def _weighed(scores: Scores, signals: Signals) -> str:
         return "suggestion"
     if scores.grievance < _HEAVY and scores.request >= max(_STRONG, scores.grievance):
         return "request"
-    if scores.grievance >= _ENOUGH:
+    unopposed = scores.grievance > max(scores.praise, scores.question, scores.request)
+    if scores.grievance >= _ENOUGH or unopposed:
         return _complains(scores, signals)
     ordinary = {
         "request": scores.request,

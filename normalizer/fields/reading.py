@@ -102,7 +102,8 @@ def read(conversation: Conversation) -> Readings:
     customers = [message for message in messages if message.author.role is Role.CUSTOMER]
     subjects = _subjects(customers)
     words = _capped([*subjects, *(part for message in customers for part in _spoken(message))])
-    mentions = _capped([*subjects, *(part for message in customers for part in _unquoted(message))])
+    own = [passage for passage in subjects if not _ANSWERING.match(passage.text)]
+    mentions = _capped([*own, *(part for message in customers for part in _unquoted(message))])
     return Readings(Reading(words[0]), Reading(mentions[0]), words[1] and mentions[1])
 
 
@@ -187,6 +188,10 @@ _QUOTE_HEAD = re.compile(
     r"|-{2,}[ ]?(?:原始邮件|邮件原件|原郵件|原始郵件|Original Message|Forwarded message).{0,40}$)",
     re.MULTILINE | re.IGNORECASE,
 )
+_ANSWERING = re.compile(
+    r"\s*(?:\[|re|aw|sv|回复|回覆|答复|自动回复|自動回覆|auto\w*(?: reply)?\b|out of office)", re.IGNORECASE
+)
+"""Such a subject is not the customer's own: the ticket number in it is ours."""
 _FORWARD_SUBJECT = re.compile(r"^\s*(?:fwd?|转发|轉發|轉寄|转)\s*[:：]", re.IGNORECASE)
 
 

@@ -217,6 +217,13 @@ def test_hints_of_the_source_come_before_what_was_read() -> None:
     assert complaint.product_or_order == "记账本 iOS, A1"
 
 
+def test_a_hotline_is_not_how_to_reach_the_customer() -> None:
+    complaint = record("打400-818-0000没人接，我的电话 13912340000，后来又打400-818-0000")
+
+    assert complaint.contact == Contact(phone="13912340000")
+    assert complaint.entities.phone == ("400-818-0000", "13912340000")
+
+
 def test_earlier_contacts_and_level_raise_the_priority() -> None:
     ordinary = record("房间有点小，服务态度差")
     known = record("房间有点小，服务态度差", facts=Facts(channel="c", connector="email", customer_level="Platinum"))
