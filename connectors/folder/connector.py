@@ -4,29 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, runtime_checkable
+from typing import Any, ClassVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from allears_sdk.connector import Batch, Connector, ConnectorSpec, Cursor, Hears, Identity, Missing, Threading
 from allears_sdk.context import Context
 from allears_sdk.errors import ConfigError, Unavailable
 from allears_sdk.message import Raw
-from connectors.folder.files import Taken, reader_for, take
+from connectors.folder.files import Source, Taken, can_read, open_source
 from connectors.folder.inbox import DONE, FAILED, Found, Inbox
 from connectors.folder.items import Item, Position, Reading, Reason
 from connectors.folder.settings import FolderSettings
 
 _VERSION = 1
 _MAX_BATCH_BYTES = 8 << 20
-
-
-@runtime_checkable
-class _Closable(Protocol):
-    def close(self) -> None: ...
 
 
 @dataclass(slots=True)
@@ -37,6 +32,7 @@ class _Page:
     missing: list[Missing] = field(default_factory=list)
     finished: list[tuple[Found, Reason | None]] = field(default_factory=list)
     size: int = 0
+    cursor: Cursor = field(default_factory=lambda: {"version": _VERSION})
 
     def add(self, items: Sequence[Item]) -> None:
         for item in items:
@@ -50,8 +46,11 @@ class _Page:
     def count(self) -> int:
         return len(self.raws) + len(self.missing)
 
-    def batch(self, cursor: Cursor, *, more: bool) -> Batch:
-        return Batch(raws=tuple(self.raws), missing=tuple(self.missing), cursor=cursor, more=more)
+    def is_full(self, limit: int) -> bool:
+        return self.count >= limit or self.size >= _MAX_BATCH_BYTES
+
+    def batch(self, *, more: bool) -> Batch:
+        return Batch(raws=tuple(self.raws), missing=tuple(self.missing), cursor=self.cursor, more=more)
 
 
 class FolderConnector(Connector[FolderSettings]):
@@ -95,26 +94,25 @@ class FolderConnector(Connector[FolderSettings]):
         files.sort(key=lambda file: _position(cursor, file) == Position())
         page, failure = _Page(), None
         for file in files:
-            items = self._open(file, _position(cursor, file))
+            source, is_paged = open_source(file.path, self._reading(file), _position(cursor, file)), False
             try:
-                while not (taken := await self._take(items, page, limit)).is_end:
+                while not (taken := await self._take(source, page, limit)).is_end:
                     page.add(taken.items)
-                    yield page.batch(_cursor(file, taken.items[-1].position), more=True)
+                    page.cursor, is_paged = _cursor(file, taken.items[-1].position), True
+                    yield page.batch(more=True)
                     await self._settle(page)
-                    page = _Page()
+                    page = _Page(cursor=page.cursor)
                 self._finish(page, file, taken)
-            except FileNotFoundError:
-                self.context.log.info("folder.file_gone", file=file.name)
             except OSError as error:  # a failing disk or share: this file waits, the others are still tried
-                failure = error
+                failure = self._skip(file, error) or failure
             finally:
-                _close(items)
-            if page.count >= limit or page.size >= _MAX_BATCH_BYTES:
-                yield page.batch({"version": _VERSION}, more=file is not files[-1])
+                source.close()
+            if is_paged or page.is_full(limit):
+                yield page.batch(more=file is not files[-1])
                 await self._settle(page)
                 page = _Page()
         if page.finished:
-            yield page.batch({"version": _VERSION}, more=False)
+            yield page.batch(more=False)
             await self._settle(page)
         if failure:
             raise Unavailable(f"a file in {self._path} cannot be read: {failure.strerror}") from failure
@@ -125,17 +123,12 @@ class FolderConnector(Connector[FolderSettings]):
             found = await self.context.blocking(self._inbox.look, clock.monotonic(), clock.now().timestamp())
         except OSError as error:
             raise Unavailable(f"{self._path} cannot be listed: {error.strerror or error}") from error
-        unknown = frozenset(file.name for file in found if not reader_for(file.name))
+        unknown = frozenset(file.name for file in found if not can_read(file.name))
         if unknown - self._unknown:
             suffixes = sorted({Path(name).suffix.lower() for name in unknown})
             self.context.log.warning("folder.unknown_files_left_alone", count=len(unknown), suffixes=suffixes)
         self._unknown = unknown
         return [file for file in found if file.name not in unknown and file.mark not in self._stuck]
-
-    def _open(self, file: Found, start: Position) -> Iterator[Item]:
-        reader = reader_for(file.name)
-        assert reader, "unknown files are left out by _look"
-        return reader(file.path, self._reading(file), start)
 
     def _reading(self, file: Found) -> Reading:
         settings = self.settings
@@ -149,14 +142,21 @@ class FolderConnector(Connector[FolderSettings]):
             max_file_bytes=settings.max_file_bytes,
         )
 
-    async def _take(self, items: Iterator[Item], page: _Page, limit: int) -> Taken:
+    async def _take(self, source: Source, page: _Page, limit: int) -> Taken:
         room, max_bytes = max(limit - page.count, 1), max(_MAX_BATCH_BYTES - page.size, 1)
-        return await self.context.blocking(take, items, room, max_bytes)
+        return await self.context.blocking(source.take, room, max_bytes)
+
+    def _skip(self, file: Found, error: OSError) -> OSError | None:
+        """None when the file is simply gone."""
+        self.context.log.info("folder.file_skipped", file=file.name, error=error.strerror)
+        return None if isinstance(error, FileNotFoundError) else error
 
     def _finish(self, page: _Page, file: Found, taken: Taken) -> None:
         """The file's last items, and a letter when the rest of it cannot be read."""
         page.add(taken.items)
         page.finished.append((file, taken.fault))
+        if taken.items:
+            page.cursor = _cursor(file, taken.items[-1].position)
         if taken.fault:
             key = f"file:{hashlib.sha256(repr(file.mark).encode()).hexdigest()}"
             locator = {"file": file.name, "folder": FAILED}
@@ -206,19 +206,16 @@ def _zone(name: str) -> ZoneInfo:
 
 
 def _position(cursor: Cursor | None, file: Found) -> Position:
-    """Where the cursor stopped in this very file; its start for any other, and when it has changed since."""
-    if not cursor or (cursor.get("file"), cursor.get("size"), cursor.get("mtime_ns")) != file.mark:
+    """Where the cursor stopped in this very file; its start for any other, and when it was touched since."""
+    if not cursor or any(cursor.get(name) != value for name, value in _identity(file).items()):
         return Position()
     return Position(row=cursor["row"], offset=cursor["offset"], anonymous=cursor["anonymous"])
 
 
 def _cursor(file: Found, position: Position) -> Cursor:
-    name, size, mtime_ns = file.mark
-    return {"version": _VERSION, "file": name, "size": size, "mtime_ns": mtime_ns, **asdict(position)}
+    return {"version": _VERSION, **_identity(file), **asdict(position)}
 
 
-def _close(items: Iterator[Item]) -> None:
-    """A reader that a cancelled call is still busy with closes when that call ends."""
-    if isinstance(items, _Closable):
-        with suppress(ValueError):
-            items.close()
+def _identity(file: Found) -> dict[str, Any]:
+    """With its ctime: a finished file that somebody moves back is read again."""
+    return {"file": file.name, "size": file.size, "mtime_ns": file.mtime_ns, "ctime_ns": file.ctime_ns}

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,27 +25,46 @@ class Taken:
     """Why the file, or the rest of it, cannot be read."""
 
 
-def reader_for(name: str) -> Reader | None:
-    return _READERS.get(Path(name).suffix.lower())
+class Source:
+    """An open file, read a stretch at a time. All calls block; none overlap."""
+
+    def __init__(self, items: Iterator[Item]) -> None:
+        self._items = items
+        self._ahead: Item | None = None
+
+    def take(self, room: int, max_bytes: int) -> Taken:
+        """The next items, up to `room` of them or about `max_bytes`. Raises OSError where disk or share fail."""
+        taken: list[Item] = []
+        size = 0
+        try:
+            while item := self._ahead or next(self._items, None):
+                self._ahead = item
+                if len(taken) >= room or size >= max_bytes:
+                    return Taken(items=taken, is_end=False)
+                taken.append(item)
+                self._ahead = None
+                size += len(item.raw.body) if item.raw else 0
+        except Unreadable as error:
+            return Taken(items=taken, is_end=True, fault=error.reason)
+        except PermissionError:
+            reason = Reason("no permission to read the file", "没有读取这个文件的权限")
+            return Taken(items=taken, is_end=True, fault=reason)
+        return Taken(items=taken, is_end=True)
+
+    def close(self) -> None:
+        """A reader that a cancelled call is still busy with closes when that call ends."""
+        if isinstance(self._items, Generator):
+            with suppress(ValueError):
+                self._items.close()
 
 
-def take(items: Iterator[Item], room: int, max_bytes: int) -> Taken:
-    """The next items, up to `room` raws or about `max_bytes`. Raises OSError where the disk or share fails."""
-    taken: list[Item] = []
-    size = 0
-    try:
-        while len(taken) < room and size < max_bytes:
-            item = next(items, None)
-            if item is None:
-                return Taken(items=taken, is_end=True)
-            taken.append(item)
-            size += len(item.raw.body) if item.raw else 0
-    except Unreadable as error:
-        return Taken(items=taken, is_end=True, fault=error.reason)
-    except PermissionError:
-        reason = Reason("no permission to read the file", "没有读取这个文件的权限")
-        return Taken(items=taken, is_end=True, fault=reason)
-    return Taken(items=taken, is_end=False)
+def open_source(path: Path, reading: Reading, start: Position) -> Source:
+    """Opens nothing yet; the file's name must be one `can_read` knows."""
+    return Source(_READERS[path.suffix.lower()](path, reading, start))
+
+
+def can_read(name: str) -> bool:
+    return Path(name).suffix.lower() in _READERS
 
 
 def read_mail(path: Path, reading: Reading, start: Position) -> Iterator[Item]:

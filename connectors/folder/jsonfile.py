@@ -62,7 +62,8 @@ def read_whole(path: Path, reading: Reading, start: Position) -> Iterator[Item]:
         )
     content = _as_utf8(path.read_bytes().removeprefix(_BOM)).strip()
     try:
-        pieces = msgspec.json.decode(content, type=list[msgspec.Raw]) if content[:1] == b"[" else [content]
+        is_array = content[:1] == b"["
+        pieces = msgspec.json.decode(content, type=list[msgspec.Raw]) if is_array else [_whole(content)]
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Unreadable(f"not JSON: {error}", f"不是有效的 JSON：{error}") from None
     position = Position()
@@ -72,6 +73,10 @@ def read_whole(path: Path, reading: Reading, start: Position) -> Iterator[Item]:
             position = item.position
             if position.row > start.row:
                 yield item
+
+
+def _whole(content: bytes) -> msgspec.Raw:
+    return msgspec.json.decode(content, type=msgspec.Raw)
 
 
 def _item(content: bytes, reading: Reading, before: Position, offset: int, occurrences: Occurrences) -> Item:
