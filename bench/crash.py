@@ -88,7 +88,8 @@ class Receiver:
         body, key = await request.read(), request.headers["webhook-id"]
         fault = "none" if self.is_kind else self.rng.choices(FAULTS, WEIGHTS)[0]
         self.faults[fault] += 1
-        return await getattr(self, f"_{fault}")(request, key, body)
+        response: web.Response = await getattr(self, f"_{fault}")(request, key, body)
+        return response
 
     def _create(self, key: str, body: bytes) -> None:
         if self.created.setdefault(key, body) != body and not self.is_restored:
@@ -240,17 +241,16 @@ class Storm:
 
     # Speaking
 
-    def _token(self, where: str) -> str:
+    def _token(self) -> str:
         self._count += 1
-        token = f"tok{self._count:06d}x"
-        self.said[token] = where
-        return token
+        return f"tok{self._count:06d}x"
 
     async def _post_forms(self) -> None:
         while True:
-            token = self._token("form")
+            token = self._token()
             body = {"text": f"{self.rng.choice(COMPLAINTS)} {token}", "author": {"name": "王小明"}}
             await self._post_until_answered(token, body)
+            self.said[token] = "form"
             await asyncio.sleep(self.rng.uniform(0, 0.2))
 
     async def _post_until_answered(self, token: str, body: dict[str, Any]) -> None:
@@ -264,12 +264,12 @@ class Storm:
 
     async def _send_mails(self) -> None:
         while True:
-            mail = self._mail()
-            await asyncio.to_thread(self.mailbox.append, mail)
+            token = self._token()
+            await asyncio.to_thread(self.mailbox.append, self._mail(token))
+            self.said[token] = "mail"
             await asyncio.sleep(self.rng.uniform(0.05, 0.4))
 
-    def _mail(self) -> bytes:
-        token = self._token("mail")
+    def _mail(self, token: str) -> bytes:
         mail = EmailMessage()
         mail["From"], mail["To"] = "李雷 <lilei@example.com>", "kefu@example.com"
         mail["Message-ID"] = f"<{token}@mail.example.com>"

@@ -172,8 +172,9 @@ def _write(sql: sqlite3.Connection, matter: _Matter, event: Event, messages: Seq
         " title=excluded.title, nature=excluded.nature, category=excluded.category, priority=excluded.priority,"
         " customer=excluded.customer, updated_at=excluded.updated_at, events=excluded.events",
         (
-            record.id, matter.conversation, matter.channel, record.title, record.nature, record.category, record.priority,
-            record.customer.name or record.customer_id, stamp(record.received_at), matter.at, event.sequence,
+            record.id, matter.conversation, matter.channel, record.title, record.nature, record.category,
+            record.priority, record.customer.name or record.customer_id, stamp(record.received_at), matter.at,
+            event.sequence,
         ),
     )  # fmt: skip
     sql.executemany("UPDATE messages SET event_id=? WHERE id=?", [(event.id, message.id) for message in messages])

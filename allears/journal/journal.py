@@ -78,7 +78,8 @@ class Journal(Protocol):
         """Deriving failed: due again in a minute, a letter after the third time."""
 
     async def file(self, conversation: DueConversation, draft: Draft, router: Router, *, settles: bool) -> bool:
-        """Write the event and its deliveries; where things settle, one event for all that is new. False: the conversation moved on meanwhile and stays due."""
+        """Write the event and its deliveries; where things settle, one event for all that is new. False: the
+        conversation moved on meanwhile and stays due."""
 
     # Delivering
 
