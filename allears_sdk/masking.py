@@ -69,6 +69,8 @@ def _mask_value(value: Any, kinds: Collection[str]) -> Any:
 
 
 def _mask_emails(text: str) -> str:
+    if "@" not in text:
+        return text
     return _EMAIL.sub(lambda match: f"{match[1][0]}***@{match[2]}", text)
 
 

@@ -5,6 +5,7 @@ Sources: cloudevents/spec, HTTP binding; standard-webhooks, `spec/standard-webho
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -23,6 +24,8 @@ from sink._payload import TYPES, event_facts
 MEDIA_TYPE = "application/cloudevents+json; charset=UTF-8"
 MAX_ANSWER_BYTES = 64 << 10
 _OURS = frozenset({"content-type", "content-length", "host", "webhook-id", "webhook-timestamp", "webhook-signature"})
+_NAME = re.compile(r"[A-Za-z0-9_-]+")
+_VALUE = re.compile(r"[!-~](?:[ -~]*[!-~])?")
 _MOVED = frozenset({301, 308})
 
 
@@ -70,6 +73,8 @@ class WebhookSettings(DestinationSettings):
         taken = sorted(name for name in headers if name.lower() in _OURS)
         if taken:
             raise ValueError(f"{', '.join(taken)}: set by allears itself")
+        if not all(_NAME.fullmatch(name) and _VALUE.fullmatch(headers[name].get_secret_value()) for name in headers):
+            raise ValueError("a header is a name of letters, digits and hyphens, and a value of printable ASCII")
         return headers
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
@@ -22,6 +23,7 @@ ATTEMPTS = 3
 MAX_REDIRECTS = 3
 MAX_CONNECT_SECONDS = 10.0
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_BREAKS = frozenset(b"\r\n\0")
 _KEPT_ACROSS_HOSTS = frozenset({"accept", "accept-language", "range", "user-agent"})
 
 
@@ -145,28 +147,19 @@ class Remote:
         import aiohttp
         import httpx
 
-        connect = min(MAX_CONNECT_SECONDS, 0.8 * call.timeout_seconds)
-        timeout = httpx.Timeout(call.timeout_seconds, connect=connect, pool=connect)
+        client = self._client(guarded=not call.allow_private)
+        request, auth = _build(client, call, url, headers, body)
         try:
-            target, auth = _split_user(httpx.URL(url))
-            client = self._client(guarded=not call.allow_private)
             async with (
                 asyncio.timeout(call.timeout_seconds),
-                client.stream(call.method, target, headers=headers, auth=auth, timeout=timeout, **body) as answer,
+                aclosing(await client.send(request, auth=auth, stream=True)) as answer,
             ):
                 return await _read(answer, call)
         except AllearsError:
             raise
         except TimeoutError:
             raise lost(f"{call.place}: no answer within {call.timeout_seconds:g} s", call) from None
-        except (
-            httpx.HTTPError,
-            httpx.InvalidURL,
-            httpx.StreamError,
-            aiohttp.ClientError,
-            OSError,
-            ValueError,
-        ) as error:
+        except (httpx.HTTPError, httpx.StreamError, aiohttp.ClientError, OSError, ValueError) as error:
             raise error_of(error, call) from None
 
     def _client(self, *, guarded: bool) -> httpx.AsyncClient:
@@ -177,9 +170,26 @@ class Remote:
         return self._clients[guarded]
 
 
-def _split_user(url: httpx.URL) -> tuple[httpx.URL, tuple[str, str] | None]:
-    """aiohttp refuses user info in a URL beside the header that httpx makes of it."""
-    return url.copy_with(userinfo=b""), (url.username, url.password) if url.userinfo else None
+def _build(
+    client: httpx.AsyncClient, call: Call, url: str, headers: Mapping[str, str], body: Mapping[str, Any]
+) -> tuple[httpx.Request, tuple[str, str] | None]:
+    """The request and its basic auth: aiohttp refuses user info in a URL beside the header httpx makes of it.
+
+    Raises Rejected for what cannot be written down, while surely nothing was sent.
+    """
+    import httpx
+
+    connect = min(MAX_CONNECT_SECONDS, 0.8 * call.timeout_seconds)
+    timeout = httpx.Timeout(call.timeout_seconds, connect=connect, pool=connect)
+    try:
+        target = httpx.URL(url)
+        plain = target.copy_with(userinfo=b"")
+        request = client.build_request(call.method, plain, headers=dict(headers), timeout=timeout, **body)
+    except (httpx.InvalidURL, ValueError, TypeError) as error:
+        raise Rejected(f"{call.place}: cannot be sent: {type(error).__name__}") from None
+    if any(set(value) & _BREAKS for _, value in request.headers.raw):
+        raise Rejected(f"{call.place}: cannot be sent: line break in a header")
+    return request, (target.username, target.password) if target.userinfo else None
 
 
 async def _read(answer: httpx.Response, call: Call) -> Response:

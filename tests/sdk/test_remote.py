@@ -179,6 +179,35 @@ async def test_a_server_that_speaks_something_else_leaves_a_post_in_doubt(remote
     server.close()
 
 
+async def test_a_server_that_hangs_up_before_reading_leaves_a_post_in_doubt(remote: Remote) -> None:
+    async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.transport.abort()
+
+    server = await asyncio.start_server(hang_up, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    with pytest.raises(InDoubt):
+        await remote.request("POST", f"http://127.0.0.1:{port}/", content=b"x" * 1_000_000)
+    server.close()
+
+
+@pytest.mark.parametrize(
+    ("headers", "body"),
+    [
+        ({"X-Name": "a\r\nHost: evil"}, b"x"),
+        ({"X-Name": "张三"}, b"x"),
+        ({"X-Name": "ok"}, object()),
+        ({"X-Name": "ok"}, {"not a number": float("nan")}),
+        ({"X-Name": "ok"}, "half an emoji \ud83d"),
+    ],
+)
+async def test_what_cannot_be_written_down_is_surely_not_sent(
+    remote: Remote, server: Server, headers: dict[str, str], body: object
+) -> None:
+    with pytest.raises(Rejected, match="cannot be sent"):
+        await remote.request("POST", server.url, headers=headers, json=body if body != b"x" else None)
+    assert not server.hits
+
+
 @pytest.mark.parametrize("url", ["", "example.com/x", "ftp://example.com/", "http://", "http://[bad/", "http://a b/"])
 async def test_no_url(remote: Remote, url: str) -> None:
     with pytest.raises(Rejected):

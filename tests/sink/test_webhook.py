@@ -339,6 +339,9 @@ async def test_large_events_lose_the_conversation_first_and_say_so(make: Make) -
         {"url": "ftp://example.com"},
         {"url": "https://exa mple.com"},
         {"headers": {"Webhook-Id": "x"}},
+        {"headers": {"X-Key": "c2hvcnQ=\r\nHost: x"}},
+        {"headers": {"X-Key": "网关 c2hvcnQ="}},
+        {"headers": {"X Key": "x"}},
         {"sercet": SECRET},
     ],
 )
