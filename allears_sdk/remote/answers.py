@@ -20,6 +20,7 @@ _NEVER_SENT = frozenset(
         "InvalidURL",
         "NonHttpUrlClientError",
         "ConnectError",
+        "ConnectTimeout",
         "PoolTimeout",
         "ProxyError",
         "UnsupportedProtocol",
@@ -40,7 +41,7 @@ def error_of(error: Exception, call: Call) -> AllearsError:
     if names & _NO_URL:
         return Rejected(f"{call.place}: not a URL we can call")
     what = f"{call.place}: {type(cause).__name__}"
-    if names & _NEVER_SENT or names == {"ConnectTimeout"}:
+    if names & _NEVER_SENT:
         return Unavailable(what, detail=str(cause)[:MAX_DETAIL] if "ClientConnectorError" in names else "")
     return lost(what, call)
 

@@ -303,6 +303,32 @@ async def test_when_to_come_back(clock: FakeClock, header: str, value: str, seco
 
 
 @pytest.mark.parametrize(
+    ("fault", "expected"),
+    [
+        (httpx.ConnectError, Unavailable),
+        (httpx.ConnectTimeout, Unavailable),
+        (httpx.PoolTimeout, Unavailable),
+        (httpx.ProxyError, Unavailable),
+        (httpx.ReadTimeout, InDoubt),
+        (httpx.ReadError, InDoubt),
+        (httpx.WriteError, InDoubt),
+        (httpx.WriteTimeout, InDoubt),
+        (httpx.RemoteProtocolError, InDoubt),
+    ],
+)
+async def test_faults_of_another_transport(
+    clock: FakeClock, fault: type[httpx.TransportError], expected: type[AllearsError]
+) -> None:
+    remote = Remote(clock=clock, sleep=clock.sleep, transport=httpx.AsyncHTTPTransport)
+    with respx.mock(using="httpx") as router:
+        route = router.post("https://api.example.com/").mock(side_effect=fault)
+        with pytest.raises(expected):
+            await remote.request("POST", "https://api.example.com/")
+        assert route.call_count == 1
+    await remote.aclose()
+
+
+@pytest.mark.parametrize(
     "url",
     [
         "http://127.0.0.1/",
