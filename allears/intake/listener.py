@@ -45,7 +45,8 @@ class Listener:
             finally:
                 healthy.cancel()
             self._is_reconnect = True
-            await pause(self._channel.timing, seconds)
+            if not self._routine.is_stopping:
+                await pause(self._channel.timing, seconds)
 
     async def _settle(self) -> None:
         await self._channel.timing.sleep(HEALTHY_SECONDS)

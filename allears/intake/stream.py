@@ -59,7 +59,7 @@ class StreamPoller:
             await self._due.wait()
             async with self._channel.condition.turn():
                 seconds = await self._attempt()
-            if seconds:
+            if seconds and not self._routine.is_stopping:
                 await pause(self._channel.timing, seconds)
 
     async def _attempt(self) -> float:
