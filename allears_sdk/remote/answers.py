@@ -36,7 +36,7 @@ def error_of(error: Exception, call: Call) -> AllearsError:
     httpx-aiohttp reports a connection the server dropped as `ConnectTimeout`, as if nothing had been sent; so the
     aiohttp exception underneath decides where there is one.
     """
-    cause = error.__cause__ or error
+    cause = error.__cause__ if type(error.__cause__).__module__.startswith("aiohttp") else error
     names = {kind.__name__ for kind in type(cause).__mro__}
     if names & _NO_URL:
         return Rejected(f"{call.place}: not a URL we can call")
