@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from normalizer import trim_patterns as words
 
-MAX_LINE = 1_000
-"""Characters of a line that are looked at."""
+MAX_LINE = 400
+"""Characters of a line, or of an announcement, beyond which it is none."""
 _MAX_JOINED = 4
 """Lines over which one announcement may be wrapped."""
 _MAX_HEADER_GAP = 2
@@ -94,13 +94,13 @@ def _announcement(lines: list[str], index: int) -> Mark | None:
         joined = f"{joined} {line}" if joined else line
         if _is_announcement(joined):
             return Mark(index, index + count + 1, "wrote")
-        if count == 0 and not _DATE.search(line) and not _ADDRESS.search(line):
+        if count == 0 and "@" not in line and not _DATE.search(line):
             return None
     return None
 
 
 def _names_first(line: str) -> bool:
-    return bool(_CJK_WROTE.search(line) or _ADDRESS.search(line) or ("于" in line or "於" in line))
+    return "@" in line or "于" in line or "於" in line or bool(_CJK_WROTE.search(line))
 
 
 def _is_announcement(joined: str) -> bool:
@@ -118,7 +118,7 @@ def _is_announcement(joined: str) -> bool:
 
 def _ends_like_announcement(joined: str) -> bool:
     has_date = bool(_DATE.search(joined))
-    has_address = bool(_ADDRESS.search(joined))
+    has_address = "@" in joined and bool(_ADDRESS.search(joined))
     if _CJK_WROTE.search(joined):
         return has_date or has_address
     if (_WROTE_END.search(joined) or _WROTE_COLON.search(joined)) and (has_date or has_address):

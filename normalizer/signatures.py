@@ -8,7 +8,9 @@ from normalizer import trim_patterns as words
 
 _DELIMITER = re.compile(r"^\s*(?:--|—|――|__|\+\+|==|--\s*\xa0?)\s*$")
 _STRICT_DELIMITER = re.compile(r"^--[ \xa0]?$")
-_SENT_FROM = re.compile(rf"^[\s|*_-]*(?:{words.SENT_FROM})[\s|*_)>-]*$", re.IGNORECASE)
+_SENT_FROM = re.compile(
+    rf"^[\s|*_-]*(?:{words.SENT_FROM})(?:\s*[<(\[][^<>]{{0,200}}[>)\]])?[\s|*_)>-]*$", re.IGNORECASE
+)
 _CJK_FROM = re.compile(r"^[\s|]*(?:发|發|發送|发送|寄|傳送|传送|傳|来|來)自|^\s*[从從]|^\s*通过|^\s*使用")
 _CLOSING = re.compile(rf"^\s*(?:{words.CLOSINGS})\s*[,，.。!！:：~～]*\s*$", re.IGNORECASE)
 _DISCLAIMER = re.compile(rf"^[\s*_]*(?:{words.DISCLAIMERS})", re.IGNORECASE)
@@ -26,7 +28,7 @@ def signature_start(lines: list[str]) -> int:
     signature: something must stand above it."""
     end = len(lines)
     for index, line in enumerate(lines):
-        if line and _starts_signature(lines, index, line[:400]) and any(map(str.strip, lines[:index])):
+        if line and _starts_signature(lines, index, line[:250]) and any(map(str.strip, lines[:index])):
             end = index
             break
     return _without_address_lines(lines, end)
@@ -42,7 +44,7 @@ def _starts_signature(lines: list[str], index: int, line: str) -> bool:
         return True
     if _is_sent_from(line) or _PIPE.match(line):
         return rest <= _LONGEST_SIGNATURE or _is_sent_from(line)
-    return bool(_CLOSING.match(line)) and _ends_soon(lines[index + 1 :])
+    return bool(_CLOSING.match(line)) and _ends_soon(lines[index + 1 : index + 100])
 
 
 def _is_sent_from(line: str) -> bool:
@@ -53,8 +55,9 @@ def _is_sent_from(line: str) -> bool:
 
 def _ends_soon(after: list[str]) -> bool:
     """A closing is one when only a name, a title and such lines follow it."""
-    said = [line for line in after if line.strip()]
-    return len(said) <= _LONGEST_AFTER_CLOSING and all(len(line) <= _SIGNATURE_LINE for line in said[:3])
+    said = [line for line in after[: 3 * _LONGEST_AFTER_CLOSING] if line.strip()]
+    short = all(len(line) <= _SIGNATURE_LINE for line in said[:3])
+    return short and len(said) <= _LONGEST_AFTER_CLOSING and not any(after[3 * _LONGEST_AFTER_CLOSING :])
 
 
 def _without_address_lines(lines: list[str], end: int) -> int:

@@ -8,7 +8,8 @@ from allears_sdk.message import Message
 from normalizer.quotes import Mark, follows_plain_title, is_quoted, is_rule, mark_at
 from normalizer.signatures import signature_start
 
-MAX_LINES = 20_000
+MAX_LINES = 5_000
+"""What lies below is not new text: nobody writes that much by hand above a quote."""
 _WRAPPED = 60
 """A quoted line at least this long may have spilled over into the next one."""
 _BLANK_LINES = re.compile(r"\n{3,}")

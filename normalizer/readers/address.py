@@ -9,14 +9,16 @@ from normalizer.readers.mime_header import decode_words
 
 MAX_ADDRESSES = 500
 _MAX_CHARACTERS = 65_536
+_MAX_GROUP_TOKENS = 12
 
 _TOKEN = re.compile(
     r"""(?P<quoted>"(?:\\.|[^"\\]){0,2000}")|(?P<angle><[^<>]{0,1000}>)|(?P<comment>\((?:\\.|[^()\\]){0,1000}\))"""
     r"""|(?P<word>=\?[^?\s]{1,60}\?[bBqQ]\?[^?]*\?=)|(?P<separator>[,;])|(?P<colon>:)|(?P<text>[^"<(,;:=]+|.)""",
     re.DOTALL,
 )
-_BARE = re.compile(r"[^\s<>()\[\]\"',;:]+@(?:[^\s<>()\[\]\"',;:@]+|\[[\w.:]+\])")
-_ADDRESS = re.compile(r"""[^\s<>,;]+@[^\s<>,;@]+""")
+_BARE = re.compile(r"[^\s<>()\[\]\"',;:@]{1,256}@(?:[^\s<>()\[\]\"',;:@]+|\[[\w.:]+\])")
+_COMMENT = re.compile(r"\((?:\\.|[^()\\]){0,500}\)")
+_ADDRESS = re.compile(r"[^\s<>,;@]{1,256}@[^\s<>,;@]+")
 
 
 @dataclass(slots=True)
@@ -60,10 +62,12 @@ def _pieces(text: str) -> list[list[re.Match[str]]]:
 
 
 def _names_group(piece: list[re.Match[str]], text: str, after: int) -> bool:
+    if len(piece) > _MAX_GROUP_TOKENS:
+        return False
     before = "".join(token[0] for token in piece)
     if "@" in before or "<" in before or before.strip().lower() == "mailto":
         return before.strip().lower() == "mailto"
-    return ";" in text[after:]
+    return text.find(";", after) >= 0
 
 
 def _read_piece(piece: list[re.Match[str]]) -> tuple[str, str, bool]:
@@ -103,7 +107,9 @@ def _from_decoded(text: str) -> Mailbox:
 
 
 def _clean(address: str) -> str:
-    address = decode_words(address).strip().strip("\"'<>").removeprefix("mailto:").removeprefix("MAILTO:")
+    address = (
+        _COMMENT.sub("", decode_words(address)).strip().strip("\"'<>").removeprefix("mailto:").removeprefix("MAILTO:")
+    )
     if address.startswith("@") and ":" in address:
         address = address.partition(":")[2]
     if " " in address or "\t" in address:

@@ -20,6 +20,7 @@ _DEFAULT_NAMES = {
     "application/pgp-signature": "signature.asc",
     "text/calendar": "invite.ics",
 }
+_SECOND_CHOICE = frozenset({"text/enriched", "text/richtext", "text/markdown"})
 _NEEDS_HTML = re.compile(
     r"\bhtml\b|web ?browser|in your browser|不支持|无法显示|無法顯示|网页版|浏览器|瀏覽器|HTMLメール", re.IGNORECASE
 )
@@ -99,7 +100,11 @@ def _walk(part: Part, body: Body, segments: list[Segment], *, has_text: bool, in
     if part.children:
         _walk_children(part, body, segments, has_text=has_text, in_related=in_related)
     elif _is_body(part, has_text=has_text):
-        segments.append(_read_text(part, body))
+        segment = _read_text(part, body)
+        if part.media_type not in _SECOND_CHOICE or not any(other.text.strip() for other in segments):
+            segments.append(segment)
+        if file_name(part):
+            body.files.append(_read_file(part, in_related=in_related))
     elif part.media_type != "text/x-amp-html":
         body.files.append(_read_file(part, in_related=in_related))
 
@@ -124,7 +129,7 @@ def _is_body(part: Part, *, has_text: bool) -> bool:
         return False
     if part.media_type.startswith("multipart/"):
         return True
-    if part.media_type not in ("text/plain", "text/html", "text/enriched", "text/richtext", "text/markdown"):
+    if part.media_type not in ("text/plain", "text/html") and part.media_type not in _SECOND_CHOICE:
         return False
     return not file_name(part) or not has_text
 
@@ -182,7 +187,8 @@ def _read_file(part: Part, *, in_related: bool) -> Leaf:
     if not part.overflow:
         content = transfer.decode(content, part.header("content-transfer-encoding").decode("latin-1"))
     content_id = part.header("content-id").decode("utf-8", "replace").strip().strip("<>")
-    name = file_name(part) or _DEFAULT_NAMES.get(part.media_type, "")
+    location = part.header("content-location").decode("utf-8", "replace").strip()
+    name = file_name(part) or _DEFAULT_NAMES.get(part.media_type, "") or _name_in_location(location)
     if not name and part.media_type in ("message/rfc822", "message/global"):
         name = _mail_name(content)
     return Leaf(
@@ -190,7 +196,7 @@ def _read_file(part: Part, *, in_related: bool) -> Leaf:
         media_type=part.media_type,
         content=content,
         content_id=content_id,
-        location=part.header("content-location").decode("utf-8", "replace").strip(),
+        location=location,
         inline=in_related and bool(content_id) and part.disposition != "attachment",
     )
 
@@ -211,6 +217,11 @@ def file_name(part: Part) -> str:
     if "%" in name and name.isascii():
         name = _unquote(name)
     return _PATH.sub("", " ".join(name.split()))[:255]
+
+
+def _name_in_location(location: str) -> str:
+    """`Content-Location: photo.jpg`, as old MMS gateways name their pictures."""
+    return location if re.fullmatch(r"[^\s/\\:?#<>]{1,100}\.[A-Za-z0-9]{2,5}", location) else ""
 
 
 def _unquote(name: str) -> str:

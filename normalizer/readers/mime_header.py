@@ -14,10 +14,10 @@ from urllib.parse import unquote_to_bytes
 from normalizer.readers import charset
 
 _WORD = re.compile(r"=\?([^?\s]{1,60})\?([bBqQ])\?(.*?)(?:\?=|(?==\?[^?\s]{1,60}\?[bBqQ]\?)|\Z)", re.DOTALL)
-_FOLD = re.compile(r"[ \t]*[\r\n]+[ \t]*")
+_FOLD = re.compile(r"[\r\n]+[ \t]*")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]+")
 _PARAMETER = re.compile(
-    r"""[;\s]*([\w!#$%&'+^`{}|~.*-]{1,80})\s*=\s*(?:"((?:\\.|[^"\\]){0,65536})"|([^;]{0,65536}))""", re.DOTALL
+    r"""([\w!#$%&'+^`{}|~.*-]{1,80})\s{0,20}=\s{0,20}(?:"((?:\\.|[^"\\]){0,65536})"|([^;]{0,65536}))""", re.DOTALL
 )
 _CONTINUATION = re.compile(r"(.+?)\*(\d{1,3})(\*?)")
 _MESSAGE_ID = re.compile(r"<\s*([^<>\s]{1,998})\s*>")
