@@ -39,7 +39,7 @@ WORDS: Final[dict[str, dict[str, str]]] = {
         "done": "已经收到，谢谢您告诉我们",
         "reference": "您的受理编号",
         "keep": "请截图或抄下来。再联系我们时报上这个编号，我们马上就能找到您的反馈。",
-        "copy": "复制编号",
+        "copy_it": "复制编号",
         "copied": "已复制",
         "another": "再写一件",
         "poster_heading": "哪里没做好，请告诉我们",
@@ -84,7 +84,7 @@ WORDS: Final[dict[str, dict[str, str]]] = {
         "reference": "Your reference number",
         "keep": "Take a screenshot or write it down. Quote it when you contact us again and we will find your "
         "report at once.",
-        "copy": "Copy number",
+        "copy_it": "Copy number",
         "copied": "Copied",
         "another": "Report something else",
         "poster_heading": "Something not right? Tell us",

@@ -94,7 +94,7 @@ function read(ok, page) {
 function replace(page) {
   document.title = page.title;
   document.body.className = page.body.className;
-  document.getElementById("main").replaceWith(page.getElementById("main"));
+  document.body.replaceChildren(...page.body.childNodes);
   window.scrollTo(0, 0);
   finish();
   document.getElementById("done").focus();

@@ -57,6 +57,11 @@ def test_both_languages_say_the_same_things() -> None:
     assert FAULTS["zh"].keys() == FAULTS["en"].keys()
 
 
+def test_no_word_hides_behind_a_method_of_dict() -> None:
+    """In a template `w.copy` would be `dict.copy`."""
+    assert not [word for word in WORDS["zh"] if hasattr(dict, word)]
+
+
 @pytest.mark.parametrize("lang", ["zh", "en"])
 async def test_every_control_has_a_label_and_nothing_is_inline(tmp_path: Path, lang: str) -> None:
     page = (await fetch(tmp_path, lang=lang, accent="#004488")).body.decode()
