@@ -21,10 +21,10 @@ _MAX_LITERAL_SLACK = 16 << 20
 class _Imap4(imaplib.IMAP4):
     """imaplib on a socket that the session knows from its first moment, so that `kill` can end every wait."""
 
-    def __init__(self, connect: Callable[[], socket.socket], max_literal: int) -> None:
+    def __init__(self, connect: Callable[[], socket.socket], host: str, max_literal: int) -> None:
         self._connect_socket = connect
         self._max_literal = max_literal
-        super().__init__()
+        super().__init__(host)  # STARTTLS checks the certificate against it
 
     def _create_socket(self, timeout: float | None = None) -> socket.socket:
         return self._connect_socket()
@@ -48,7 +48,7 @@ class Client(IMAPClient):  # type: ignore[misc]  # imapclient has no types
         self._imap.debug = 0
 
     def _create_IMAP4(self) -> imaplib.IMAP4:  # noqa: N802  # imapclient's own hook
-        return _Imap4(self._connect_socket, self._max_literal)
+        return _Imap4(self._connect_socket, self.host, self._max_literal)
 
     def fetch_set(self, uids: str, items: str) -> dict[int, dict[bytes, Any]]:
         """UID FETCH of a sequence set. The answer may hold mails that were not asked for."""

@@ -36,8 +36,7 @@ class Line:
         self._quiet.set()
         self.attended = asyncio.Event()
         """A poll has begun since this was last cleared."""
-        self.read_to: dict[str, tuple[int, int]] = {}
-        """Per folder: (UIDVALIDITY, next UID) as the last listing found it."""
+        self._read_to: dict[str, tuple[int, int]] = {}
 
     @contextmanager
     def polling(self) -> Iterator[None]:
@@ -129,6 +128,12 @@ class Line:
             await self._run(session, Session.sync)
         return session
 
+    def note_read(self, folder: str, next_uid: int) -> None:
+        """A listing has just shown all mails below `next_uid`, and so all that SELECT told of."""
+        selected = self._session.selected if self._session else None
+        if selected is not None:
+            self._read_to[folder] = (selected.uid_validity, max(next_uid, selected.uid_next or 0))
+
     async def idle(self, folder: str) -> bool | None:
         """Wait in `folder` until new mail may be there (True), or time is up or a poll wants the line (False).
         None: this server has no IDLE."""
@@ -139,7 +144,8 @@ class Line:
             session = await self._ready(folder, sync=False)
             if not session.has("IDLE"):
                 return None
-            if session.heard() or self._is_behind(session, folder):
+            if self._is_behind(session, folder) or await self.call(Session.announces):
+                session.fresh = True
                 return True
             if self._waiting:
                 return False
@@ -150,7 +156,7 @@ class Line:
         selected = session.selected
         if selected is None or not session.fresh:
             return False
-        validity, next_uid = self.read_to.get(folder, (0, 0))
+        validity, next_uid = self._read_to.get(folder, (0, 0))
         return selected.uid_validity != validity or (selected.uid_next or next_uid + 1) > next_uid
 
     async def _idle(self, session: Session) -> bool:

@@ -126,8 +126,11 @@ class Session:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._hold(sock)
         if settings.tls == "implicit":
-            sock = tls_context(settings.ca_file).wrap_socket(sock, server_hostname=settings.host)
-            self._hold(sock)
+            context = tls_context(settings.ca_file)
+            secured = context.wrap_socket(sock, server_hostname=settings.host, do_handshake_on_connect=False)
+            self._hold(secured)
+            secured.do_handshake()
+            return secured
         return sock
 
     def _hold(self, sock: socket.socket) -> None:
@@ -306,6 +309,12 @@ class Session:
         """Enter IDLE; true when the server has said something already, which a selector would not see."""
         self.client.idle()
         return self.client.buffered()
+
+    def announces(self) -> bool:
+        """Whether mail came since the last listing. Asked before IDLE: some servers (pymap) tell in IDLE only what
+        happens in it."""
+        self.client.noop()
+        return self.heard()
 
     def end_idle(self) -> bool:
         """Leave IDLE; true when new mail was announced."""

@@ -114,9 +114,9 @@ class Walk:
     # One page
 
     async def _page(self, session: Session, reading: Reading, limit: int) -> tuple[Plan, Haul]:
-        order = self._order(reading, limit)
+        order = self._order(session, reading, limit)
         plan = await self._line.call(pages.plan, reading, order)
-        self._line.read_to[self._folder] = (reading.uid_validity, plan.after.next_uid)
+        self._line.note_read(self._folder, plan.after.next_uid)
         place = Place(folder=self._folder, uid_validity=reading.uid_validity, now=self._context.clock.now())
         try:
             unknown = await self._unknown(reading, plan.listed)
@@ -128,8 +128,8 @@ class Walk:
         marks = spans(list(haul.whole)) if self._settings.after == "seen" else ()
         return replace(plan, after=replace(plan.after, marks=marks or reading.marks)), haul
 
-    def _order(self, reading: Reading, limit: int) -> Order:
-        big = reading.span() > BACKLOG_PAGES * limit
+    def _order(self, session: Session, reading: Reading, limit: int) -> Order:
+        big = min(reading.span(), session.exists) > BACKLOG_PAGES * limit
         self._newest = big and limit > 1 and not self._newest
         return Order(
             limit=limit,

@@ -92,6 +92,13 @@ class Mailbox:
         return EmailSettings.model_validate(fields | more)
 
 
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait for what another task or the server brings about; ten seconds at most."""
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110  # what happens at a server sets no event here
+            await asyncio.sleep(0.005)
+
+
 Rule = Callable[[str, bytes], bytes | None]
 """(tag, the client's line) → what the server is made to answer; None lets the line pass."""
 
