@@ -21,7 +21,11 @@ class EmailSettings(ChannelSettings):
     connector: Literal["email"] = Field(default="email", description="Which connector listens here.")
     host: str = Field(min_length=1, description="IMAP server.", examples=["imap.example.com"])
     port: int | None = Field(
-        default=None, ge=1, le=65_535, description="Port; empty: 993 with implicit TLS, 143 otherwise."
+        default=None,
+        ge=1,
+        le=65_535,
+        description="Port; empty: 993 with implicit TLS, 143 otherwise.",
+        examples=[993],
     )
     tls: Literal["implicit", "starttls", "none"] = Field(
         default="implicit",
