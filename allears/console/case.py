@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from allears.console.highlight import Mark, Segment, cut
 from allears.console.labels import field_label, show_value
@@ -17,6 +17,9 @@ SHOWN_CHARACTERS = 100_000
 """Longer texts are cut on the page; the raw holds them whole."""
 
 MOST_MARKS = 400
+
+SHORTEST_CONTACT = 4
+"""Shorter words would mask half a text."""
 
 TEMPLATE_FIELDS = (
     "customer_id",
@@ -84,6 +87,8 @@ class Speech:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
     file: ComplaintFile
+    sight: Sight
+    """The reader's, knowing this customer's contacts."""
     title: str
     fields: Sequence[FieldRow]
     also: Sequence[FieldRow]
@@ -99,16 +104,25 @@ class _Placed:
 
 
 def lay_out(file: ComplaintFile, sight: Sight) -> Case:
+    sight = replace(sight, contacts=known_contacts(file.record))
     placed = _place_all(file)
     fields = [_field(file.record, name, placed, sight) for name in (*_BEFORE, *TEMPLATE_FIELDS, *_AFTER)]
     also = [_field(file.record, f"entities.{kind}", placed, sight) for kind in _ENTITIES]
     return Case(
         file=file,
+        sight=sight,
         title=sight.shown(file.record.title),
         fields=[row for row in fields if row.values or row.name in (*_BEFORE, *TEMPLATE_FIELDS)],
         also=[row for row in also if row.values],
         speeches=[_speech(file, index, placed, sight) for index in range(len(file.messages))],
     )
+
+
+def known_contacts(record: Complaint) -> frozenset[str]:
+    """Words of the texts that are ways to reach somebody, also those no mask would recognise."""
+    contact, entities = record.contact, record.entities
+    words = {contact.email, contact.phone, contact.wechat, *entities.email, *entities.phone, *entities.wechat}
+    return frozenset(word for word in words if len(word) >= SHORTEST_CONTACT)
 
 
 def colour_of(field: str) -> str:
@@ -191,15 +205,19 @@ def _percent(provenance: Provenance | None) -> int | None:
 def _proofs(
     name: str, provenance: Provenance, placed: Mapping[tuple[str, int], _Placed], sight: Sight
 ) -> Sequence[Proof]:
-    found = [(evidence.words, placed.get((name, index))) for index, evidence in enumerate(provenance.evidence)]
-    return [Proof(words=sight.shown(words), anchor=place.mark.anchor if place else "") for words, place in found]
+    found: dict[str, str] = {}
+    for index, evidence in enumerate(provenance.evidence):
+        place = placed.get((name, index))
+        words = sight.shown(evidence.words)
+        found[words] = found.get(words) or (place.mark.anchor if place else "")
+    return [Proof(words=words, anchor=anchor) for words, anchor in found.items()]
 
 
 def _speech(file: ComplaintFile, index: int, placed: Mapping[tuple[str, int], _Placed], sight: Sight) -> Speech:
     row = file.messages[index]
     message = row.message
     text = message.text[:SHOWN_CHARACTERS]
-    veiled = Veiled(text, ()) if sight.reveal else veil_text(text)
+    veiled = Veiled(text, ()) if sight.reveal else veil_text(text, sight.contacts)
     marks = [_moved(found.mark, veiled) for found in placed.values() if found.message == index]
     author = message.author
     return Speech(

@@ -50,6 +50,8 @@ def _word(name: str, value: Any, sight: Sight) -> str:
         return sight.texts.category(str(value))
     if name in ("nature", "expectation"):
         return sight.texts.word(name, str(value))
+    if name == "language":
+        return sight.texts.word("language_name", str(value))
     if name == "priority":
         return f"{value} {sight.texts.word('priority', str(value))}"
     if name == "attachments":

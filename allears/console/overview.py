@@ -89,7 +89,7 @@ def _of_destination(row: DestinationRow, sight: Sight) -> list[Attention]:
         text = sight.texts("attention.slow", place=row.name, age=sight.span(oldest))
         found.append(Attention(grave=False, text=text, detail=sight.shown(row.last_reason), href=href))
     if row.doubt:
-        text = sight.texts("attention.doubt", place=row.name, count=row.doubt)
+        text = sight.texts.counted("attention.doubt", row.doubt, place=row.name)
         found.append(Attention(grave=False, text=text, detail="", href=f"{href}&state=doubt"))
     return found
 
@@ -103,7 +103,7 @@ def _of_letters(letters: Sequence[Letter], sight: Sight) -> list[Attention]:
     return [
         Attention(
             grave=True,
-            text=sight.texts(f"attention.letter_{kind}", place=place, count=count),
+            text=sight.texts.counted(f"attention.letter_{kind}", count, place=place),
             detail=sight.shown(newest[kind, place].reason),
             href="/letters",
             since=newest[kind, place].at,

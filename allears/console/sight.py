@@ -7,7 +7,7 @@ from datetime import datetime, tzinfo
 
 from allears.console import moments
 from allears.console.texts import Texts
-from allears.console.veil import veil
+from allears.console.veil import veil_text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +23,8 @@ class Sight:
     reveal: bool = False
     signed_in: bool = False
     """By a session cookie, which can be ended."""
+    contacts: frozenset[str] = frozenset()
+    """Words known to be ways to reach somebody, also those no mask would recognise."""
     done: str = ""
     """What was just done, a key of the texts' `done` section."""
 
@@ -45,4 +47,4 @@ class Sight:
 
     def shown(self, text: str) -> str:
         """Masked unless the reader asked for contacts."""
-        return text if self.reveal else veil(text)
+        return text if self.reveal else veil_text(text, self.contacts).text

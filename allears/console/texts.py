@@ -22,6 +22,10 @@ class Texts:
         text = self.table[key]
         return text.format(**facts) if facts else text
 
+    def counted(self, key: str, count: int, **facts: object) -> str:
+        """The text for that many: `key_one` for one."""
+        return self(f"{key}_one" if count == 1 else key, count=count, **facts)
+
     def word(self, section: str, value: str) -> str:
         """The word for a value from outside; the value itself where we have none."""
         return self.table.get(f"{section}.{value}", value)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,15 +48,20 @@ def veil(text: str) -> str:
     return mask_text(text, KINDS)
 
 
-def veil_text(text: str) -> Veiled:
-    """Masks running text; cheap when there is nothing to mask."""
-    if veil(text) == text:
+def veil_text(text: str, words: Collection[str] = ()) -> Veiled:
+    """Masks running text, and in it the `words` known to be contacts; cheap when there is nothing to mask."""
+
+    def hide(part: str) -> str:
+        return veil(known.sub(lambda match: veil_word(match.group()), part) if known else part)
+
+    known = re.compile("|".join(map(re.escape, sorted(words, key=len, reverse=True)))) if words else None
+    if hide(text) == text:
         return Veiled(text, ())
     parts: list[str] = []
     edits: list[tuple[int, int, int, int]] = []
     at = shown = 0
     for match in _CHUNK.finditer(text):
-        chunk, masked = match.group(), veil(match.group())
+        chunk, masked = match.group(), hide(match.group())
         if chunk != masked:
             head, tail = _common(chunk, masked)
             edits.append((at + head, at + len(chunk) - tail, shown + head, shown + len(masked) - tail))
@@ -95,14 +100,16 @@ def veil_word(word: str) -> str:
     return f"{word[:kept]}****{word[len(word) - kept :] if kept else ''}"
 
 
-def veil_tree(value: Any, key: str = "") -> Any:
-    """Plain JSON data with the contacts in its strings masked; ids stay as they are."""
+def veil_tree(value: Any, words: Collection[str] = (), key: str = "") -> Any:
+    """Plain JSON data with contacts, and the `words` known to be some, masked; ids stay as they are."""
     if isinstance(value, str):
         if key in _PLAIN_KEYS:
             return value
-        return veil_word(value) if key in _ALIKE else veil(value)
+        return veil_word(value) if key in _ALIKE else veil_text(value, words).text
     if isinstance(value, list | tuple):
-        return [veil_tree(item, key) for item in value]
+        return [veil_tree(item, words, key) for item in value]
     if isinstance(value, Mapping):
-        return {name: veil_tree(item, str(name)) for name, item in value.items()}
+        # An author's id may be an address; every other id is one that joins things together.
+        plain = "" if key == "author" else "id"
+        return {name: veil_tree(item, words, plain if name == "id" else str(name)) for name, item in value.items()}
     return value

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from datetime import tzinfo
 from ipaddress import ip_address
 
 from aiohttp import web
 
+from allears.console.texts import LANGUAGES, load_texts
 from allears.http.admin_access import Access, Credentials
 from allears.http.admin_answer import answer_errors
 from allears.http.admin_api import add_api
@@ -63,6 +65,7 @@ class AdminServer:
 
     async def start(self) -> None:
         """Listens when this returns. Raises OSError when the port is taken."""
+        await asyncio.gather(*(asyncio.to_thread(load_texts, language) for language in LANGUAGES))
         runner = web.AppRunner(self._app(), access_log=None, handle_signals=False, shutdown_timeout=STOP_SECONDS)
         await runner.setup()
         try:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from aiohttp import web
 
+from allears.console.case import known_contacts
 from allears.console.overview import channel_cards
 from allears.console.veil import veil_tree
 from allears.http.admin_state import state_of, wants_contacts
@@ -59,7 +61,7 @@ async def get_complaint(request: web.Request) -> web.Response:
     file = await state_of(request).journal.complaint(request.match_info["id"])
     if file is None:
         raise web.HTTPNotFound
-    return _answer(request, plain(file))
+    return _answer(request, plain(file), known_contacts(file.record))
 
 
 async def get_deliveries(request: web.Request) -> web.Response:
@@ -138,6 +140,6 @@ def delivery_state(text: str) -> DeliveryState | None:
     return DeliveryState(text) if text in list(DeliveryState) else None
 
 
-def _answer(request: web.Request, facts: dict[str, Any]) -> web.Response:
-    shown = facts if wants_contacts(request) else veil_tree(facts)
+def _answer(request: web.Request, facts: dict[str, Any], contacts: Collection[str] = ()) -> web.Response:
+    shown = facts if wants_contacts(request) else veil_tree(facts, contacts)
     return web.Response(body=encode(shown), content_type="application/json")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -56,7 +57,7 @@ async def answer_readiness(request: web.Request) -> web.Response:
 async def answer_metrics(request: web.Request) -> web.Response:
     state = state_of(request)
     figures = await gather(state.journal, state.controls.states(), now=state.clock.now(), version=state.version)
-    return web.Response(body=write(figures), headers={"Content-Type": EXPOSITION})
+    return web.Response(body=await asyncio.to_thread(write, figures), headers={"Content-Type": EXPOSITION})
 
 
 async def look(state: AdminState) -> Verdict:
@@ -72,7 +73,8 @@ async def look(state: AdminState) -> Verdict:
 
 
 def judge(states: Mapping[str, ChannelState]) -> Verdict:
-    """A stopped channel waits for a person: not ready. All failing: not ready. Some failing: degraded. Paused is what the admin wants."""
+    """A stopped channel waits for a person: not ready. All failing: not ready. Some failing: degraded. Paused is
+    what the admin wants."""
     found = {state.state for state in states.values()}
     troubled = {name: state for name, state in sorted(states.items()) if state.state in ("stopped", "failing")}
     said = [_say(name, state.state, state.reason) for name, state in troubled.items()]

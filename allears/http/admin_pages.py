@@ -88,8 +88,8 @@ async def show_complaint(request: web.Request) -> web.Response:
     file = await state_of(request).journal.complaint(request.match_info["id"])
     if file is None:
         raise web.HTTPNotFound
-    sight = sight_of(request)
-    return await render(request, "complaint", sight, case=lay_out(file, sight), shown_characters=SHOWN_CHARACTERS)
+    case = lay_out(file, sight_of(request))
+    return await render(request, "complaint", case.sight, case=case, shown_characters=SHOWN_CHARACTERS)
 
 
 async def show_deliveries(request: web.Request) -> web.Response:

@@ -53,7 +53,7 @@ class AdminState:
     """Why the journal's file cannot be trusted any more."""
 
 
-WHO = "who"
+WHO = web.RequestKey("who", str)
 """Request key: how the request proved itself, "" where it did not."""
 
 STATE = web.AppKey("state", AdminState)

@@ -100,7 +100,7 @@ class Shop:
             conversation = Conversation(reference=due.reference, opened_at=due.opened_at, messages=tuple(due.messages))
             record = derive(conversation, facts)
             draft = Draft(record=record, files=deserves_filing(record, public=due.channel == "app-store-cn"))
-            await self.journal.file(due, draft, ROUTER)
+            await self.journal.file(due, draft, ROUTER, settles=False)
 
     async def deliver(self, destination: str, outcome: Callable[[int, str], Outcome]) -> None:
         """Every delivery that is due ends as `outcome(delivery id, complaint id)` says."""
@@ -136,14 +136,13 @@ async def fill(journal: Journal, clock: FakeClock) -> None:
     shop = Shop(journal, clock)
     await _first_days(shop)
     await shop.deliver("helpdesk", _sent)
-    await shop.deliver(
-        "archive",
-        lambda delivery, complaint: Outcome(
-            delivery=delivery, state=DeliveryState.SENT, ticket=Ticket(id=f"archive:{delivery}")
-        ),
-    )
+    await shop.deliver("archive", _archived)
     await _last_day(shop)
     await _troubles(shop)
+
+
+def _archived(delivery: int, complaint: str) -> Outcome:
+    return Outcome(delivery=delivery, state=DeliveryState.SENT, ticket=Ticket(id=f"archive:{delivery}"))
 
 
 def _sent(delivery: int, complaint: str) -> Outcome:
@@ -158,9 +157,11 @@ async def _first_days(shop: Shop) -> None:
         letter_mail(
             "王小丽 <xiaoli.wang@mail.example>",
             "电饭煲第三次坏了，要求退款",
-            "你们好：\n\n我 10 月 3 日在你们旗舰店买的 RC-5000 电饭煲，订单号 20261003-88172，昨天煮饭时突然冒烟，插头都烧黑了，"
+            "你们好：\n\n我 10 月 3 日在你们旗舰店买的 RC-5000 电饭煲，订单号 20261003-88172，"
+            "昨天煮饭时突然冒烟，插头都烧黑了，"
             "差点着火！家里还有老人和孩子，太危险了😡\n\n这已经是第三次联系你们，前两次客服都说会回电，结果没有任何人联系我。"
-            "我要求全额退款，并给出书面解释。再不处理我就向 12315 投诉。\n\n联系电话 13812348000，微信 xiaoli_w88。\n\n王小丽",
+            "我要求全额退款，并给出书面解释。再不处理我就向 12315 投诉。\n\n"
+            "联系电话 13812348000，微信 xiaoli_w88。\n\n王小丽",
             at=now() + timedelta(hours=5),
             ident="a1",
             files=[("插头烧黑.png", "image/png", PIXEL), ("购买凭证.pdf", "application/pdf", b"%PDF-1.4 demo")],
@@ -171,8 +172,10 @@ async def _first_days(shop: Shop) -> None:
         letter_mail(
             "Jonathan Reyes <j.reyes@mail.example>",
             "Order 114-5520983 marked delivered but never arrived",
-            "Hello,\n\nTracking 1Z999AA10123456784 says my parcel was delivered on Tuesday. It was not. Nobody in the building "
-            "has it and the courier left no card.\n\nI paid $249.00 for the AeroPress Max and need it before Friday. Please "
+            "Hello,\n\nTracking 1Z999AA10123456784 says my parcel was delivered on Tuesday. It was not. Nobody in the "
+            "building "
+            "has it and the courier left no card.\n\nI paid $249.00 for the AeroPress Max and need it before Friday. "
+            "Please "
             "send a replacement or refund me. You can call me on +1 415-555-0132.\n\nThanks,\nJonathan",
             at=now() + timedelta(hours=9),
             ident="b1",
@@ -208,8 +211,10 @@ async def _last_day(shop: Shop) -> None:
         letter_mail(
             "Margaret O'Neill <margaret.oneill@mail.example>",
             "Charged twice for one subscription",
-            "Hi,\n\nMy card was charged twice on 18 November for the same yearly plan (2 x £59.99). Your chat agent told me it "
-            "would be refunded within 24 hours. That was four days ago and nothing has happened.\n\nPlease refund the second "
+            "Hi,\n\nMy card was charged twice on 18 November for the same yearly plan (2 x £59.99). Your chat agent "
+            "told me it "
+            "would be refunded within 24 hours. That was four days ago and nothing has happened.\n\nPlease refund "
+            "the second "
             "payment and tell me why this happened.\n\nMargaret O'Neill",
             at=now() + timedelta(hours=30),
             ident="c1",
@@ -221,7 +226,8 @@ async def _last_day(shop: Shop) -> None:
         "desk-2026-11-21-004",
         hours=14,
         author={"name": "刘女士", "phone": "13700005678"},
-        text="顾客反映在南山店购买的羽绒服（款号 DX-2231）洗一次就掉毛、开线，店员态度很差，说“洗坏了不管”。顾客要求换货并道歉。",
+        text="顾客反映在南山店购买的羽绒服（款号 DX-2231）洗一次就掉毛、开线，店员态度很差，说“洗坏了不管”。"
+        "顾客要求换货并道歉。",
     )
     mail = letter_mail(
         "王小丽 <xiaoli.wang@mail.example>",
@@ -246,7 +252,7 @@ async def _last_day(shop: Shop) -> None:
 async def _troubles(shop: Shop) -> None:
     """What needs a person: letters of every kind, deliveries in every state, channels in several."""
     clock, journal = shop.clock, shop.journal
-    await shop.hear("web-form", b'{"text": 12, "author": "x"}', MESSAGE_JSON, "form-bad", 0.2)
+    await shop.hear("web-form", b'{"text": "broken', MESSAGE_JSON, "form-bad", 0.2)
     too_large = Raw(
         key="<big@mail.example>",
         body=b"From: Zhao <zhao@mail.example>\r\nSubject: =?utf-8?b?6KeG6aKR6K+B5o2u?=\r\n\r\n",
@@ -290,6 +296,7 @@ async def _troubles(shop: Shop) -> None:
         return _sent(delivery, complaint)
 
     await shop.deliver("helpdesk", outcome)
+    await shop.deliver("archive", _archived)
     await journal.note_channel("app-store-cn", connector="app_store", state="failing", reason=RESET)
     clock.advance(timedelta(minutes=20))
     for name in ("support-mail", "web-form", "store-desk"):
