@@ -37,7 +37,7 @@ def accept(sql: sqlite3.Connection, deposit: Deposit, blobs: Mapping[int, str], 
     for gap in deposit.gaps:
         _note_gap(sql, deposit, gap)
     if deposit.raws:
-        _count(sql, deposit.channel, accepted, max(stamp(raw.received_at) for raw in deposit.raws))
+        _count(sql, deposit, accepted)
     return accepted
 
 
@@ -74,7 +74,6 @@ def _answerable(sql: sqlite3.Connection, deposit: Deposit, raw: Raw, raw_id: int
             sql, kind=LetterKind.RAW, place=deposit.channel, reason=raw.quarantine, at=stamp(raw.received_at),
             raw_id=raw_id, identity=f"raw:{raw_id}",
         )  # fmt: skip
-        sql.execute("UPDATE channels SET quarantined = quarantined + 1 WHERE name=?", (deposit.channel,))
     if not raw.thread or raw.baseline:
         return Accepted(key=raw.key, is_new=True)
     conversation, reference, opened = conversations.for_thread(
@@ -97,14 +96,16 @@ def _insert(sql: sqlite3.Connection, channel: str, raw: Raw, ordinal: int, blob:
     return row.lastrowid if row.rowcount == 1 else None
 
 
-def _count(sql: sqlite3.Connection, channel: str, accepted: list[Accepted], at: float) -> None:
+def _count(sql: sqlite3.Connection, deposit: Deposit, accepted: list[Accepted]) -> None:
     stored = sum(one.is_new for one in accepted)
-    counts = (len(accepted), stored, len(accepted) - stored, at)
+    quarantined = sum(one.is_new and bool(raw.quarantine) for one, raw in zip(accepted, deposit.raws, strict=True))
+    at = max(stamp(raw.received_at) for raw in deposit.raws)
     sql.execute(
-        "INSERT INTO channels (name, seen, stored, duplicate, last_item_at) VALUES (?,?,?,?,?) ON CONFLICT (name)"
-        " DO UPDATE SET seen = seen + excluded.seen, stored = stored + excluded.stored,"
-        " duplicate = duplicate + excluded.duplicate, last_item_at = excluded.last_item_at",
-        (channel, *counts),
+        "INSERT INTO channels (name, seen, stored, duplicate, quarantined, last_item_at) VALUES (?,?,?,?,?,?)"
+        " ON CONFLICT (name) DO UPDATE SET seen = seen + excluded.seen, stored = stored + excluded.stored,"
+        " duplicate = duplicate + excluded.duplicate, quarantined = quarantined + excluded.quarantined,"
+        " last_item_at = excluded.last_item_at",
+        (deposit.channel, len(accepted), stored, len(accepted) - stored, quarantined, at),
     )
 
 
