@@ -50,12 +50,9 @@ class EmailConnector(Connector[EmailSettings]):
     async def streams(self) -> Sequence[str]:
         return tuple(self._walks)
 
-    async def poll(
-        self, stream: str, cursor: Cursor | None, hint: Mapping[str, Any], limit: int
-    ) -> AsyncIterator[Batch]:
+    def poll(self, stream: str, cursor: Cursor | None, hint: Mapping[str, Any], limit: int) -> AsyncIterator[Batch]:
         look_back = self.settings.look_back if self.settings.look_back is not None else self.spec.look_back
-        async for batch in self._walks[stream].pages(cursor, limit, look_back):
-            yield batch
+        return self._walks[stream].pages(cursor, limit, look_back)
 
     async def listen(self) -> AsyncIterator[Batch | Wake]:
         folder = self.settings.folders[0]
