@@ -18,6 +18,7 @@ SHOWN_CHARACTERS = 100_000
 
 MOST_MARKS = 400
 
+MOST_CONTACTS = 100
 SHORTEST_CONTACT = 4
 """Shorter words would mask half a text."""
 
@@ -121,8 +122,8 @@ def lay_out(file: ComplaintFile, sight: Sight) -> Case:
 def known_contacts(record: Complaint) -> frozenset[str]:
     """Words of the texts that are ways to reach somebody, also those no mask would recognise."""
     contact, entities = record.contact, record.entities
-    words = {contact.email, contact.phone, contact.wechat, *entities.email, *entities.phone, *entities.wechat}
-    return frozenset(word for word in words if len(word) >= SHORTEST_CONTACT)
+    words = (contact.wechat, contact.phone, contact.email, *entities.wechat, *entities.phone, *entities.email)
+    return frozenset([word for word in words if len(word) >= SHORTEST_CONTACT][:MOST_CONTACTS])
 
 
 def colour_of(field: str) -> str:

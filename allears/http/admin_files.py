@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from urllib.parse import quote
 
 from aiohttp import web
@@ -74,9 +75,12 @@ def _content(raw: Raw, attachment: Attachment, index: int) -> bytes:
     from normalizer.readers import attachment_content
 
     try:
-        return attachment_content(raw, index)
+        content = attachment_content(raw, index)
     except BadMessage:
         raise web.HTTPNotFound from None
+    if attachment.sha256 and attachment.sha256 != hashlib.sha256(content).hexdigest():
+        raise web.HTTPNotFound  # better none than another one's
+    return content
 
 
 def _download(content: bytes, name: str) -> web.Response:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from aiohttp import web
 
 from allears.console.case import SHOWN_CHARACTERS, lay_out
@@ -88,7 +90,7 @@ async def show_complaint(request: web.Request) -> web.Response:
     file = await state_of(request).journal.complaint(request.match_info["id"])
     if file is None:
         raise web.HTTPNotFound
-    case = lay_out(file, sight_of(request))
+    case = await asyncio.to_thread(lay_out, file, sight_of(request))
     return await render(request, "complaint", case.sight, case=case, shown_characters=SHOWN_CHARACTERS)
 
 
