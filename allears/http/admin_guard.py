@@ -45,7 +45,7 @@ def guard_host(allowed: Collection[str]) -> Middleware:
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
         if is_our_host(request.headers.get("Host", ""), names):
             return await handler(request)
-        text = "This name is not the admin server's. Use 127.0.0.1, or add it to [admin].\n"
+        text = "This name is not the admin server's. Use 127.0.0.1 or the configured host.\n"
         return web.Response(status=421, text=text)
 
     return check
