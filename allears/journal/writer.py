@@ -17,6 +17,8 @@ T = TypeVar("T")
 Work = Callable[[sqlite3.Connection], T]
 
 MAX_JOBS = 256
+_OWN_FAULT = (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.DataError)
+"""Errors of what a job asked for; any other is the file's or the disk's, and all of the group shares it."""
 _BROKEN = ("malformed", "disk I/O error", "not a database")
 
 
@@ -134,9 +136,7 @@ class Writer:
         try:
             job.result = job.work(self._connection)
         except Exception as error:
-            if isinstance(error, sqlite3.OperationalError | sqlite3.DatabaseError) and not isinstance(
-                error, sqlite3.IntegrityError | sqlite3.ProgrammingError
-            ):
+            if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, _OWN_FAULT):
                 raise
             job.error = error
             execute("ROLLBACK TO job")
