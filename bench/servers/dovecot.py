@@ -8,14 +8,15 @@ import os
 import pwd
 import shutil
 import subprocess
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from bench.servers import process
 
 CONFIGURATION = """\
-base_dir = {base}/run
-state_dir = {base}/run
+base_dir = {run}
+state_dir = {run}
 log_path = {base}/dovecot.log
 protocols = imap
 listen = 127.0.0.1
@@ -93,6 +94,7 @@ class Dovecot:
         self.host, self.port, self.tls_port = process.LOOPBACK, process.free_port(), process.free_port()
         self.password = self.knobs.password
         self._base = folder / "dovecot"
+        self._run: Path | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._inotify_before: str | None = None
 
@@ -119,6 +121,9 @@ class Dovecot:
         if self._process is not None:
             process.stop(self._process)
             self._process = None
+        if self._run is not None:
+            shutil.rmtree(self._run, ignore_errors=True)
+            self._run = None
         if self._inotify_before is not None:
             _INOTIFY.write_text(self._inotify_before)
             self._inotify_before = None
@@ -131,11 +136,13 @@ class Dovecot:
         return (self._base / "dovecot.log").read_text(errors="replace")
 
     def _make_folders(self, user: pwd.struct_passwd) -> None:
-        for name in ("run", "mail", "home"):
+        # Its socket paths must stay below 108 bytes, which pytest's folders are not.
+        self._run = Path(tempfile.mkdtemp(prefix="dovecot-"))
+        for name in ("mail", "home"):
             (self._base / name).mkdir(parents=True, exist_ok=True)
         (self._base / "output.log").touch()
         if os.geteuid() == 0:
-            for folder in (self._base, *self._base.iterdir()):
+            for folder in (self._run, self._base, *self._base.iterdir()):
                 os.chown(folder, user.pw_uid, user.pw_gid)
             _open_the_way(self._base)
 
@@ -143,6 +150,7 @@ class Dovecot:
         knobs, certificate = self.knobs, self.knobs.certificate
         return CONFIGURATION.format(
             base=self._base,
+            run=self._run,
             user=user.pw_name,
             group=grp.getgrgid(user.pw_gid).gr_name,
             ssl="yes" if certificate else "no",

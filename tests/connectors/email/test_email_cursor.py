@@ -26,7 +26,7 @@ def todo(reading: Reading) -> set[int]:
 def test_every_uid_is_read_exactly_once(start: int, steps: list[tuple[int, bool, int]]) -> None:
     reading = begun(uid_validity=7, top=start, since=SINCE, relist=False)
     top, read = start, list[int]()
-    for arrived, newest, limit in [*steps, *[(0, False, 50)] * 40]:
+    for arrived, newest, limit in [*steps, *[(0, False, 50)] * 200]:
         top += arrived
         reading = load(json.loads(json.dumps(reading.grown(top).dump())))  # as after a crash
         window = reading.window(newest=newest, width=10)
