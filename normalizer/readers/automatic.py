@@ -30,6 +30,7 @@ _MACHINE = re.compile(r"(?:mailer[-_.]?daemon|mail[-_.]?delivery|auto[-_.]?reply
 _POSTMASTER = re.compile(r"postmaster(?:[-+].*)?")
 _NO_REPLY = re.compile(r"(?:.*[-_.+])?(?:no|not|do[-_.]?not|donot|never)[-_.]?(?:re(?:ply|spond))(?:[-_.+].*)?")
 
+# Only what no customer writes: a parcel, too, is undeliverable, returned, late or 未送达.
 _SUBJECT = re.compile(
     r"""^\s*(?:\[[^\]]{0,40}\]\s*)?(?:
     (?:auto(?:matic|mated)?[ -]?(?:reply|response|responder|antwort|svar)|automatisch\w*\s(?:antwort|antwoord|svar)|
@@ -39,12 +40,11 @@ _SUBJECT = re.compile(
        message\sd['’]absence|out\sof\s(?:the\s)?office(?:\sautoreply)?|vacation\s(?:reply|response))\s*(?:$|[:：;,!\-–—(])|
     自动(?:回复|答复|回覆)|自動(?:回复|回覆|答覆|返信|応答)|\[?自動(?:回覆|返信)|外出自动回复|不在办公室|自动应答|休假自动|자동\s?(?:회신|응답)|부재\s?중|
     不在通知|不在のお知らせ|
-    undeliver(?:ed|able)\b|delivery\sstatus\snotification|delivery\s(?:has\s)?fail(?:ure|ed)|mail\sdelivery\s(?:failed|failure|system)|
-    mail\ssystem\serror|failure\snotice|returned\smail|(?:warning:\s)?(?:could\snot\ssend\smessage)|message\sdelivery\s(?:failure|delayed)|
-    delivery\sdelayed|unzustellbar|nicht\szustellbar|non\sremis\b|no\sse\spuede\sentregar|non\srecapitabile|onbestelbaar|
-    系统退信|退信(?:通知|提醒|$|[:：])|邮件(?:投递|发送)失败|郵件(?:傳遞|投遞|寄送)失敗|无法投递|無法投遞|未送达|未傳遞的?郵件|
-    配信(?:不能|エラー)|배달\s?(?:실패|되지)|
-    (?:read|gelesen|lu|leído|letto|gelezen|已读|已讀|開封済み|прочитано)\s?[:：]\s|已读回执|讀取回條|return\sreceipt\s
+    undelivered\smail\sreturned|(?:undeliver(?:ed|able)|unzustellbar|onbestelbaar|non\sremis)\s?[:：]|
+    delivery\sstatus\snotification|mail\sdelivery\s(?:failed|failure|system)|mail\ssystem\serror|
+    failure\snotice|returned\smail\s?[:：]|(?:warning:\s)?could\snot\ssend\smessage|
+    系统退信|退信(?:通知|提醒|$|[:：])|邮件(?:投递|发送)失败|郵件(?:傳遞|投遞|寄送)失敗|配信不能|
+    已读回执|讀取回條|return\sreceipt\s\(
     )""",
     re.IGNORECASE | re.VERBOSE,
 )

@@ -206,7 +206,7 @@ def _mail_name(content: bytes) -> str:
     from normalizer.readers.mime_header import decode_value
 
     subject = decode_value(mime.parse_header_block(content).get("subject", [b""])[0])
-    return re.sub(r'[\\/:*?"<>|\t]+', " ", subject).strip()[:120] + ".eml" if subject else "message.eml"
+    return re.sub(r'[\\/:*?"<>|\s]+', " ", subject).strip()[:120] + ".eml" if subject else "message.eml"
 
 
 def file_name(part: Part) -> str:
@@ -214,9 +214,14 @@ def file_name(part: Part) -> str:
     name = part.disposition_parameters.get("filename") or part.parameters.get("name") or ""
     if not name:
         name = part.disposition_parameters.get("name") or part.parameters.get("filename") or ""
+    return clean_name(name)
+
+
+def clean_name(name: str) -> str:
+    """Without folders, on one line, of a length any file system takes."""
     if "%" in name and name.isascii():
         name = _unquote(name)
-    return _PATH.sub("", " ".join(name.split()))[:255]
+    return _PATH.sub("", " ".join(name.split()))[:200]
 
 
 def _name_in_location(location: str) -> str:

@@ -173,6 +173,8 @@ def _decode_broken_utf8(data: bytes) -> str:
 
 
 def _fits(loose: str) -> bool:
+    if loose[-1:] == _UNKNOWN and loose[-2:-1] > "\u07ff" and loose.count(_UNKNOWN) == 1:
+        return True
     strange = sum(1 for character in loose if character > "\x7f")
     return loose.count(_UNKNOWN) <= max(_BAD_SHARE * strange, 1 if strange > 2 else 0)
 

@@ -8,7 +8,7 @@ import re
 from allears_sdk.errors import BadMessage
 from allears_sdk.message import Attachment, Author, Message, Raw
 from normalizer.readers import charset, mime
-from normalizer.readers.body import file_name
+from normalizer.readers.body import clean_name
 from normalizer.readers.mime import Part
 from normalizer.readers.mime_header import parameters
 
@@ -21,8 +21,8 @@ def read_form(raw: Raw, *, with_content: bool = False) -> Message:
     """Fields `text` (required), name, email, phone, wechat, order, product, subject, language, and files.
     Raises `BadMessage` when the body is not a form or says nothing."""
     _, declared = parameters(raw.media_type.encode("utf-8", "replace"))
-    boundary = declared.get("boundary", "")
-    spans = mime.boundary_spans(raw.body, 0, len(raw.body), boundary) if boundary else []
+    boundary = declared.get("boundary", "").encode("utf-8", "replace")
+    spans = mime.exact_spans(raw.body, 0, len(raw.body), boundary) if boundary else []
     if not spans:
         raise BadMessage("not a submitted form: its boundary is missing or matches nothing")
     if len(spans) > MAX_PARTS:
@@ -38,7 +38,7 @@ def _take(part: Part, fields: dict[str, str], files: list[Attachment], with_cont
     name = part.disposition_parameters.get("name", "").strip()
     if "filename" in part.disposition_parameters or name in _FILE_FIELDS:
         content = part.body
-        file = file_name(part).replace("%22", '"')
+        file = clean_name(part.disposition_parameters.get("filename", "")).replace("%22", '"')
         if content or file:
             files.append(_attachment(file, part, content, with_content))
     elif name:

@@ -15,7 +15,7 @@ MAX_REMARK = 600
 """Characters that may stand above a forwarded mail: with more, the sender speaks for himself."""
 _MAX_LINES_ABOVE = 40
 _QUOTE_PREFIX = re.compile(r"^\s?(?:> ?)+")
-_MAILTO = re.compile(r"\s*[\[<(]?mailto:[^\s\])>]*[\])>]?", re.IGNORECASE)
+_MAILTO = re.compile(r"\s*[\[<(]?mailto:([^\s\])>]{1,256})[\])>]?", re.IGNORECASE)
 
 
 def is_forward_subject(subject: str) -> bool:
@@ -86,7 +86,7 @@ def _header_values(lines: list[str]) -> dict[str, str]:
 
 def _author(value: str) -> Author | None:
     """None when nobody is named."""
-    found = parse_addresses(_MAILTO.sub("", value).replace("[", "<").replace("]", ">")) or parse_addresses(value)
+    found = parse_addresses(_MAILTO.sub(r" <\1>", value[:1_000]))
     if not found:
         return None
     address = found[0].address if "@" in found[0].address else ""

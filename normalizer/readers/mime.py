@@ -161,14 +161,15 @@ def boundary_spans(data: bytes, start: int, end: int, boundary: str) -> list[tup
     """(start, end) of each body part between the boundary's lines. Where the boundary is missing or matches
     nothing, the first line that looks like one is taken for it."""
     raw = boundary.encode("utf-8", "surrogateescape").rstrip()
-    spans = _exact_spans(data, start, end, raw) if raw else []
+    spans = exact_spans(data, start, end, raw) if raw else []
     if spans:
         return spans
     guessed = _GUESSED_BOUNDARY.search(data, start, end)
-    return _exact_spans(data, start, end, guessed[1]) if guessed else []
+    return exact_spans(data, start, end, guessed[1]) if guessed else []
 
 
-def _exact_spans(data: bytes, start: int, end: int, boundary: bytes) -> list[tuple[int, int]]:
+def exact_spans(data: bytes, start: int, end: int, boundary: bytes) -> list[tuple[int, int]]:
+    """(start, end) of each body part, for a boundary that is known to be the right one."""
     delimiter = b"--" + boundary
     spans: list[tuple[int, int]] = []
     opened: int | None = None

@@ -21,6 +21,8 @@ _PARAMETER = re.compile(
 )
 _CONTINUATION = re.compile(r"(.+?)\*(\d{1,3})(\*?)")
 _MESSAGE_ID = re.compile(r"<\s*([^<>\s]{1,998})\s*>")
+_ZONE = re.compile(r"[-+]\d{4}\b|\b(?:GMT|UTC?|Z|[EMPA][SD]T|CDT)\b")
+"""Without CST: in China it means +0800, to the standard library -0600."""
 _MAX_PARAMETERS = 200
 
 
@@ -149,9 +151,10 @@ def parse_date(raw: bytes) -> datetime | None:
 
 
 def _parse_rfc_date(text: str) -> datetime | None:
+    """The standard library reads a missing zone as UTC; here it is no date that can be believed."""
     try:
         parts = parsedate_tz(text)
-        if parts is None or (parts[9] is None and not re.search(r"[-+]\d{4}|\b(?:GMT|UTC?|Z)\b", text)):
+        if parts is None or not _ZONE.search(text):
             return None
         zone = timezone(timedelta(seconds=parts[9])) if parts[9] else UTC
         moment = datetime(*parts[:5], min(parts[5], 59), tzinfo=zone)

@@ -44,7 +44,7 @@ def _is_plain(data: bytes) -> bool:
         return False
     foreign = len(head.translate(None, _BASE64 + b"=-_\r\n\t "))
     words = sum(1 for line in head.splitlines()[:12] if line.strip().count(b" ") > 1)
-    return foreign > 0.1 * len(head) or words > 1 or (words == 1 and foreign > 0)
+    return foreign > 0.1 * len(head) + 2 or words > 1 or (words == 1 and foreign > 0)
 
 
 def _segments(data: bytes) -> list[bytes]:
@@ -68,16 +68,15 @@ def decode_uu(data: bytes) -> bytes:
 
 def find_uu_files(data: bytes, most: int) -> tuple[bytes, list[tuple[bytes, bytes]]]:
     """Text with uuencoded files in it → the text without them, and (raw name, content) of each."""
-    if b"\nend" not in data or not _UU_BEGIN.search(data):
+    begins = list(_UU_BEGIN.finditer(data)) if b"\nend" in data else []
+    if not begins:
         return data, []
     text: list[bytes] = []
     files: list[tuple[bytes, bytes]] = []
     position = 0
-    for begin in _UU_BEGIN.finditer(data):
-        end = data.find(b"\nend", begin.end())
-        if begin.start() < position or end < 0 or len(files) >= most:
-            continue
-        content = _uu_lines(data[begin.end() : end])
+    for begin, following in zip(begins, [*begins[1:], None], strict=True):
+        end = data.find(b"\nend", begin.end() - 1, following.start() if following else len(data))
+        content = _uu_lines(data[begin.end() : end]) if end >= 0 and len(files) < most else b""
         if content:
             text.append(data[position : begin.start()])
             files.append((begin[1].strip(), content))

@@ -1,0 +1,97 @@
+"""Machines' mail is recognised by header and shape; a customer's is not."""
+
+from __future__ import annotations
+
+import pytest
+
+from normalizer.readers.rfc822 import read_mail
+
+
+def reason(head: str, body: str = "text") -> str:
+    message = read_mail(f"{head}\n\n{body}".encode())
+    assert message.is_automatic == bool(message.automatic_reason)
+    return message.automatic_reason
+
+
+@pytest.mark.parametrize(
+    ("head", "sign"),
+    [
+        ("From: a@b.example\nAuto-Submitted: auto-replied", "Auto-Submitted: auto-replied"),
+        ("From: a@b.example\nAuto-Submitted: auto-generated; x=y", "Auto-Submitted"),
+        ("From: a@b.example\nX-Autoreply: yes", "Autoreply"),
+        ("From: a@b.example\nX-Auto-Response-Suppress: OOF, AutoReply", "Suppress"),
+        ("From: a@b.example\nPrecedence: bulk", "Precedence: bulk"),
+        ("From: a@b.example\nPrecedence: auto_reply", "Precedence"),
+        ("From: a@b.example\nList-Id: <news.shop.example>", "list mail (List-Id)"),
+        ("From: a@b.example\nList-Unsubscribe: <mailto:u@shop.example>", "list mail"),
+        ("From: a@b.example\nReturn-Path: <>", "Return-Path: <>"),
+        ("From: a@b.example\nX-Allears: 1", "our own"),
+        ("From: MAILER-DAEMON@b.example\nSubject: hello", "mailer-daemon"),
+        ("From: postmaster@b.example", "postmaster"),
+        ("From: no-reply@b.example", "no-reply"),
+        ("From: notifications-noreply@b.example", "noreply"),
+        ("From: a@b.example\nContent-Type: multipart/report; report-type=delivery-status; boundary=x", "report"),
+        ("From: a@b.example\nContent-Type: multipart/report; report-type=disposition-notification", "report"),
+        ("From: a@b.example\nContent-Type: text/calendar; method=REPLY", "calendar"),
+    ],
+)
+def test_signs_in_the_header(head: str, sign: str) -> None:
+    assert sign in reason(head)
+
+
+@pytest.mark.parametrize(
+    "subject",
+    [
+        "自动回复: 关于订单", "自动答复：您好", "自動回覆: 訂單", "自動返信: お問い合わせ",
+        "Automatic reply: your order", "Out of Office: back Monday", "Out of office", "Auto-Reply: x",
+        "Automatische Antwort: Bestellung", "Abwesenheitsnotiz: x", "Réponse automatique : commande",
+        "Respuesta automática: pedido", "Risposta automatica: ordine", "Automatisch antwoord: x",
+        "Autosvar: x", "Автоответ: x", "Undeliverable: x", "Undelivered Mail Returned to Sender",
+        "Mail delivery failed: returning message to sender", "Delivery Status Notification (Failure)",
+        "failure notice", "系统退信", "退信：x", "邮件投递失败", "已读回执",
+    ],
+)  # fmt: skip
+def test_signs_in_the_subject(subject: str) -> None:
+    assert reason(f"From: a@b.example\nSubject: {subject}")
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "From: zhang@qq.example\nSubject: 手机坏了",
+        "From: a@b.example\nSubject: Re: Automatic reply: your order",
+        "From: a@b.example\nSubject: 回复: 自动回复: 订单",
+        "From: a@b.example\nSubject: Out of office chairs again, order 12",
+        "From: a@b.example\nSubject: 自动续费没有取消",
+        "From: a@b.example\nSubject: Automatic renewal charged twice",
+        "From: a@b.example\nSubject: 退信用卡年费",
+        "From: a@b.example\nSubject: Returned my order, no refund",
+        "From: a@b.example\nSubject: Delivery failed to arrive",
+        "From: a@b.example\nSubject: Delivery delayed again",
+        "From: a@b.example\nSubject: Undeliverable parcel 1Z999",
+        "From: a@b.example\nSubject: 未送达：订单 123",
+        "From: a@b.example\nSubject: Read: I want my money back",
+        "From: a@b.example\nAuto-Submitted: no",
+        "From: a@b.example\nPrecedence: normal",
+        "From: a@b.example\nReturn-Path: <a@b.example>\nX-Loop: x",
+        "From: noreply@shop.example\nReply-To: Jane <jane@x.example>\nSubject: contact form",
+        "From: norah@b.example",
+        "From: a@b.example\nContent-Type: text/calendar; method=REQUEST",
+    ],
+)
+def test_a_person_is_not_a_machine(head: str) -> None:
+    assert reason(head) == ""
+
+
+def test_a_bounce_keeps_its_parts() -> None:
+    message = read_mail(
+        b"From: Mail Delivery System <MAILER-DAEMON@mx.example>\nSubject: Undelivered Mail Returned to Sender\n"
+        b"Content-Type: multipart/report; report-type=delivery-status; boundary=B\n\n"
+        b"--B\nContent-Type: text/plain\n\nI could not deliver your mail.\n"
+        b"--B\nContent-Type: message/delivery-status\n\nReporting-MTA: dns; mx.example\n\nAction: failed\n"
+        b"--B\nContent-Type: message/rfc822\n\nFrom: us@shop.example\nSubject: Your case\n\nhello\n--B--\n"
+    )
+    assert message.text == "I could not deliver your mail."
+    assert message.is_automatic
+    assert message.original is None
+    assert [file.media_type for file in message.attachments] == ["message/delivery-status", "message/rfc822"]
