@@ -6,6 +6,8 @@ import asyncio
 import queue
 import sqlite3
 import threading
+import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +19,8 @@ T = TypeVar("T")
 Work = Callable[[sqlite3.Connection], T]
 
 MAX_JOBS = 256
+LATE_SECONDS = 0.005
+"""After this no further small step of a later stage joins a transaction."""
 _OWN_FAULT = (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.DataError)
 """Errors of what a job asked for; any other is the file's or the disk's, and all of the group shares it."""
 _BROKEN = ("malformed", "disk I/O error", "not a database")
@@ -60,7 +64,7 @@ class Writer:
         self._loop = asyncio.get_running_loop()
         self._queue: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._on_broken = on_broken
-        self._late: list[_Job] = []
+        self._late: deque[_Job] = deque()
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
         self._thread.start()
@@ -95,13 +99,13 @@ class Writer:
                 return
 
     def _gather(self) -> tuple[list[_Job], bool]:
-        """All waiting urgent jobs and one other: a large step of a later stage never delays two commits."""
-        jobs: list[_Job] = []
+        """All waiting urgent jobs and one other: a queue of large steps of later stages never delays a commit by
+        more than one of them."""
         waiting, ended = self._drain(block=not self._late)
         self._late.extend(job for job in waiting if not job.urgent)
-        jobs.extend(job for job in waiting if job.urgent)
+        jobs = [job for job in waiting if job.urgent]
         if self._late:
-            jobs.append(self._late.pop(0))
+            jobs.append(self._late.popleft())
         return jobs, ended
 
     def _drain(self, *, block: bool) -> tuple[list[_Job], bool]:
@@ -119,10 +123,14 @@ class Writer:
         return waiting, False
 
     def _commit(self, jobs: list[_Job]) -> None:
+        until = time.monotonic() + LATE_SECONDS
         try:
             self._connection.execute("BEGIN IMMEDIATE")
             for job in jobs:
                 self._run_job(job)
+            while self._late and time.monotonic() < until:
+                jobs.append(self._late.popleft())
+                self._run_job(jobs[-1])
             self._connection.execute("COMMIT")
         except BaseException as error:  # the whole group failed: nobody was told that anything is stored
             self._roll_back()

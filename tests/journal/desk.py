@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -208,6 +208,9 @@ class Desk:
         with closing(sqlite3.connect(self.folder / FILE)) as sql:
             return sql.execute(query, values).fetchall()
 
+    def blobs(self) -> list[Path]:
+        return [path for path in (self.folder / "blobs").rglob("*") if path.is_file()]
+
     def reference_of(self, channel: str, external_id: str) -> str:
         """The reference of the conversation a message is in."""
         found = self.rows(
@@ -225,5 +228,5 @@ class Desk:
         return codec.decode(row[0], list[str])
 
 
-def later(moment: datetime, seconds: float) -> datetime:
-    return moment + timedelta(seconds=seconds)
+def body_file(stored: StoredRaw) -> Path:
+    return Path(stored.body_file)

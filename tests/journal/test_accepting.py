@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
 from allears.journal.records import LetterKind
 from allears_sdk.connector import Gap, Missing
-from tests.journal.desk import LI, Desk, mail, said
+from tests.journal.desk import LI, Desk, body_file, mail, said
 
 
 def counts(desk: Desk, channel: str) -> tuple[int, ...]:
@@ -153,21 +152,20 @@ async def test_large_bodies_are_files_named_by_their_content(desk: Desk) -> None
     assert (small.raw.body, small.body_file) == (edge, "")
     assert big.raw.body == b""
     assert big.body_file == twin.body_file
-    assert Path(big.body_file).read_bytes() == large
+    assert body_file(big).read_bytes() == large
     whole = await desk.journal.raw(big.id)
     assert whole is not None
     assert whole.raw.body == large
-    files = [path for path in (desk.folder / "blobs").rglob("*") if path.is_file()]
-    assert [str(path) for path in files] == [big.body_file]
+    assert desk.blobs() == [body_file(big)]
 
 
 async def test_a_torn_file_of_the_same_name_is_written_again(desk: Desk) -> None:
     large = b"y" * 70_000
     await desk.accept("mail", desk.raw("1", body=large))
     (stored,) = await desk.take()
-    Path(stored.body_file).write_bytes(large[:4096])
+    body_file(stored).write_bytes(large[:4096])
     await desk.accept("mail", desk.raw("2", body=large))
-    assert Path(stored.body_file).read_bytes() == large
+    assert body_file(stored).read_bytes() == large
 
 
 async def test_a_file_without_its_row_is_harmless(desk: Desk) -> None:
@@ -176,12 +174,12 @@ async def test_a_file_without_its_row_is_harmless(desk: Desk) -> None:
     naive = desk.raw("1", body=large, received_at=datetime(2026, 11, 22))  # noqa: DTZ001 what must be refused
     with pytest.raises(ValueError, match="naive"):
         await desk.accept("mail", naive)
-    assert [path for path in (desk.folder / "blobs").rglob("*") if path.is_file()]
+    assert desk.blobs()
     assert not await desk.take()
     (accepted,) = await desk.accept("mail", desk.raw("1", body=large))
     assert accepted.is_new
     (stored,) = await desk.take()
-    assert Path(stored.body_file).read_bytes() == large
+    assert body_file(stored).read_bytes() == large
 
 
 async def test_a_claim_about_the_future_is_clamped(desk: Desk) -> None:

@@ -38,7 +38,7 @@ class Bench:
     def hold(self) -> threading.Event:
         """Keep the thread busy until the event is set, so that what comes meanwhile shares a commit."""
         gate = threading.Event()
-        self.writer.submit(lambda sql: gate.wait(10), urgent=True)
+        self.held = self.writer.submit(lambda sql: gate.wait(10), urgent=True)
         return gate
 
 
@@ -162,6 +162,19 @@ async def test_others_are_not_starved_by_urgent_jobs(bench: Bench) -> None:
     await other
     assert bench.words().index("other") <= 600
     await asyncio.gather(*puts)
+
+
+async def test_small_steps_of_later_stages_share_commits_too(bench: Bench) -> None:
+    commits: list[int] = []
+    gate = bench.hold()
+    puts = [bench.put(f"delivery {number}", urgent=False) for number in range(200)]
+    for put in puts:
+        put.add_done_callback(lambda _: commits.append(len(bench.words())))
+    gate.set()
+    await asyncio.gather(*puts)
+    await asyncio.sleep(0)
+    assert len(set(commits)) < 40
+    assert bench.words() == [f"delivery {number}" for number in range(200)]
 
 
 async def test_closing_finishes_what_is_queued(bench: Bench) -> None:
