@@ -51,6 +51,10 @@ _FORWARDED = re.compile(
     rf"^[\s>*]*(?:[-_=—–]{{2,60}}\s*(?:{words.FORWARDED_MESSAGE})\s*[:：]?\s*[-_=—–*]{{0,60}}|(?:{words.FORWARDED_MESSAGE})\s*[:：])\s*$",
     re.IGNORECASE,
 )
+_REPLY_ABOVE = re.compile(rf"^[\s>*#=_-]*(?:{words.REPLY_ABOVE})[\s.:*#=_-]*$", re.IGNORECASE)
+_GROUPWISE = re.compile(r"^>>> .{3,200} (?:\d.{3,30})?>>>\s*$")
+_INTRODUCES = re.compile(rf"(?:^|\W)(?:{words.WROTE}).{{0,80}}[:：]\s*$", re.IGNORECASE)
+_SPACED_CJK = re.compile(r"(?<=[\u4e00-\u9fff])[ \u3000]{1,4}(?=[\u4e00-\u9fff])")
 _PLAIN_ORIGINAL = re.compile(rf"^\s*(?:{words.ORIGINAL_MESSAGE})\s*[:：]?\s*$", re.IGNORECASE)
 _RULE = re.compile(r"^\s*(?:[-_=*—–]{3,}|\|?\s*\|)\s*$")
 
@@ -72,12 +76,16 @@ def is_quoted(line: str) -> bool:
 def mark_at(lines: list[str], index: int) -> Mark | None:
     """The announcement that begins on line `index`, if any."""
     line = lines[index]
-    if not line or len(line) > MAX_LINE or is_quoted(line):
+    if not line or len(line) > MAX_LINE:
         return None
-    if "-" in line or "_" in line or "=" in line or "—" in line or line.rstrip().endswith((":", "：")):
+    if _GROUPWISE.match(line):
+        return Mark(index, index + 1, "original")
+    if is_quoted(line):
+        return None
+    if line[0] in " -_=—–>*#" or line.rstrip().endswith((":", "：")):
         if _FORWARDED.match(line):
             return Mark(index, index + 1, "forwarded")
-        if _ORIGINAL.match(line):
+        if _ORIGINAL.match(line) or _REPLY_ABOVE.match(line):
             return Mark(index, index + 1, "original")
     return header_block(lines, index) or _announcement(lines, index)
 
@@ -129,14 +137,14 @@ def _ends_like_announcement(joined: str) -> bool:
 def header_block(lines: list[str], index: int) -> Mark | None:
     """Lines like `From: … Sent: … To: … Subject: …` in any of the languages. A sender and a subject, or a
     sender with an address and two more fields: travel dates and places are no mail header."""
-    first = _LABEL_LINE.match(lines[index][:MAX_LINE])
+    first = _match_label(lines[index])
     if not first:
         return None
     seen: set[str] = set()
     end, gap, address = index, 0, False
     for position in range(index, min(index + 24, len(lines))):
         line = lines[position][:MAX_LINE]
-        found = _LABEL_LINE.match(line)
+        found = _match_label(line)
         if found:
             seen |= _kinds(found, line)
             end, gap = position + 1, 0
@@ -146,9 +154,22 @@ def header_block(lines: list[str], index: int) -> Mark | None:
     return Mark(index, end, "header") if _is_header(seen, address) else None
 
 
+def _match_label(line: str) -> re.Match[str] | None:
+    """Chinese labels are spread to one width with spaces: 日　期, 收 件 人."""
+    line = line[:MAX_LINE]
+    if not line.isascii():
+        line = _SPACED_CJK.sub("", line[:16]) + line[16:]
+    return _LABEL_LINE.match(line)
+
+
+def introduces_quote(line: str) -> bool:
+    """`Somebody wrote:`, which counts only when quoted lines follow."""
+    return len(line) <= MAX_LINE and bool(_INTRODUCES.search(line))
+
+
 def label_value(line: str) -> tuple[str, str] | None:
     """A header line's kind (`sender`, `subject`, `date`, else its label) and value."""
-    found = _LABEL_LINE.match(line[:MAX_LINE])
+    found = _match_label(line)
     if not found:
         return None
     value = found["value"].strip(" \t*|")

@@ -9,9 +9,10 @@ from normalizer import trim_patterns as words
 _DELIMITER = re.compile(r"^\s*(?:--|—|――|__|\+\+|==|--\s*\xa0?)\s*$")
 _STRICT_DELIMITER = re.compile(r"^--[ \xa0]?$")
 _SENT_FROM = re.compile(
-    rf"^[\s|*_-]*(?:{words.SENT_FROM})(?:\s*[<(\[][^<>]{{0,200}}[>)\]])?[\s|*_)>-]*$", re.IGNORECASE
+    rf"^[\s|*_-]*(?:{words.SENT_FROM})(?:\s*[<(\[][^<>]{{0,200}}[>)\]])?[\s.。!|*_)>-]*$", re.IGNORECASE
 )
 _CJK_FROM = re.compile(r"^[\s|]*(?:发|發|發送|发送|寄|傳送|传送|傳|来|來)自|^\s*[从從]|^\s*通过|^\s*使用")
+_MINE = re.compile(r"\b(?:my|meine[mn]|mon|mi|mio|mijn|min|meu|mit)\b", re.IGNORECASE)
 _CLOSING = re.compile(rf"^\s*(?:{words.CLOSINGS})\s*[,，.。!！:：~～]*\s*$", re.IGNORECASE)
 _DISCLAIMER = re.compile(rf"^[\s*_]*(?:{words.DISCLAIMERS})", re.IGNORECASE)
 _ADDRESS_LINE = re.compile(
@@ -42,15 +43,21 @@ def _starts_signature(lines: list[str], index: int, line: str) -> bool:
         return rest <= _LONGEST_SIGNATURE
     if _DISCLAIMER.match(line):
         return True
-    if _is_sent_from(line) or _PIPE.match(line):
-        return rest <= _LONGEST_SIGNATURE or _is_sent_from(line)
+    if _PIPE.match(line):
+        return rest <= _LONGEST_SIGNATURE
+    is_last = not any(map(str.strip, lines[index + 1 : index + 100]))
+    if (is_last or not lines[index - 1].strip()) and _is_sent_from(line, is_last=is_last):
+        return True
     return bool(_CLOSING.match(line)) and _ends_soon(lines[index + 1 : index + 100])
 
 
-def _is_sent_from(line: str) -> bool:
+def _is_sent_from(line: str, *, is_last: bool) -> bool:
+    """A program or device that is known, or `my` something; an unknown name only at the very end."""
     if len(line) > 160 or not _SENT_FROM.match(line):
         return False
-    return not _CJK_FROM.match(line) or bool(words.SENT_FROM_DEVICE.search(line))
+    if words.SENT_FROM_DEVICE.search(line):
+        return True
+    return not _CJK_FROM.match(line) and (is_last or bool(_MINE.search(line)))
 
 
 def _ends_soon(after: list[str]) -> bool:

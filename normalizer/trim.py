@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from allears_sdk.message import Message
-from normalizer.quotes import Mark, follows_plain_title, is_quoted, is_rule, mark_at
+from normalizer.quotes import Mark, follows_plain_title, introduces_quote, is_quoted, is_rule, mark_at
 from normalizer.signatures import signature_start
 
 MAX_LINES = 5_000
@@ -42,27 +42,34 @@ def _own_lines(lines: list[str]) -> list[str]:
     kept: list[str] = []
     index = 0
     while index < len(lines):
-        line = lines[index]
-        if is_quoted(line):
-            index = _after_quote(lines, index)
-            continue
         mark = mark_at(lines, index)
-        if mark is None and not follows_plain_title(lines, index):
-            kept.append(line)
-            index += 1
-            continue
-        below = _next_said(lines, mark.end) if mark else len(lines)
-        if mark and mark.kind == "wrote" and below < len(lines) and is_quoted(lines[below]):
-            index = below
-            continue
-        if _ends_here(kept, mark):
+        if mark is None and is_quoted(lines[index]):
+            index = _after_quote(lines, index)
+        elif (quote := _announced_quote(lines, index, mark)) is not None:
+            index = quote
+        elif _ends_here(lines, index, mark) and _says_something(kept):
             break
-        kept.append(line)
-        index += 1
+        else:
+            kept.append(lines[index])
+            index += 1
     return kept
 
 
-def _ends_here(kept: list[str], mark: Mark | None) -> bool:
+def _announced_quote(lines: list[str], index: int, mark: Mark | None) -> int | None:
+    """Where the `> ` lines begin that an announcement on line `index` leads to."""
+    if mark is None and not introduces_quote(lines[index]):
+        return None
+    if mark is not None and mark.kind != "wrote":
+        return None
+    below = _next_said(lines, mark.end if mark else index + 1)
+    return below if below < len(lines) and is_quoted(lines[below]) else None
+
+
+def _ends_here(lines: list[str], index: int, mark: Mark | None) -> bool:
+    return mark is not None or follows_plain_title(lines, index)
+
+
+def _says_something(kept: list[str]) -> bool:
     """All below an announcement is quote, unless nothing stands above it: then it is what was said."""
     return any(line.strip() and not is_rule(line) for line in kept)
 

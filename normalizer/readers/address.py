@@ -113,6 +113,7 @@ def _clean(address: str) -> str:
     if address.startswith("@") and ":" in address:
         address = address.partition(":")[2]
     if " " in address or "\t" in address:
+        address = re.sub(r"\s{0,9}([.@])\s{0,9}", r"\1", address)
         found = _ADDRESS.search(address)
         address = found[0] if found else "".join(address.split())
     return address.rstrip(".,;").lower()

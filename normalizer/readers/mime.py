@@ -21,7 +21,7 @@ _HEADER_BLOCK = 1_048_576
 _HEADER_LINE = re.compile(rb"([!-9;-~]{1,200})[ \t]*:")
 _LINE_BREAK = re.compile(rb"\r{0,2}\n|\r(?!\n)")
 _BLANK = re.compile(rb"(?:\r{0,2}\n|\r(?!\n))[ \t]*(?:\r{0,2}\n|\r(?!\n))")
-_LEADING = re.compile(rb"(?:[ \t]*\r{0,2}[\r\n])*(?:>?From [^\r\n]*\r?\n)?")
+_LEADING = re.compile(rb"(?:[ \t]*\r{0,2}[\r\n])*(?:>?From (?![ \t]*:)[^\r\n]*\r?\n)?")
 _GUESSED_BOUNDARY = re.compile(
     rb"^--([^\r\n]{1,200}?)[ \t]*\r?\n(?=Content-[A-Za-z-]{1,40}:)", re.MULTILINE | re.IGNORECASE
 )

@@ -188,6 +188,8 @@ def test_a_wrapped_quoted_line_takes_its_rest_along() -> None:
         "Best wishes to your team, but my order 123 is late.",
         "Subject matter: refund\nI want my money back.",
         "质量太差！\n\n谢谢",
+        "The parcel's label says\nSent from Shanghai on 3 May\nbut it never left.",
+        "包裹显示\n发自上海仓库\n之后没有任何更新。",
         "于是我在5月1日10:00打电话给客服：没人接。\n太差了。",
     ],
 )
@@ -207,6 +209,21 @@ def test_an_answer_that_says_nothing_new_is_empty() -> None:
 def test_a_forward_is_given_whole() -> None:
     text = "FYI\n\n---------- Forwarded message ---------\nFrom: Jane <j@example.com>\n\nbroken"
     assert new_text(Message(text=text, original=Message(text="broken"))) == text
+
+
+OTHER_HELP_DESKS = [
+    "##- Please type your reply above this line -##\n\nYour request was updated.",
+    "--- 请在此行上方回复 ---\n您好",
+    ">>> Support <help@shop.example> 05/01/24 10:00 AM >>>\nhello",
+    "Support/Shop wrote on 05/01/2024 10:00:00 AM:\n\n> hello",
+    "John Smith wrote:\n> hello",
+    "----邮件原文----\n发件人：客服 <kf@shop.example>\n收 件 人：b\n主　题：x\n\nhi",
+]
+
+
+@pytest.mark.parametrize("quote", OTHER_HELP_DESKS)
+def test_rarer_announcements_are_cut(quote: str) -> None:
+    assert reply(f"{SAID_EN}\n\n{quote}") == SAID_EN
 
 
 def test_disclaimers_go() -> None:

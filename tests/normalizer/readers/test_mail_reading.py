@@ -217,6 +217,15 @@ def test_senders(field: bytes, name: str, email: str) -> None:
     assert (author.email, author.name) == (email, name)
 
 
+def test_obsolete_spaces_around_colons_and_dots() -> None:
+    message = mail(b"From  : John <jdoe @ machine(comment).  example>\nSubject : x\n\nbody")
+    assert (message.author.email, message.subject, message.text) == ("jdoe@machine.example", "x", "body")
+
+
+def test_a_mailbox_separator_line_is_no_header() -> None:
+    assert mail(b"From a@b.example Wed May  1 10:00:00 2024\nFrom: c@d.example\n\nx").author.email == "c@d.example"
+
+
 def test_the_sender_when_from_is_missing_empty_or_repeated() -> None:
     assert mail(b"Sender: s@x.example\n\nx").author.email == "s@x.example"
     assert mail(b"From: \nReply-To: Jane <r@x.example>\n\nx").author.email == "r@x.example"
