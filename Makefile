@@ -11,7 +11,7 @@ KILLS ?= 1000
 install: $(VENV)/.dev ## everything a contributor needs
 
 run: $(VENV)/.run ## the daemon with its built-in defaults; data in ./data
-	ALLEARS_ALLEARS__DATA_FOLDER=$${ALLEARS_ALLEARS__DATA_FOLDER:-data} $(BIN)/allears run
+	ALLEARS_DATA_FOLDER=$${ALLEARS_DATA_FOLDER:-data} $(BIN)/allears run
 
 check: $(VENV)/.dev
 	$(BIN)/ruff format --check .

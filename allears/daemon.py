@@ -138,6 +138,7 @@ class Daemon:
             password=admin.password.get_secret_value() if admin.password else "",
             language=self.configuration.daemon.language,
             public_url=self.public_url,
+            allowed_hosts=admin.allowed_hosts,
             version=version("allears"),
         )
         await self._admin.start()

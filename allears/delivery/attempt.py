@@ -13,6 +13,7 @@ import structlog
 
 from allears.journal.journal import Journal
 from allears.journal.records import DeliveryState, DueDelivery, Frozen, Outcome
+from allears_sdk.complaint import Event, EventKind
 from allears_sdk.context import Clock
 from allears_sdk.errors import (
     AllearsError,
@@ -73,7 +74,7 @@ class Attempt:
     def freeze(self, due: DueDelivery) -> Frozen | Outcome:
         """Render what was not rendered yet. A payload that cannot be made is a letter."""
         try:
-            payload = due.payload or mask_payload(self._sink.render(due.event, due.key), self._settings.mask)
+            payload = due.payload or mask_payload(self._sink.render(_told(due), due.key), self._settings.mask)
         except (Rejected, BadMessage) as error:
             return self._letter(due, error)
         except Exception as error:
@@ -186,6 +187,11 @@ class Attempt:
     def _wait_seconds(self, due: DueDelivery) -> float:
         wait = self._sink.spec.wait_seconds
         return DEFAULT_WAIT_SECONDS[self._certainty(due)] if wait is None else wait
+
+
+def _told(due: DueDelivery) -> Event:
+    """A store that has no ticket yet hears of an opening, whichever event is the first to reach it."""
+    return due.event if due.ticket else replace(due.event, kind=EventKind.OPENED)
 
 
 def _sent(answer: Ticket | Exception | Sent) -> Sent:

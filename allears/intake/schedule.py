@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Callable
 from datetime import UTC
 from typing import Protocol
 
+from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 
@@ -46,7 +48,11 @@ class IntervalSchedule:
             max_instances=1,
             misfire_grace_time=None,
         )
-        cancel: Cancel = job.remove
+
+        def cancel() -> None:
+            with contextlib.suppress(JobLookupError):  # the whole schedule was stopped before
+                job.remove()
+
         return cancel
 
     def stop(self) -> None:

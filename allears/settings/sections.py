@@ -131,6 +131,12 @@ class AdminSection(Settings):
         default=None, description="Basic auth: the password.", examples=["env:ALLEARS_ADMIN_PASSWORD"]
     )
 
+    allowed_hosts: tuple[str, ...] = Field(
+        default=(),
+        description="Names under which a reverse proxy reaches this room; any other Host header is refused.",
+        examples=[["allears.example.com"]],
+    )
+
     @model_validator(mode="after")
     def _is_guarded(self) -> AdminSection:
         if bool(self.username) != bool(self.password and self.password.get_secret_value()):
