@@ -3,29 +3,50 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
-from allears.journal import conversations
+from allears.journal import bulk, conversations
 from allears.journal.records import Deposit, LetterKind, RawState
 from allears.journal.rows import dump, stamp
-from allears_sdk.connector import Accepted, Gap, Missing
+from allears_sdk.connector import Accepted, Gap, Missing, Threading
 from allears_sdk.message import Raw
 
 MAX_ROW_BODY = 64 * 1024
 """Bodies up to this many bytes lie in their row."""
 
-_INSERT = (
-    "INSERT INTO raws (channel, raw_key, ordinal, digest, state, reason, media_type, received_at, thread, context,"
-    " size, blob, body) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING"
+_INTO = (
+    "INSERT INTO raws (channel, raw_key, ordinal, digest, state, reason, media_type, received_at, stored_at, thread,"
+    " context, size, blob, body) VALUES"
 )
+_RETURNING = "ON CONFLICT DO NOTHING RETURNING channel, raw_key, id"
 _NEWEST = (
-    "SELECT ordinal, digest, conversation_id FROM raws WHERE channel=? AND raw_key=? ORDER BY ordinal DESC LIMIT 1"
+    "SELECT ordinal, digest, conversation_id, thread FROM raws WHERE channel=? AND raw_key=?"
+    " ORDER BY ordinal DESC LIMIT 1"
 )
 
 
-def accept(sql: sqlite3.Connection, deposit: Deposit, blobs: Mapping[int, str], now: float) -> list[Accepted]:
-    """Store a deposit. `blobs` names the stored body of each raw (by position) too large for its row."""
-    accepted = [_accept_one(sql, deposit, raw, blobs.get(index)) for index, raw in enumerate(deposit.raws)]
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A deposit on its way in. `blobs` names the stored body of each raw (by position) too large for its row."""
+
+    deposit: Deposit
+    blobs: Mapping[int, str]
+    now: float
+
+
+def accept_many(sql: sqlite3.Connection, steps: Sequence[Step]) -> list[list[Accepted]]:
+    """Store deposits as one: few statements for many raws. Each deposit's answers, in order."""
+    fresh = {(channel, key): raw_id for channel, key, raw_id in bulk.execute(sql, _INTO, _RETURNING, _rows(steps))}
+    threads = _open_items(sql, steps, fresh)
+    return [_accept(sql, step, fresh, threads) for step in steps]
+
+
+def _accept(
+    sql: sqlite3.Connection, step: Step, fresh: dict[tuple[str, str], int], threads: Mapping[tuple[str, str], str]
+) -> list[Accepted]:
+    deposit = step.deposit
+    accepted = [_accept_one(sql, step, index, fresh, threads) for index in range(len(deposit.raws))]
     if deposit.cursor is not None:
         sql.execute(
             "INSERT INTO cursors (channel, stream, value) VALUES (?,?,?)"
@@ -33,12 +54,32 @@ def accept(sql: sqlite3.Connection, deposit: Deposit, blobs: Mapping[int, str], 
             (deposit.channel, deposit.stream, dump(deposit.cursor)),
         )
     for missing in deposit.missing:
-        _note_missing(sql, deposit, missing, now)
+        _note_missing(sql, deposit, missing, step.now)
     for gap in deposit.gaps:
         _note_gap(sql, deposit, gap)
-    if deposit.raws:
-        _count(sql, deposit, accepted)
     return accepted
+
+
+def count(sql: sqlite3.Connection, steps: Sequence[Step], accepted: Sequence[Sequence[Accepted]]) -> None:
+    """One row per channel, however many deposits it made."""
+    counts: dict[str, list[float]] = {}
+    for step, answers in zip(steps, accepted, strict=True):
+        if not answers:
+            continue
+        row = counts.setdefault(step.deposit.channel, [0, 0, 0, 0, 0.0])
+        stored = sum(one.is_new for one in answers)
+        row[0] += len(answers)
+        row[1] += stored
+        row[2] += len(answers) - stored
+        row[3] += sum(one.is_new and bool(raw.quarantine) for one, raw in zip(answers, step.deposit.raws, strict=True))
+        row[4] = max(row[4], *(stamp(raw.received_at) for raw in step.deposit.raws))
+    sql.executemany(
+        "INSERT INTO channels (name, seen, stored, duplicate, quarantined, last_item_at) VALUES (?,?,?,?,?,?)"
+        " ON CONFLICT (name) DO UPDATE SET seen = seen + excluded.seen, stored = stored + excluded.stored,"
+        " duplicate = duplicate + excluded.duplicate, quarantined = quarantined + excluded.quarantined,"
+        " last_item_at = max(coalesce(last_item_at, 0), excluded.last_item_at)",
+        [(channel, *row) for channel, row in counts.items()],
+    )
 
 
 def known(sql: sqlite3.Connection, channel: str, keys: Sequence[str]) -> frozenset[str]:
@@ -51,20 +92,62 @@ def known(sql: sqlite3.Connection, channel: str, keys: Sequence[str]) -> frozens
     return frozenset(found)
 
 
-def _accept_one(sql: sqlite3.Connection, deposit: Deposit, raw: Raw, blob: str | None) -> Accepted:
-    raw_id = _insert(sql, deposit.channel, raw, 1, blob)
+def _rows(steps: Sequence[Step]) -> list[tuple[object, ...]]:
+    return [_row(step, raw, 1, step.blobs.get(index)) for step in steps for index, raw in enumerate(step.deposit.raws)]
+
+
+def _row(step: Step, raw: Raw, ordinal: int, blob: str | None) -> tuple[object, ...]:
+    state = RawState.BASELINE if raw.baseline else RawState.QUARANTINED if raw.quarantine else RawState.WAITING
+    context = dump(raw.context) if raw.context else "{}"
+    return (
+        step.deposit.channel, raw.key, ordinal, raw.digest, state.value, raw.quarantine, raw.media_type,
+        stamp(raw.received_at), step.now, raw.thread, context, len(raw.body), blob, None if blob else raw.body,
+    )  # fmt: skip
+
+
+def _open_items(
+    sql: sqlite3.Connection, steps: Sequence[Step], fresh: Mapping[tuple[str, str], int]
+) -> dict[tuple[str, str], str]:
+    """References of the conversations that new raws with a thread of their own open, all at once."""
+    wanted = {
+        (step.deposit.channel, raw.thread): stamp(raw.received_at)
+        for step, raw in _new_items(steps)
+        if (step.deposit.channel, raw.key) in fresh
+    }
+    return conversations.open_items(sql, wanted) if wanted else {}
+
+
+def _new_items(steps: Sequence[Step]) -> Iterator[tuple[Step, Raw]]:
+    for step in steps:
+        if step.deposit.policy.threading is not Threading.CHAT:
+            yield from ((step, raw) for raw in step.deposit.raws if raw.thread and not raw.baseline)
+
+
+def _accept_one(
+    sql: sqlite3.Connection,
+    step: Step,
+    index: int,
+    fresh: dict[tuple[str, str], int],
+    threads: Mapping[tuple[str, str], str],
+) -> Accepted:
+    raw = step.deposit.raws[index]
+    raw_id = fresh.pop((step.deposit.channel, raw.key), None)  # popped: the same key again in this group is known
     if raw_id is None:
-        return _accept_known(sql, deposit, raw, blob)
-    return _answerable(sql, deposit, raw, raw_id)
+        return _accept_known(sql, step, raw, step.blobs.get(index))
+    reference = threads.get((step.deposit.channel, raw.thread))
+    if reference is not None and not raw.quarantine:
+        return Accepted(key=raw.key, is_new=True, reference=reference, opened=True)
+    return _answerable(sql, step.deposit, raw, raw_id)
 
 
-def _accept_known(sql: sqlite3.Connection, deposit: Deposit, raw: Raw, blob: str | None) -> Accepted:
-    ordinal, digest, conversation = sql.execute(_NEWEST, (deposit.channel, raw.key)).fetchone()
+def _accept_known(sql: sqlite3.Connection, step: Step, raw: Raw, blob: str | None) -> Accepted:
+    channel = step.deposit.channel
+    ordinal, digest, conversation, thread = sql.execute(_NEWEST, (channel, raw.key)).fetchone()
     if raw.digest and raw.digest != digest:
-        raw_id = _insert(sql, deposit.channel, raw, ordinal + 1, blob)
-        assert raw_id is not None, "one writer: nobody took the ordinal"
-        return _answerable(sql, deposit, raw, raw_id)
-    reference = conversations.reference_of(sql, conversation) if conversation else ""
+        row = _row(step, raw, ordinal + 1, blob)
+        ((_, _, raw_id),) = bulk.execute(sql, _INTO, _RETURNING, [row])
+        return _answerable(sql, step.deposit, raw, raw_id)
+    reference = conversations.reference_of(sql, channel, conversation, thread)
     return Accepted(key=raw.key, is_new=False, reference=reference)
 
 
@@ -81,32 +164,6 @@ def _answerable(sql: sqlite3.Connection, deposit: Deposit, raw: Raw, raw_id: int
     )
     sql.execute("UPDATE raws SET conversation_id=? WHERE id=?", (conversation, raw_id))
     return Accepted(key=raw.key, is_new=True, reference=reference, opened=opened)
-
-
-def _insert(sql: sqlite3.Connection, channel: str, raw: Raw, ordinal: int, blob: str | None) -> int | None:
-    state = RawState.BASELINE if raw.baseline else RawState.QUARANTINED if raw.quarantine else RawState.WAITING
-    context = dump(raw.context) if raw.context else "{}"
-    row = sql.execute(
-        _INSERT,
-        (
-            channel, raw.key, ordinal, raw.digest, state.value, raw.quarantine, raw.media_type,
-            stamp(raw.received_at), raw.thread, context, len(raw.body), blob, None if blob else raw.body,
-        ),
-    )  # fmt: skip
-    return row.lastrowid if row.rowcount == 1 else None
-
-
-def _count(sql: sqlite3.Connection, deposit: Deposit, accepted: list[Accepted]) -> None:
-    stored = sum(one.is_new for one in accepted)
-    quarantined = sum(one.is_new and bool(raw.quarantine) for one, raw in zip(accepted, deposit.raws, strict=True))
-    at = max(stamp(raw.received_at) for raw in deposit.raws)
-    sql.execute(
-        "INSERT INTO channels (name, seen, stored, duplicate, quarantined, last_item_at) VALUES (?,?,?,?,?,?)"
-        " ON CONFLICT (name) DO UPDATE SET seen = seen + excluded.seen, stored = stored + excluded.stored,"
-        " duplicate = duplicate + excluded.duplicate, quarantined = quarantined + excluded.quarantined,"
-        " last_item_at = excluded.last_item_at",
-        (deposit.channel, len(accepted), stored, len(accepted) - stored, quarantined, at),
-    )
 
 
 def _note_missing(sql: sqlite3.Connection, deposit: Deposit, missing: Missing, now: float) -> None:

@@ -72,7 +72,7 @@ def _add(facts: dict[str, Any], state: str, count: int, oldest: float, reason: s
 
 def _channel(sql: sqlite3.Connection, row: Any) -> ChannelRow:
     waiting, oldest = sql.execute(
-        "SELECT count(*), min(received_at) FROM raws WHERE state='waiting' AND channel=?", (row[0],)
+        "SELECT count(*), min(stored_at) FROM raws WHERE state='waiting' AND channel=?", (row[0],)
     ).fetchone()
     return ChannelRow(
         name=row[0], connector=row[1], state=row[2], reason=row[3], since=moment(row[4]), seen=row[5], stored=row[6],

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 import sqlite3
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from allears.journal import bulk
 from allears.journal.records import Policy
 from allears.journal.rows import dump, load
 from allears_sdk.connector import Threading
@@ -55,9 +57,34 @@ def load_row(sql: sqlite3.Connection, conversation_id: int) -> Row:
     return _row(sql.execute(f"SELECT {_COLUMNS} FROM conversations WHERE id=?", (conversation_id,)).fetchone())
 
 
-def reference_of(sql: sqlite3.Connection, conversation_id: int) -> str:
+def reference_of(sql: sqlite3.Connection, channel: str, conversation_id: int | None, thread: str) -> str:
+    """The reference that the answer to a raw carried, "" for one that has none before it is parsed."""
+    if conversation_id is None and thread:
+        conversation_id = of_thread(sql, channel, thread)
     found = sql.execute("SELECT reference FROM conversations WHERE id=?", (conversation_id,)).fetchone()
     return str(found[0]) if found else ""
+
+
+def of_thread(sql: sqlite3.Connection, channel: str, thread: str) -> int | None:
+    """The newest conversation of that name."""
+    query = "SELECT max(conversation_id) FROM names WHERE channel=? AND name=?"
+    found: int | None = sql.execute(query, (channel, thread)).fetchone()[0]
+    return found
+
+
+def open_items(sql: sqlite3.Connection, threads: Mapping[tuple[str, str], float]) -> dict[tuple[str, str], str]:
+    """Make the conversations of items, (channel, thread) → when it opened, and return the references of those that
+    were made just now. A thread known by name, or a reference that is taken, is left to `for_thread`."""
+    before = "SELECT channel, name FROM names WHERE (channel, name) IN (VALUES"
+    known = set(bulk.execute(sql, before, ")", list(threads)))
+    pairs = {seed("item", *pair): pair for pair in threads if pair not in known}
+    rows = [(pair[0], reference(digest), digest, threads[pair], threads[pair]) for digest, pair in pairs.items()]
+    before = "INSERT INTO conversations (channel, reference, seed, opened_at, last_at) VALUES"
+    after = "ON CONFLICT DO NOTHING RETURNING seed, id, reference"
+    made = list(bulk.execute(sql, before, after, rows))
+    names = [(*pairs[digest], id_) for digest, id_, _ in made]
+    list(bulk.execute(sql, "INSERT INTO names VALUES", "ON CONFLICT DO NOTHING", names))
+    return {pairs[digest]: text for digest, _, text in made}
 
 
 def for_thread(

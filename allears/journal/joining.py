@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
+from itertools import islice
 from typing import Any
 
-from allears.journal import conversations, filing
+from allears.journal import conversations, filing, raws
 from allears.journal.accepting import write_letter
 from allears.journal.raws import MAX_ATTEMPTS
 from allears.journal.records import DueConversation, LetterKind, Policy, Reading, Router
 from allears.journal.rows import known_moment, stamp
+from allears.journal.turns import channels_of, interleaved, turned
+from allears.journal.writer import run_apart
 from allears_sdk import codec
 from allears_sdk.connector import Threading
 from allears_sdk.message import Message, Role
@@ -33,34 +37,79 @@ class _Origin:
 
 def join(
     sql: sqlite3.Connection,
+    readings: Sequence[Reading],
+    policies: Mapping[str, Policy],
+    router: Router,
+    before: filing.Before,
+    now: float,
+) -> None:
+    """Each raw's messages. A raw whose messages cannot be joined loses an attempt, the others lose nothing."""
+    for reading in readings:
+        step = partial(_join_raw, reading=reading, policies=policies, router=router, before=before)
+        _, error = run_apart(sql, step)
+        if error is not None:
+            raws.fail(sql, reading.raw_id, f"cannot be joined: {type(error).__name__}: {error}", now, quarantine=False)
+
+
+def _join_raw(
+    sql: sqlite3.Connection,
+    *,
     reading: Reading,
     policies: Mapping[str, Policy],
     router: Router,
     before: filing.Before,
 ) -> None:
-    """One raw's messages. A raw that is no longer waiting was joined before: nothing happens twice."""
+    """A raw that is no longer waiting was joined before: nothing happens twice. One whose channel has gone
+    meanwhile waits on."""
     row = sql.execute(
         "UPDATE raws SET state='read', reason='' WHERE id=? AND state='waiting'"
-        " RETURNING id, channel, raw_key, ordinal, received_at, conversation_id",
+        " RETURNING id, channel, raw_key, ordinal, received_at, conversation_id, thread",
         (reading.raw_id,),
     ).fetchone()
     if row is None:
         return
-    origin = _Origin(id=row[0], channel=row[1], key=row[2], ordinal=row[3], received_at=row[4], conversation=row[5])
+    if row[1] not in policies:
+        sql.execute("UPDATE raws SET state='waiting' WHERE id=?", (row[0],))
+        return
+    conversation = row[5] or (conversations.of_thread(sql, row[1], row[6]) if row[6] else None)
+    origin = _Origin(
+        id=row[0], channel=row[1], key=row[2], ordinal=row[3], received_at=row[4], conversation=conversation
+    )
     policy = policies[origin.channel]
     for index, message in enumerate(reading.messages):
         draft = reading.draft if len(reading.messages) == 1 else None
         _join_message(sql, origin, _identified(origin, index, message), policy, draft, router, before)
 
 
-def load_due(sql: sqlite3.Connection, now: float, limit: int, leased: frozenset[int]) -> list[DueConversation]:
-    """Conversations whose timer has run out and that nobody holds, with all their messages."""
-    rows = sql.execute(
-        "SELECT id, version, channel, reference, opened_at, related FROM conversations"
-        " WHERE due_at IS NOT NULL AND due_at <= ? ORDER BY due_at LIMIT ?",
-        (now, limit + len(leased)),
-    ).fetchall()
-    return [_due(sql, row) for row in rows if row[0] not in leased][:limit]
+def load_due(
+    sql: sqlite3.Connection, now: float, limit: int, leased: Collection[int], after: str
+) -> list[DueConversation]:
+    """Conversations whose timer has run out and that nobody holds, with all their messages; channels in turn."""
+    queues = []
+    for channel in turned(_timed_channels(sql), after):
+        rows = sql.execute(
+            "SELECT id, version, channel, reference, opened_at, related FROM conversations"
+            " WHERE channel=? AND due_at <= ? ORDER BY due_at LIMIT ?",
+            (channel, now, limit + len(leased)),
+        )
+        queues.append([row for row in rows if row[0] not in leased])
+    return [_due(sql, row) for row in islice(interleaved(queues), limit)]
+
+
+def next_due(sql: sqlite3.Connection, leased: Collection[int]) -> float | None:
+    """When the next timer that nobody holds runs out."""
+    firsts = []
+    for channel in _timed_channels(sql):
+        rows = sql.execute(
+            "SELECT id, due_at FROM conversations WHERE channel=? AND due_at IS NOT NULL ORDER BY due_at LIMIT ?",
+            (channel, len(leased) + 1),
+        )
+        firsts += [due_at for id_, due_at in rows if id_ not in leased][:1]
+    return min(firsts, default=None)
+
+
+def _timed_channels(sql: sqlite3.Connection) -> list[str]:
+    return channels_of(sql, "conversations", "due_at IS NOT NULL")
 
 
 def _join_message(

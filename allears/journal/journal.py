@@ -66,7 +66,7 @@ class Journal(Protocol):
         """Store messages, find or make their conversations, and file at once what has nothing to settle."""
 
     async def due_conversations(self, now: datetime, limit: int) -> Sequence[DueConversation]:
-        """Conversations whose timer has run out, P1 channels in turn; leased like raws."""
+        """Conversations whose timer has run out, channels in turn; leased like raws."""
 
     async def next_due(self) -> datetime | None:
         """When the next conversation timer runs out."""
@@ -158,7 +158,7 @@ class Journal(Protocol):
         """A number that grows when another process (a command) has written to the journal."""
 
     async def oldest_waiting(self) -> datetime | None:
-        """When the raw was received that has waited longest to be parsed."""
+        """When the raw was stored that has waited longest to be parsed."""
 
     async def ready(self) -> None:
         """Raises JournalUnavailable unless a write would work right now."""

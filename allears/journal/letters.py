@@ -29,7 +29,9 @@ def one(sql: sqlite3.Connection, letter_id: int) -> Letter | None:
 def replay(sql: sqlite3.Connection, letter_id: int, now: float) -> None:
     """Raises ValueError when there is nothing to try again."""
     letter = _open_letter(sql, letter_id)
-    if letter.kind is LetterKind.RAW:
+    if letter.kind is LetterKind.RAW and letter.complaint_id:
+        sql.execute("UPDATE conversations SET due_at=?, attempts=0 WHERE reference=?", (now, letter.complaint_id))
+    elif letter.kind is LetterKind.RAW:
         sql.execute("UPDATE raws SET state='waiting', attempts=0 WHERE id=?", (letter.raw_id,))
     elif letter.kind is LetterKind.DELIVERY:
         assert letter.delivery_id is not None
@@ -43,7 +45,7 @@ def replay(sql: sqlite3.Connection, letter_id: int, now: float) -> None:
 
 def discard(sql: sqlite3.Connection, letter_id: int) -> None:
     letter = _open_letter(sql, letter_id)
-    if letter.kind is LetterKind.RAW:
+    if letter.kind is LetterKind.RAW and not letter.complaint_id:
         sql.execute("UPDATE raws SET state='discarded' WHERE id=?", (letter.raw_id,))
     elif letter.kind is LetterKind.DELIVERY:
         assert letter.delivery_id is not None

@@ -5,12 +5,14 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Collection
 from dataclasses import replace
+from itertools import islice
 from typing import Any
 
 from allears.journal.accepting import write_letter
 from allears.journal.blobs import Blobs
 from allears.journal.records import LetterKind, StoredRaw
 from allears.journal.rows import known_moment, load
+from allears.journal.turns import channels_of, interleaved, turned
 from allears_sdk.message import Raw
 
 MAX_ATTEMPTS = 3
@@ -26,25 +28,26 @@ def take(
     max_bytes: int,
     readable: Collection[str],
     leased: Collection[int],
+    after: str,
     blobs: Blobs,
 ) -> list[StoredRaw]:
-    """Waiting raws that nobody holds, the same number from each channel, together at most `max_bytes`."""
-    channels = [channel for channel in _waiting_channels(sql) if channel in readable]
+    """Waiting raws that nobody holds, one from each channel in turn, together at most `max_bytes`."""
+    channels = [channel for channel in turned(_waiting_channels(sql), after) if channel in readable]
+    share = -(-limit // max(1, len(channels)))
+    queues = [_waiting(sql, channel, share, leased) for channel in channels]
     taken: list[StoredRaw] = []
     room = max_bytes
-    share = max(1, limit // max(1, len(channels)))
-    for channel in channels:
-        for row in _waiting(sql, channel, share, leased):
-            if len(taken) >= limit or (taken and room < row[9]):
-                return taken
-            taken.append(_stored(row, blobs))
-            room -= row[9]
+    for raw_id, size in islice(interleaved(queues), limit):
+        if taken and room < size:
+            break
+        room -= size
+        taken.append(_stored(sql.execute(f"SELECT {_COLUMNS} FROM raws WHERE id=?", (raw_id,)).fetchone(), blobs))
     return taken
 
 
 def oldest_waiting(sql: sqlite3.Connection) -> float | None:
-    """When the oldest waiting raw was received: the first of each channel, since channels store in order."""
-    query = "SELECT received_at FROM raws WHERE state='waiting' AND channel=? ORDER BY id LIMIT 1"
+    """When the oldest waiting raw was stored: the first of each channel, since channels store in order."""
+    query = "SELECT stored_at FROM raws WHERE state='waiting' AND channel=? ORDER BY id LIMIT 1"
     firsts = [sql.execute(query, (channel,)).fetchone()[0] for channel in _waiting_channels(sql)]
     return min(firsts, default=None)
 
@@ -78,20 +81,12 @@ def fail(sql: sqlite3.Connection, raw_id: int, reason: str, now: float, *, quara
 
 
 def _waiting_channels(sql: sqlite3.Connection) -> list[str]:
-    """Channels with waiting raws, each found by one step in the index."""
-    names: list[str] = []
-    row = sql.execute("SELECT channel FROM raws WHERE state='waiting' ORDER BY channel LIMIT 1").fetchone()
-    while row:
-        names.append(row[0])
-        row = sql.execute(
-            "SELECT channel FROM raws WHERE state='waiting' AND channel > ? ORDER BY channel LIMIT 1", row
-        ).fetchone()
-    return names
+    return channels_of(sql, "raws", "state='waiting'")
 
 
-def _waiting(sql: sqlite3.Connection, channel: str, share: int, leased: Collection[int]) -> list[Any]:
+def _waiting(sql: sqlite3.Connection, channel: str, share: int, leased: Collection[int]) -> list[tuple[int, int]]:
     rows = sql.execute(
-        f"SELECT {_COLUMNS} FROM raws WHERE state='waiting' AND channel=? ORDER BY id LIMIT ?",
+        "SELECT id, size FROM raws WHERE state='waiting' AND channel=? ORDER BY id LIMIT ?",
         (channel, share + len(leased)),
     )
     return [row for row in rows if row[0] not in leased][:share]

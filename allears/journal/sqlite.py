@@ -86,7 +86,8 @@ class SqliteJournal:
         self._leased_raws: set[int] = set()
         self._leased_conversations: set[int] = set()
         self._leased_deliveries: dict[str, set[int]] = {}
-        self._lease_owner: dict[int, str] = {}
+        self._taking = asyncio.Lock()
+        self._served: dict[str, str] = {}
         self._before: float | None = None
 
     async def close(self) -> None:
@@ -119,10 +120,11 @@ class SqliteJournal:
     # Parsing and joining
 
     async def take_raws(self, limit: int, max_bytes: int, readable: Collection[str]) -> Sequence[StoredRaw]:
-        taken = await self._read(
-            lambda sql: raws.take(sql, limit, max_bytes, readable, frozenset(self._leased_raws), self._blobs)
-        )
-        self._leased_raws.update(stored.id for stored in taken)
+        async with self._taking:
+            held, after = frozenset(self._leased_raws), self._served.get("raws", "")
+            taken = await self._read(lambda sql: raws.take(sql, limit, max_bytes, readable, held, after, self._blobs))
+            self._leased_raws.update(stored.id for stored in taken)
+            self._note_served("raws", [stored.channel for stored in taken])
         return taken
 
     async def release_raws(self, ids: Sequence[int]) -> None:
@@ -141,24 +143,24 @@ class SqliteJournal:
 
     async def join(self, readings: Sequence[Reading], policies: Mapping[str, Policy], router: Router) -> None:
         before = await self._filed_before()
+        now = stamp(self._clock.now())
 
         def work(sql: sqlite3.Connection) -> None:
-            for reading in readings:
-                joining.join(sql, reading, policies, router, before)
+            joining.join(sql, readings, policies, router, before, now)
 
         await self._leasing(self._leased_raws, [one.raw_id for one in readings], work, self._ring_filed)
 
     async def due_conversations(self, now: datetime, limit: int) -> Sequence[DueConversation]:
-        leased = frozenset(self._leased_conversations)
-        due = await self._read(lambda sql: joining.load_due(sql, stamp(now), limit, leased))
-        self._leased_conversations.update(one.id for one in due)
+        async with self._taking:
+            held, after = frozenset(self._leased_conversations), self._served.get("conversations", "")
+            due = await self._read(lambda sql: joining.load_due(sql, stamp(now), limit, held, after))
+            self._leased_conversations.update(one.id for one in due)
+            self._note_served("conversations", [one.channel for one in due])
         return due
 
     async def next_due(self) -> datetime | None:
-        leased = frozenset(self._leased_conversations)
-        query = "SELECT id, due_at FROM conversations WHERE due_at IS NOT NULL ORDER BY due_at LIMIT ?"
-        rows = await self._read(lambda sql: sql.execute(query, (len(leased) + 1,)).fetchall())
-        return next((moment(due_at) for id_, due_at in rows if id_ not in leased), None)
+        held = frozenset(self._leased_conversations)
+        return moment(await self._read(lambda sql: joining.next_due(sql, held)))
 
     async def file(self, conversation: DueConversation, draft: Draft, router: Router, *, settles: bool) -> bool:
         before = await self._filed_before()
@@ -325,6 +327,11 @@ class SqliteJournal:
             return await asyncio.shield(self._writer.submit(work, ring=ring))
         finally:
             leased.difference_update(ids)
+
+    def _note_served(self, stage: str, channels: Sequence[str]) -> None:
+        """Next time the channel after the last one goes first."""
+        if channels:
+            self._served[stage] = channels[-1]
 
     def _ring_filed(self) -> None:
         self.bells.conversations.set()

@@ -46,6 +46,23 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
     return connection
 
 
+def run_apart(sql: sqlite3.Connection, work: Work[T]) -> tuple[T | None, Exception | None]:
+    """Run a part of a transaction in a savepoint of its own: its result, or what went wrong with it alone.
+    Raises what is wrong with the file or the disk, which concerns the whole transaction."""
+    sql.execute("SAVEPOINT apart")
+    result: T | None = None
+    failed: Exception | None = None
+    try:
+        result = work(sql)
+    except Exception as error:
+        if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, _OWN_FAULT):
+            raise
+        failed = error
+        sql.execute("ROLLBACK TO apart")
+    sql.execute("RELEASE apart")
+    return result, failed
+
+
 @dataclass(slots=True)
 class _Job:
     work: Work[Any]
@@ -139,16 +156,7 @@ class Writer:
         self._call(self._resolve, jobs)
 
     def _run_job(self, job: _Job) -> None:
-        execute = self._connection.execute
-        execute("SAVEPOINT job")
-        try:
-            job.result = job.work(self._connection)
-        except Exception as error:
-            if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, _OWN_FAULT):
-                raise
-            job.error = error
-            execute("ROLLBACK TO job")
-        execute("RELEASE job")
+        job.result, job.error = run_apart(self._connection, job.work)
 
     def _roll_back(self) -> None:
         try:

@@ -35,6 +35,7 @@ CREATE TABLE raws (
     conversation_id INTEGER,
     media_type TEXT NOT NULL,
     received_at REAL NOT NULL,
+    stored_at REAL NOT NULL,
     thread TEXT NOT NULL DEFAULT '',
     context TEXT NOT NULL DEFAULT '{}',
     size INTEGER NOT NULL,
@@ -59,7 +60,7 @@ CREATE TABLE conversations (
     attempts INTEGER NOT NULL DEFAULT 0,
     version INTEGER NOT NULL DEFAULT 0
 );
-CREATE INDEX conversations_due ON conversations (due_at) WHERE due_at IS NOT NULL;
+CREATE INDEX conversations_due ON conversations (channel, due_at) WHERE due_at IS NOT NULL;
 
 CREATE TABLE names (
     channel TEXT NOT NULL,
