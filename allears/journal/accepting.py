@@ -39,7 +39,9 @@ def accept_many(sql: sqlite3.Connection, steps: Sequence[Step]) -> list[list[Acc
     """Store deposits as one: few statements for many raws. Each deposit's answers, in order."""
     fresh = {(channel, key): raw_id for channel, key, raw_id in bulk.execute(sql, _INTO, _RETURNING, _rows(steps))}
     threads = _open_items(sql, steps, fresh)
-    return [_accept(sql, step, fresh, threads) for step in steps]
+    accepted = [_accept(sql, step, fresh, threads) for step in steps]
+    _count(sql, steps, accepted)
+    return accepted
 
 
 def _accept(
@@ -60,7 +62,7 @@ def _accept(
     return accepted
 
 
-def count(sql: sqlite3.Connection, steps: Sequence[Step], accepted: Sequence[Sequence[Accepted]]) -> None:
+def _count(sql: sqlite3.Connection, steps: Sequence[Step], accepted: Sequence[Sequence[Accepted]]) -> None:
     """One row per channel, however many deposits it made."""
     counts: dict[str, list[float]] = {}
     for step, answers in zip(steps, accepted, strict=True):

@@ -104,10 +104,8 @@ class SqliteJournal:
         for index, raw in enumerate(deposit.raws):
             if len(raw.body) > accepting.MAX_ROW_BODY:
                 blobs[index] = await self._write_blob(raw.body)
-        now = stamp(self._clock.now())
-        return await self._writer.submit(
-            lambda sql: accepting.accept(sql, deposit, blobs, now), ring=self.bells.raws.set, urgent=True
-        )
+        step = accepting.Step(deposit, blobs, stamp(self._clock.now()))
+        return await self._writer.submit_item(accepting.accept_many, step, ring=self.bells.raws.set)
 
     async def known(self, channel: str, keys: Collection[str]) -> frozenset[str]:
         return await self._read(lambda sql: accepting.known(sql, channel, list(keys)))
@@ -188,10 +186,13 @@ class SqliteJournal:
 
     async def due_deliveries(self, destination: str, now: datetime, limit: int) -> Sequence[DueDelivery]:
         leased = self._leased_deliveries.setdefault(destination, set())
-        held = frozenset(leased)
-        due = await self._read(lambda sql: deliveries.due(sql, destination, stamp(now), limit, held))
-        leased.update(one.id for one in due)
-        return due
+        stage = f"deliveries {destination}"
+        async with self._taking:
+            held, after = frozenset(leased), self._served.get(stage, "")
+            found = await self._read(lambda sql: deliveries.due(sql, destination, stamp(now), limit, held, after))
+            leased.update(one.id for _, one in found)
+            self._note_served(stage, [channel for channel, _ in found])
+        return [one for _, one in found]
 
     async def next_delivery(self, destination: str) -> datetime | None:
         held = frozenset(self._leased_deliveries.get(destination, ()))

@@ -8,7 +8,7 @@ import sqlite3
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,7 +16,10 @@ from typing import Any, TypeVar
 from allears.journal.errors import JournalBroken, JournalUnavailable
 
 T = TypeVar("T")
+Item = TypeVar("Item")
 Work = Callable[[sqlite3.Connection], T]
+Together = Callable[[sqlite3.Connection, Sequence[Item]], Sequence[T]]
+"""A step that does many items at once and gives a result for each."""
 
 MAX_JOBS = 256
 LATE_SECONDS = 0.005
@@ -65,10 +68,12 @@ def run_apart(sql: sqlite3.Connection, work: Work[T]) -> tuple[T | None, Excepti
 
 @dataclass(slots=True)
 class _Job:
-    work: Work[Any]
+    work: Work[Any] | None
     future: asyncio.Future[Any]
     ring: Callable[[], None] | None
     urgent: bool
+    together: Together[Any, Any] | None = None
+    item: Any = None
     result: Any = None
     error: BaseException | None = None
 
@@ -96,6 +101,18 @@ class Writer:
             future.set_exception(JournalUnavailable("the journal is closed"))
         else:
             self._queue.put(_Job(work, future, ring, urgent))
+        return future
+
+    def submit_item(
+        self, together: Together[Item, T], item: Item, *, ring: Callable[[], None] | None
+    ) -> asyncio.Future[T]:
+        """Queue an urgent item; all items of the same step that wait are done at once. When that fails each is done
+        alone, in its own savepoint, so that only the guilty one pays."""
+        future: asyncio.Future[T] = self._loop.create_future()
+        if self._closed:
+            future.set_exception(JournalUnavailable("the journal is closed"))
+        else:
+            self._queue.put(_Job(None, future, ring, True, together, item))
         return future
 
     async def close(self) -> None:
@@ -143,8 +160,7 @@ class Writer:
         until = time.monotonic() + LATE_SECONDS
         try:
             self._connection.execute("BEGIN IMMEDIATE")
-            for job in jobs:
-                self._run_job(job)
+            self._run_jobs(jobs)
             while self._late and time.monotonic() < until:
                 jobs.append(self._late.popleft())
                 self._run_job(jobs[-1])
@@ -155,7 +171,31 @@ class Writer:
                 job.error = _translate(error)
         self._call(self._resolve, jobs)
 
+    def _run_jobs(self, jobs: Sequence[_Job]) -> None:
+        groups: dict[Together[Any, Any], list[_Job]] = {}
+        for job in jobs:
+            if job.together is not None:
+                groups.setdefault(job.together, []).append(job)
+        for together, members in groups.items():
+            self._run_together(together, members)
+        for job in jobs:
+            if job.together is None:
+                self._run_job(job)
+
+    def _run_together(self, together: Together[Any, Any], jobs: Sequence[_Job]) -> None:
+        results, error = run_apart(self._connection, lambda sql: together(sql, [job.item for job in jobs]))
+        if results is not None and error is None:
+            for job, result in zip(jobs, results, strict=True):
+                job.result = result
+        else:
+            for job in jobs:
+                self._run_alone(together, job)
+
+    def _run_alone(self, together: Together[Any, Any], job: _Job) -> None:
+        job.result, job.error = run_apart(self._connection, lambda sql: together(sql, [job.item])[0])
+
     def _run_job(self, job: _Job) -> None:
+        assert job.work is not None, "what has no group has work of its own"
         job.result, job.error = run_apart(self._connection, job.work)
 
     def _roll_back(self) -> None:
