@@ -85,13 +85,8 @@ def _count(sql: sqlite3.Connection, steps: Sequence[Step], accepted: Sequence[Se
 
 
 def known(sql: sqlite3.Connection, channel: str, keys: Sequence[str]) -> frozenset[str]:
-    found: set[str] = set()
-    for start in range(0, len(keys), 500):
-        part = keys[start : start + 500]
-        marks = ",".join("?" * len(part))
-        query = f"SELECT raw_key FROM raws WHERE channel=? AND raw_key IN ({marks})"
-        found.update(row[0] for row in sql.execute(query, (channel, *part)))
-    return frozenset(found)
+    query = "SELECT raw_key FROM raws WHERE channel=? AND raw_key IN"
+    return frozenset(key for (key,) in bulk.select(sql, query, channel, keys))
 
 
 def _rows(steps: Sequence[Step]) -> list[tuple[object, ...]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,6 +16,7 @@ from allears_sdk.message import Kind, Message
 from allears_sdk.reference import find_references, reference, seed
 
 MAX_PEOPLE = 200
+MAX_REFERENCES = 100
 _PREFIX = re.compile(
     r"^\s*(?:(?:re|fw|fwd|aw|wg|sv|vs|tr|rv|ref|res|enc|antw|odp|回复|回覆|答复|答覆|转发|轉寄|轉發)"
     r"(?:\[\d+\]|\(\d+\))?\s*[:：]|\[[^\]]{1,40}\])\s*",
@@ -66,25 +67,36 @@ def reference_of(sql: sqlite3.Connection, channel: str, conversation_id: int | N
 
 
 def of_thread(sql: sqlite3.Connection, channel: str, thread: str) -> int | None:
-    """The newest conversation of that name."""
+    """The newest conversation of that name; an item's has no name before it is joined, but its seed is known."""
     query = "SELECT max(conversation_id) FROM names WHERE channel=? AND name=?"
     found: int | None = sql.execute(query, (channel, thread)).fetchone()[0]
+    if found is None:
+        row = _by_seed(sql, seed("item", channel, thread))
+        found = row.id if row else None
     return found
+
+
+def _by_seed(sql: sqlite3.Connection, digest: bytes) -> Row | None:
+    """A seed's conversation stands under the first of its references that is not another's: no index of seeds."""
+    query = f"SELECT seed, {_COLUMNS} FROM conversations WHERE reference=?"
+    for attempt in range(MAX_REFERENCES):
+        found = sql.execute(query, (reference(digest, attempt),)).fetchone()
+        if found is None:
+            return None
+        if found[0] == digest:
+            return _row(found[1:])
+    return None
 
 
 def open_items(sql: sqlite3.Connection, threads: Mapping[tuple[str, str], float]) -> dict[tuple[str, str], str]:
     """Make the conversations of items, (channel, thread) → when it opened, and return the references of those that
     were made just now. A thread known by name, or a reference that is taken, is left to `for_thread`."""
-    before = "SELECT channel, name FROM names WHERE (channel, name) IN (VALUES"
-    known = set(bulk.execute(sql, before, ")", list(threads)))
+    known = _known_names(sql, threads)
     pairs = {seed("item", *pair): pair for pair in threads if pair not in known}
     rows = [(pair[0], reference(digest), digest, threads[pair], threads[pair]) for digest, pair in pairs.items()]
     before = "INSERT INTO conversations (channel, reference, seed, opened_at, last_at) VALUES"
-    after = "ON CONFLICT DO NOTHING RETURNING seed, id, reference"
-    made = list(bulk.execute(sql, before, after, rows))
-    names = [(*pairs[digest], id_) for digest, id_, _ in made]
-    list(bulk.execute(sql, "INSERT INTO names VALUES", "ON CONFLICT DO NOTHING", names))
-    return {pairs[digest]: text for digest, _, text in made}
+    after = "ON CONFLICT DO NOTHING RETURNING seed, reference"
+    return {pairs[digest]: text for digest, text in bulk.execute(sql, before, after, rows)}
 
 
 def for_thread(
@@ -118,7 +130,7 @@ def find(sql: sqlite3.Connection, channel: str, message: Message, at: float, pol
 
 def make(sql: sqlite3.Connection, channel: str, digest: bytes, at: float, *, related: list[str]) -> tuple[Row, bool]:
     """Insert a conversation under the first free reference of its seed; a seed that is there already is it."""
-    for attempt in range(100):
+    for attempt in range(MAX_REFERENCES):
         text = reference(digest, attempt)
         made = sql.execute(
             "INSERT INTO conversations (channel, reference, seed, related, opened_at, last_at) VALUES (?,?,?,?,?,?)"
@@ -132,10 +144,22 @@ def make(sql: sqlite3.Connection, channel: str, digest: bytes, at: float, *, rel
                 opened_at=at, last_at=at, burst_at=None, due_at=None, version=0,
             )  # fmt: skip
             return row, True
-        known = sql.execute(f"SELECT {_COLUMNS} FROM conversations WHERE seed=?", (digest,)).fetchone()
-        if known:
-            return _row(known), False
-    raise AssertionError("a hundred references of one seed were taken")
+        known = sql.execute(f"SELECT seed, {_COLUMNS} FROM conversations WHERE reference=?", (text,)).fetchone()
+        if known[0] == digest:
+            return _row(known[1:]), False
+    raise AssertionError(f"{MAX_REFERENCES} references of one seed were taken")
+
+
+def _known_names(sql: sqlite3.Connection, pairs: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
+    by_channel: dict[str, list[str]] = {}
+    for channel, thread in pairs:
+        by_channel.setdefault(channel, []).append(thread)
+    query = "SELECT name FROM names WHERE channel=? AND name IN"
+    return {
+        (channel, found)
+        for channel, threads in by_channel.items()
+        for (found,) in bulk.select(sql, query, channel, threads)
+    }
 
 
 def name(sql: sqlite3.Connection, channel: str, conversation_id: int, names: tuple[str, ...]) -> None:

@@ -4,51 +4,53 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Collection, Mapping
+from operator import itemgetter
 from typing import Any
 
 from allears.journal.accepting import write_letter
 from allears.journal.records import DeliveryState, DueDelivery, Frozen, LetterKind, Outcome
 from allears.journal.rows import dump, load, stamp
+from allears.journal.turns import channels_of, interleaved, turned
 from allears_sdk import codec
 from allears_sdk.complaint import Event
 from allears_sdk.reference import ticket_key
 from allears_sdk.sink import Ticket
 
-_DUE = (
-    "SELECT d.id, d.line_id, d.state, d.attempts, d.lookups, d.payload, d.progress, d.event_id, l.complaint_id,"
-    " l.destination, l.successor, l.ticket, e.body, d.priority FROM deliveries d JOIN lines l ON l.id = d.line_id"
-    " JOIN events e ON e.id = d.event_id WHERE d.destination=? AND d.channel=? AND d.head=1"
-    " AND d.state IN ('pending','doubt') AND d.next_at <= ? ORDER BY d.priority, d.id LIMIT ?"
+_COLUMNS = (
+    "d.id, d.line_id, d.state, d.attempts, d.lookups, d.payload, d.progress, d.event_id, l.complaint_id,"
+    " l.destination, l.successor, l.ticket, e.body, d.channel"
 )
+_ON_ITS_WAY = frozenset({"pending", "sending", "doubt"})
+_WAITS = "head=1 AND state IN ('pending','doubt') AND destination=?"
+_LOST = "state='sending' AND head=1 AND destination=?"
+"""With nobody holding it, a claim was lost: its courier could not say what came of it."""
 
 
 def due(
-    sql: sqlite3.Connection, destination: str, now: float, limit: int, leased: Collection[int]
-) -> list[DueDelivery]:
-    """Heads of lines that may move now and that nobody holds: channels in turn, P1 first."""
-    channels = _channels(sql, destination)
-    share = max(1, limit // max(1, len(channels)))
-    rows: list[Any] = []
-    for channel in channels:
-        found = sql.execute(_DUE, (destination, channel, now, share + len(leased)))
-        rows.extend([row for row in found if row[0] not in leased][:share])
-    rows.sort(key=lambda row: (row[13], row[0]))
-    return [_due(row) for row in rows[:limit]]
+    sql: sqlite3.Connection, destination: str, now: float, limit: int, leased: Collection[int], after: str
+) -> list[tuple[str, DueDelivery]]:
+    """Heads of lines that may move now and that nobody holds, each with its channel: P1 first, channels in turn."""
+    channels = turned(channels_of(sql, "deliveries", _WAITS, destination), after)
+    queues = [_heads(sql, f"{_WAITS} AND channel=?", (destination, name), now, limit, leased) for name in channels]
+    queues.append(_heads(sql, _LOST, (destination,), now, limit, leased))
+    chosen = sorted(interleaved(queues), key=itemgetter(1))[:limit]
+    return [_load(sql, delivery) for delivery, _ in chosen]
 
 
 def next_at(sql: sqlite3.Connection, destination: str, leased: Collection[int]) -> float | None:
     """When the next head of a line that nobody holds may move."""
-    rows = sql.execute(
-        "SELECT id, next_at FROM deliveries WHERE destination=? AND head=1 AND state IN ('pending','doubt')"
-        " ORDER BY next_at LIMIT ?",
-        (destination, len(leased) + 1),
-    )
-    return next((at for id_, at in rows if id_ not in leased), None)
+    firsts = []
+    for where in (_WAITS, _LOST):
+        query = f"SELECT id, next_at FROM deliveries WHERE {where} ORDER BY next_at LIMIT ?"
+        rows = sql.execute(query, (destination, len(leased) + 1))
+        firsts += [at for id_, at in rows if id_ not in leased][:1]
+    return min(firsts, default=None)
 
 
 def freeze(sql: sqlite3.Connection, frozen: Frozen) -> None:
     sql.execute(
-        "UPDATE deliveries SET state='sending', payload=?, deadline=?, next_at=? WHERE id=?",
+        "UPDATE deliveries SET state='sending', payload=?, deadline=?, next_at=? WHERE id=?"
+        " AND state IN ('pending','doubt','sending')",
         (frozen.payload, stamp(frozen.deadline), stamp(frozen.resolve_at), frozen.delivery),
     )
 
@@ -58,7 +60,10 @@ def note_progress(sql: sqlite3.Connection, delivery: int, note: Mapping[str, Any
 
 
 def note_outcome(sql: sqlite3.Connection, outcome: Outcome, now: float) -> None:
-    """What came of one delivery."""
+    """What came of one delivery. Of one that is no longer on its way (a late answer), nothing."""
+    row = sql.execute("SELECT state FROM deliveries WHERE id=?", (outcome.delivery,)).fetchone()
+    if row is None or row[0] not in _ON_ITS_WAY:
+        return
     if outcome.reopen:
         _reopen_line(sql, outcome.delivery)
     if outcome.state is DeliveryState.SENT:
@@ -100,27 +105,28 @@ def discard(sql: sqlite3.Connection, delivery: int) -> None:
     _advance_line(sql, delivery)
 
 
-def _channels(sql: sqlite3.Connection, destination: str) -> list[str]:
-    names: list[str] = []
-    previous = ""
-    while True:
-        row = sql.execute(
-            "SELECT channel FROM deliveries WHERE destination=? AND channel > ? AND head=1"
-            " AND state IN ('pending','doubt') ORDER BY channel LIMIT 1",
-            (destination, previous),
-        ).fetchone()
-        if row is None:
-            return names
-        previous = row[0]
-        names.append(previous)
+def _heads(
+    sql: sqlite3.Connection, where: str, values: tuple[str, ...], now: float, limit: int, leased: Collection[int]
+) -> list[tuple[int, str]]:
+    rows = sql.execute(
+        f"SELECT id, priority FROM deliveries WHERE {where} AND next_at <= ? ORDER BY priority, id LIMIT ?",
+        (*values, now, limit + len(leased)),
+    )
+    return [row for row in rows if row[0] not in leased][:limit]
 
 
-def _due(row: Any) -> DueDelivery:
+def _load(sql: sqlite3.Connection, delivery: int) -> tuple[str, DueDelivery]:
+    row = sql.execute(
+        f"SELECT {_COLUMNS} FROM deliveries d JOIN lines l ON l.id = d.line_id JOIN events e ON e.id = d.event_id"
+        " WHERE d.id=?",
+        (delivery,),
+    ).fetchone()
     opening = ticket_key(row[8], row[9], row[10])
     ticket = codec.decode(row[11], Ticket) if row[11] else None
-    return DueDelivery(
-        id=row[0], line=row[1], state=DeliveryState(row[2]), attempts=row[3], lookups=row[4], payload=row[5] or b"",
-        progress=load(row[6]), event=codec.decode(row[12], Event), ticket=ticket, ticket_key=opening,
+    return row[13], DueDelivery(
+        id=row[0], line=row[1], state=DeliveryState(row[2].replace("sending", "doubt")), attempts=row[3],
+        lookups=row[4], payload=row[5] or b"", progress=load(row[6]), event=codec.decode(row[12], Event),
+        ticket=ticket, ticket_key=opening,
         key=opening if ticket is None else f"{opening}-{row[7].rpartition(':')[2].upper()}",
     )  # fmt: skip
 

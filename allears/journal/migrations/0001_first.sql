@@ -49,7 +49,7 @@ CREATE TABLE conversations (
     id INTEGER PRIMARY KEY,
     channel TEXT NOT NULL,
     reference TEXT NOT NULL UNIQUE,
-    seed BLOB NOT NULL UNIQUE,
+    seed BLOB NOT NULL,
     subjects TEXT NOT NULL DEFAULT '[]',
     people TEXT NOT NULL DEFAULT '[]',
     related TEXT NOT NULL DEFAULT '[]',
