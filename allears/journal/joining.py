@@ -45,16 +45,22 @@ def join(
     now: float,
 ) -> None:
     """Each raw's messages. A raw whose messages cannot be joined loses an attempt, the others lose nothing."""
-    for reading in readings:
-        step = partial(_join_raw, reading=reading, policies=policies, router=router, before=before)
-        _, error = run_apart(sql, step)
+
+    def join_these(sql: sqlite3.Connection, these: Sequence[Reading]) -> None:
+        for reading in these:
+            _join_raw(sql, reading, policies, router, before)
+
+    _, failed = run_apart(sql, partial(join_these, these=readings))
+    if failed is None:
+        return
+    for reading in readings:  # one by one: a savepoint for each would cost the usual case dearly
+        _, error = run_apart(sql, partial(join_these, these=[reading]))
         if error is not None:
             raws.fail(sql, reading.raw_id, f"cannot be joined: {type(error).__name__}: {error}", now, quarantine=False)
 
 
 def _join_raw(
     sql: sqlite3.Connection,
-    *,
     reading: Reading,
     policies: Mapping[str, Policy],
     router: Router,
