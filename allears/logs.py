@@ -20,7 +20,10 @@ def configure(log_format: Literal["console", "json"] = "console", level: str = "
     ]
     last: structlog.typing.Processor = structlog.processors.JSONRenderer(ensure_ascii=False)
     if log_format == "console":
-        last = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        last = structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(),
+            exception_formatter=structlog.dev.plain_traceback,  # others show variables: secrets, what customers said
+        )
         shared.pop()  # the console renderer prints tracebacks itself
     structlog.configure(
         processors=[structlog.stdlib.filter_by_level, *shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
