@@ -31,6 +31,10 @@ from allears_sdk.settings import DestinationSettings
 from allears_sdk.sink import DEFAULT_WAIT_SECONDS, Certainty, Progress, Sending, Sink, Ticket
 
 LOOKUPS_WHEN_LAGGING = 3
+FAILED_LOOK_SECONDS = 15.0
+FINDS = frozenset({Certainty.B, Certainty.C})
+OUTAGES = (RetryLater, Unavailable, AuthError, ConfigError)
+"""Surely not done, and nothing else would be done there now."""
 
 log = structlog.get_logger("allears.delivery")
 
@@ -69,6 +73,8 @@ class Attempt:
             return Outcome(delivery=due.id, state=DeliveryState.SENT, ticket=None if due.ticket else found.ticket)
         if certainty is Certainty.C and due.lookups + 1 < LOOKUPS_WHEN_LAGGING:
             return self._doubt(due, "not found yet", self._wait_seconds(due), lookups=due.lookups + 1)
+        if due.attempts >= self._settings.max_attempts:
+            return self._letter(due, InDoubt(f"not there after {due.attempts} attempts that got no answer"))
         return None
 
     def freeze(self, due: DueDelivery) -> Frozen | Outcome:
@@ -95,6 +101,8 @@ class Attempt:
             for delivery, one in zip(due, frozen, strict=True)
         ]
         result = await self._call(self._sink.send_many(sendings))
+        if not isinstance(result, Sent) and len(result) != len(due):
+            result = Sent(error=InDoubt(f"{len(result)} answers to {len(due)} deliveries"))
         answers: Sequence[Any] = [result] * len(due) if isinstance(result, Sent) else result
         return [
             self.judge(delivery, one, _sent(answer)) for delivery, one, answer in zip(due, frozen, answers, strict=True)
@@ -106,11 +114,11 @@ class Attempt:
         if error is None:
             return Outcome(delivery=due.id, state=DeliveryState.SENT, ticket=sent.ticket)
         if isinstance(error, TicketGone) and due.ticket is not None:
-            return replace(self._again(due, error), reopen=True)
-        if isinstance(error, RetryLater | Unavailable | AuthError | ConfigError):
+            return self._reopen(due, error)
+        if isinstance(error, OUTAGES):
             return self._again(due, error)
         if isinstance(error, InDoubt):
-            if due.attempts + 1 >= self._settings.max_attempts:
+            if self._is_last(due) and self._certainty(due) not in FINDS:  # who can look does so first
                 return replace(self._letter(due, error), doubtful=True)
             return Outcome(
                 delivery=due.id, state=DeliveryState.DOUBT, at=max(frozen.resolve_at, self._soon(due)),
@@ -155,10 +163,16 @@ class Attempt:
         return replace(self._letter(due, InDoubt(reason)), doubtful=True)
 
     def _after_failed_look(self, due: DueDelivery, error: AllearsError) -> Outcome:
+        """An outage is waited out; what is this delivery's own trouble counts, and is a letter in the end."""
         if isinstance(error, TicketGone):
-            return replace(self._again(due, error), reopen=True)
-        seconds = error.after_seconds if isinstance(error, RetryLater) and error.after_seconds else 15.0
-        return self._doubt(due, f"cannot look it up: {error}", seconds, lookups=due.lookups)
+            return self._reopen(due, error)
+        reason = f"cannot look it up: {error}"
+        if isinstance(error, OUTAGES):
+            return replace(self._doubt(due, reason, 0, lookups=due.lookups), error=error)
+        if self._is_last(due):
+            return replace(self._letter(due, InDoubt(reason, detail=error.detail)), doubtful=True)
+        at = max(self._soon(due), self._clock.now() + timedelta(seconds=FAILED_LOOK_SECONDS))
+        return replace(self._doubt(due, reason, 0, lookups=due.lookups), at=at, attempted=True)
 
     def _doubt(self, due: DueDelivery, reason: str, seconds: float, *, lookups: int) -> Outcome:
         at = self._clock.now() + timedelta(seconds=seconds)
@@ -172,6 +186,12 @@ class Attempt:
             delivery=due.id, state=DeliveryState.PENDING, at=self._clock.now(), reason=str(error), attempted=False,
             error=error,
         )  # fmt: skip
+
+    def _reopen(self, due: DueDelivery, error: AllearsError) -> Outcome:
+        return replace(self._again(due, error), reopen=True, error=None)
+
+    def _is_last(self, due: DueDelivery) -> bool:
+        return due.attempts + 1 >= self._settings.max_attempts
 
     def _letter(self, due: DueDelivery, error: AllearsError) -> Outcome:
         return Outcome(delivery=due.id, state=DeliveryState.LETTER, reason=str(error), detail=error.detail)

@@ -17,7 +17,8 @@ from allears.journal.errors import JournalUnavailable
 from allears.journal.journal import Journal
 from allears.journal.records import DeliveryState, DueDelivery, Frozen, Outcome
 from allears_sdk.context import Clock
-from allears_sdk.errors import AllearsError, AuthError, ConfigError, RetryLater
+from allears_sdk.errors import AllearsError, AuthError, ConfigError, RetryLater, Unavailable
+from allears_sdk.masking import KINDS, mask_text
 from allears_sdk.settings import DestinationSettings
 from allears_sdk.sink import Sink
 
@@ -41,7 +42,9 @@ class Courier:
         settings: DestinationSettings,
         *,
         restored: bool,
+        is_started: bool = True,
     ) -> None:
+        """A sink that `is_started` not is started here, and tried again while it fails."""
         self.name = name
         self.down_since: datetime | None = None
         self.down_reason = ""
@@ -50,6 +53,7 @@ class Courier:
         self._sink = sink
         self._settings = settings
         self._attempt = Attempt(journal, clock, sink, settings, restored=restored)
+        self._is_started = is_started
         self._running: set[asyncio.Task[None]] = set()
         self._rest_until = 0.0
         self._rests = 0
@@ -59,7 +63,7 @@ class Courier:
         """Until `stop`."""
         while not self._stopping.is_set():
             try:
-                if not await self._take():
+                if not await self.take():
                     await self._idle()
             except JournalUnavailable as error:
                 log.warning("delivery_waits", destination=self.name, reason=str(error))
@@ -69,17 +73,30 @@ class Courier:
         """Let running calls end; those that do not are in doubt, and looked up after the next start."""
         self._stopping.set()
         self._journal.bells.deliveries(self.name).set()
-        if self._running:
-            await asyncio.wait(self._running, timeout=grace_seconds)
+        await self.settle(grace_seconds)
         for task in self._running:
             task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
 
-    async def _take(self) -> bool:
+    async def settle(self, timeout_seconds: float | None = None) -> None:
+        """Until the running calls have ended."""
+        if self._running:
+            await asyncio.wait(self._running, timeout=timeout_seconds)
+
+    @property
+    def rest_seconds(self) -> float:
+        """How long the destination is still left alone."""
+        return max(0.0, self._rest_until - self._clock.monotonic())
+
+    async def take(self) -> bool:
+        """Start what may go now; whether there was anything."""
         room = self._room()
-        if room <= 0:
+        if room <= 0 or not await self._prepare():
             return False
         due = await self._journal.due_deliveries(self.name, self._clock.now(), room)
+        if self._stopping.is_set():  # stopped while the journal was asked: nobody waits for calls begun now
+            await self._journal.release_deliveries(self.name, [one.id for one in due])
+            return False
         if not due:
             return False
         if self._sink.spec.batches:
@@ -89,17 +106,27 @@ class Courier:
                 self._start(self._deliver(one), [one])
         return True
 
+    async def _prepare(self) -> bool:
+        if self._is_started:
+            return True
+        try:
+            await self._sink.start()
+        except Exception as error:  # this destination alone is down
+            self._go_down(error if isinstance(error, AllearsError) else Unavailable(f"{type(error).__name__}: {error}"))
+            return False
+        self._is_started = True
+        return True
+
     def _room(self) -> int:
         """How many deliveries may be taken now: one to try with while the destination is down."""
-        if self._clock.monotonic() < self._rest_until or self._stopping.is_set():
+        if self.rest_seconds or self._stopping.is_set():
             return 0
         if self._sink.spec.batches:
             return 0 if self._running else MAX_BATCH
         return (1 if self.down_since else self._settings.concurrency) - len(self._running)
 
     async def _idle(self) -> None:
-        rest = self._rest_until - self._clock.monotonic()
-        if rest > 0:
+        if rest := self.rest_seconds:
             await self._sleep(rest)
             return
         seconds = SWEEP_SECONDS
@@ -124,15 +151,18 @@ class Courier:
         self._journal.bells.deliveries(self.name).set()
 
     async def _guarded(self, work: Any, ids: Sequence[int]) -> None:
+        """What is given back while it says `sending` on disk is in doubt."""
         try:
             await work
-            return
-        except JournalUnavailable as error:
-            log.warning("delivery_waits", destination=self.name, reason=str(error))
-        except Exception:
-            log.exception("delivery_failed", destination=self.name)
-        self._rest(FIRST_REST_SECONDS)
-        await self._journal.release_deliveries(self.name, ids)
+        except BaseException as error:
+            await self._journal.release_deliveries(self.name, ids)
+            if not isinstance(error, Exception):
+                raise
+            self._rest(FIRST_REST_SECONDS)
+            if isinstance(error, JournalUnavailable):
+                log.warning("delivery_waits", destination=self.name, reason=str(error))
+            else:
+                log.exception("delivery_failed", destination=self.name)
 
     async def _deliver(self, due: DueDelivery) -> None:
         outcome = await self._attempt.resolve(due) if due.state is DeliveryState.DOUBT else None
@@ -172,9 +202,9 @@ class Courier:
 
     def _say(self, outcome: Outcome) -> None:
         if outcome.state is DeliveryState.LETTER:
-            log.warning("letter", destination=self.name, delivery=outcome.delivery, reason=outcome.reason)
+            log.warning("letter", destination=self.name, delivery=outcome.delivery, reason=_masked(outcome.reason))
         elif outcome.state is DeliveryState.DOUBT:
-            log.info("in_doubt", destination=self.name, delivery=outcome.delivery, reason=outcome.reason)
+            log.info("in_doubt", destination=self.name, delivery=outcome.delivery, reason=_masked(outcome.reason))
 
     def _go_down(self, error: AllearsError) -> None:
         """Rest longer each time, or as long as the store asks; say so once."""
@@ -183,14 +213,15 @@ class Courier:
         elif isinstance(error, RetryLater) and error.after_seconds is not None:
             seconds = max(0.1, error.after_seconds)
         else:
-            ceiling = min(LONGEST_REST_SECONDS, FIRST_REST_SECONDS * 2**self._rests)
+            ceiling = min(LONGEST_REST_SECONDS, FIRST_REST_SECONDS * 2.0 ** min(self._rests, 20))
             seconds = random.uniform(ceiling / 2, ceiling)  # noqa: S311 jitter, no secret
         self._rests += 1
         self._rest(seconds)
         if self.down_since is None:
             self.down_since = self._clock.now()
             self.down_reason = str(error)
-            log.warning("destination_down", destination=self.name, reason=str(error), detail=error.detail)
+            reason, detail = _masked(str(error)), _masked(error.detail)
+            log.warning("destination_down", destination=self.name, reason=reason, detail=detail)
 
     def _rest(self, seconds: float) -> None:
         self._rest_until = max(self._rest_until, self._clock.monotonic() + seconds)
@@ -201,3 +232,8 @@ class Courier:
             away = self._clock.now() - self.down_since
             log.info("destination_up", destination=self.name, away=str(timedelta(seconds=int(away.total_seconds()))))
             self.down_since, self.down_reason = None, ""
+
+
+def _masked(text: str) -> str:
+    """The other side's words may repeat what a customer said."""
+    return mask_text(text, KINDS)

@@ -39,14 +39,11 @@ class Engine:
     async def apply(
         self, sinks: Mapping[str, tuple[Sink[Any], DestinationSettings]], grace_seconds: float = 10.0
     ) -> None:
-        """Run couriers for these destinations; those whose settings did not change are left alone."""
-        leaving = [name for name in self._sinks if name not in sinks or sinks[name][1] != self._settings[name]]
-        await asyncio.gather(*(self._remove(name, grace_seconds) for name in leaving))
-        for name, (sink, settings) in sinks.items():
-            if name in self._sinks:
-                continue
-            await sink.start()
-            self._add(name, sink, settings)
+        """Run couriers for these destinations; those whose settings did not change are left alone. A destination
+        whose new sink does not start keeps its old one; where there is none, its courier tries on."""
+        await asyncio.gather(*(self._remove(name, grace_seconds) for name in list(self._sinks) if name not in sinks))
+        changed = {name: pair for name, pair in sinks.items() if self._settings.get(name) != pair[1]}
+        await asyncio.gather(*(self._replace(name, *pair, grace_seconds) for name, pair in changed.items()))
 
     async def stop(self, grace_seconds: float = 10.0) -> None:
         await asyncio.gather(*(self._remove(name, grace_seconds) for name in list(self._sinks)))
@@ -55,12 +52,28 @@ class Engine:
         """The running sink of this destination, if it has just these settings."""
         return self._sinks[name] if self._settings.get(name) == settings else None
 
-    def _add(self, name: str, sink: Sink[Any], settings: DestinationSettings) -> None:
+    async def _replace(self, name: str, sink: Sink[Any], settings: DestinationSettings, grace_seconds: float) -> None:
+        old = (self._sinks[name], self._settings[name]) if name in self._sinks else None
+        if old is not None:  # first: the two may not hold one file
+            await self._remove(name, grace_seconds)
+        try:
+            await sink.start()
+        except Exception as error:  # whatever it is, this destination alone is not changed
+            log.error("destination_cannot_start", destination=name, reason=str(error), old_one_goes_on=bool(old))
+            if old is not None:
+                await self._stop_sink(name, sink)
+            self._add(name, *(old or (sink, settings)), is_started=False)
+        else:
+            self._add(name, sink, settings, is_started=True)
+
+    def _add(self, name: str, sink: Sink[Any], settings: DestinationSettings, *, is_started: bool) -> None:
         self._sinks[name] = sink
         self._settings[name] = settings
         if sink.spec.is_view:
             return
-        courier = Courier(name, self._journal, self._clock, sink, settings, restored=self._restored)
+        courier = Courier(
+            name, self._journal, self._clock, sink, settings, restored=self._restored, is_started=is_started
+        )
         self.couriers[name] = courier
         self._tasks[name] = asyncio.create_task(courier.run(), name=f"courier {name}")
 
@@ -71,5 +84,11 @@ class Engine:
             await courier.stop(grace_seconds)
             await asyncio.wait([task], timeout=grace_seconds)
             task.cancel()
-        await self._sinks.pop(name).stop()
         del self._settings[name]
+        await self._stop_sink(name, self._sinks.pop(name))
+
+    async def _stop_sink(self, name: str, sink: Sink[Any]) -> None:
+        try:
+            await sink.stop()
+        except Exception as error:  # it is going anyway
+            log.warning("stop_failed", destination=name, cause=type(error).__name__)
