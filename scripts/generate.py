@@ -1,4 +1,5 @@
-"""Writes config/schema.json, config/reference.md and config/example.toml from the models; `--check` compares."""
+"""Writes config/schema.json, config/reference.md and config/example.toml from the models, and the tables of channels
+and ticket stores in the READMEs from their specs; `--check` compares."""
 
 from __future__ import annotations
 
@@ -6,13 +7,37 @@ import difflib
 import json
 import sys
 from pathlib import Path
+from typing import Literal
 
+from allears.settings.catalogue import Component, components
 from allears.settings.example import complete
 from allears.settings.reference import reference
 from allears.settings.schema import config_schema
+from allears_sdk import registry
 from allears_sdk.errors import ConfigError
 
-CONFIG = Path(__file__).resolve().parent.parent / "config"
+ROOT = Path(__file__).resolve().parent.parent
+CONFIG = ROOT / "config"
+Language = Literal["en", "zh"]
+READMES: dict[str, Language] = {"README.md": "en", "README.zh-CN.md": "zh"}
+HEADS = {
+    ("channels", "en"): "| `connector` | what | how it hears | tried against |",
+    ("channels", "zh"): "| `connector` | 是什么 | 怎么听 | 验证环境 |",
+    ("destinations", "en"): "| `sink` | what | nothing twice, by | tried against |",
+    ("destinations", "zh"): "| `sink` | 是什么 | 不重复的依据 | 验证环境 |",
+}
+HEARS = {
+    "poll": ("asks at intervals", "定时读取"),
+    "listen": ("is told at once", "即时收到通知"),
+    "receive": ("receives requests", "接收请求"),
+}
+CLASSES = {
+    "A": ("class A: the receiver knows our key", "A 类：接收方认得投递键"),
+    "B": ("class B: a look-up that sees every write", "B 类：查询能看到每次写入"),
+    "C": ("class C: a look-up that lags", "C 类：查询有延迟"),
+    "D": ("class D: nothing; a person decides", "D 类：无从查询，由人决定"),
+}
+VIEW = ("nothing is sent: a view of the journal", "不发送任何东西：它是日志库的视图")
 
 
 def generated() -> dict[str, str]:
@@ -36,17 +61,59 @@ def stale(folder: Path = CONFIG) -> dict[str, list[str]]:
     return found
 
 
+def with_tables(text: str, language: Language) -> str:
+    """The page with fresh tables between its `<!-- channels -->` and `<!-- destinations -->` markers."""
+    for family in ("channels", "destinations"):
+        members = [component for component in components(shipped=True) if component.family == family]
+        rows = [HEADS[family, language], "| --- | --- | --- | --- |", *(_row(one, language) for one in members)]
+        begin, end = f"<!-- {family} -->\n", f"<!-- /{family} -->"
+        before, _, rest = text.partition(begin)
+        text = before + begin + "\n".join(rows) + "\n" + end + rest.partition(end)[2]
+    return text
+
+
+def stale_readmes(folder: Path = ROOT) -> list[str]:
+    """Names of the READMEs whose tables are not as the specs say."""
+    texts = {name: (folder / name).read_text(encoding="utf-8") for name in READMES}
+    return [name for name, text in texts.items() if text != with_tables(text, READMES[name])]
+
+
+def _row(component: Component, language: Language) -> str:
+    index, suffix = (0, "") if language == "en" else (1, ".zh-CN")
+    folder = "channels" if component.family == "channels" else "sinks"
+    link = f"[`{component.kind}`](docs/{folder}/{component.kind}{suffix}.md)"
+    title = (component.title_en, component.title_zh)[index]
+    return f"| {link} | {title} | {_how(component, index)} | {component.verified} |"
+
+
+def _how(component: Component, index: int) -> str:
+    if component.family == "destinations":
+        spec = registry.sink_class(component.kind).spec
+        return VIEW[index] if spec.is_view else CLASSES[spec.open_certainty.value][index]
+    hears = registry.connector_class(component.kind).spec.hears
+    return (", ", "，")[index].join(HEARS[way][index] for way in HEARS if way in hears)
+
+
 def main() -> int:
     """Returns the exit code."""
     if "--check" in sys.argv[1:]:
-        differences = stale()
-        for name, lines in differences.items():
-            print(f"config/{name} is stale; run `python scripts/generate.py`:", *lines, sep="\n  ")
-        return 1 if differences else 0
+        return _check()
     CONFIG.mkdir(exist_ok=True)
     for name, content in generated().items():
         (CONFIG / name).write_text(content, encoding="utf-8")
+    for name, language in READMES.items():
+        path = ROOT / name
+        path.write_text(with_tables(path.read_text(encoding="utf-8"), language), encoding="utf-8")
     return 0
+
+
+def _check() -> int:
+    differences, readmes = stale(), stale_readmes()
+    for name, lines in differences.items():
+        print(f"config/{name} is stale; run `python scripts/generate.py`:", *lines, sep="\n  ")
+    for name in readmes:
+        print(f"{name}: its tables are stale; run `python scripts/generate.py`")
+    return 1 if differences or readmes else 0
 
 
 if __name__ == "__main__":
