@@ -55,7 +55,7 @@ def _answer(items: list[Item]) -> None:
 async def serve(port: int, path: str) -> None:
     store = Store(path)
 
-    async def handle(request: web.BaseRequest) -> web.Response:
+    async def handle(request: web.Request) -> web.Response:
         body = await request.read()
         value: Any = json.loads(body)
         if not value.get("text"):
@@ -63,7 +63,9 @@ async def serve(port: int, path: str) -> None:
         await store.put(request.headers["Idempotency-Key"], body)
         return web.Response(status=201, body=b'{"status":"accepted"}', content_type="application/json")
 
-    runner = web.ServerRunner(web.Server(handle, access_log=None))
+    app = web.Application()
+    app.router.add_post("/in/form", handle)
+    runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", port).start()
     await asyncio.Event().wait()

@@ -22,6 +22,9 @@ from normalizer.conversation import Conversation, Facts
 MAX_RAWS = 48
 MAX_BYTES = 8 << 20
 MAX_CONVERSATIONS = 48
+FLOOD_PER_SECOND = 500.0
+"""More deposits than this are a flood: whoever posts is answered first, and reading goes on in small steps."""
+PAUSE_SECONDS = 0.08
 SWEEP_SECONDS = 5.0
 """Bells may be missed (a command in another process rings none): look this often anyway."""
 
@@ -51,6 +54,7 @@ class Filing:
         self._clock = clock
         self._slots = asyncio.Semaphore(workers.count + 1)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._glance = (clock.monotonic(), 0)
 
     async def run(self) -> None:
         """Until cancelled; running steps are then given up, and taken again after the next start."""
@@ -74,7 +78,15 @@ class Filing:
 
     # Reading
 
+    async def _give_way(self) -> None:
+        now, count = self._clock.monotonic(), self._journal.deposits
+        since, before = self._glance
+        self._glance = (now, count)
+        if count - before > FLOOD_PER_SECOND * max(now - since, 0.001):
+            await asyncio.sleep(PAUSE_SECONDS)
+
     async def _read_waiting(self) -> bool:
+        await self._give_way()
         await self._slots.acquire()
         try:
             taken = await self._journal.take_raws(MAX_RAWS, MAX_BYTES, frozenset(self.readers))

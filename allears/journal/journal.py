@@ -36,6 +36,9 @@ class Journal(Protocol):
     bells: Bells
     """Rung after a commit that left work for the next stage."""
 
+    deposits: int
+    """How many have been accepted since the start: the stages after it give way to a flood."""
+
     async def close(self) -> None:
         """Finish what was queued and close the file."""
 

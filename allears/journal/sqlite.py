@@ -76,6 +76,7 @@ class SqliteJournal:
 
     def __init__(self, folder: Path, clock: Clock, lock: FileLock | None, on_broken: Callable[[str], None]) -> None:
         self.bells = Bells()
+        self.deposits = 0
         self.folder = folder
         self._clock = clock
         self._lock = lock
@@ -105,7 +106,7 @@ class SqliteJournal:
             if len(raw.body) > accepting.MAX_ROW_BODY:
                 blobs[index] = await self._write_blob(raw.body)
         step = accepting.Step(deposit, blobs, stamp(self._clock.now()))
-        return await self._writer.submit_item(accepting.accept_many, step, ring=self.bells.raws.set)
+        return await self._writer.submit_item(accepting.accept_many, step, ring=self._ring_accepted)
 
     async def known(self, channel: str, keys: Collection[str]) -> frozenset[str]:
         return await self._read(lambda sql: accepting.known(sql, channel, list(keys)))
@@ -333,6 +334,10 @@ class SqliteJournal:
         """Next time the channel after the last one goes first."""
         if channels:
             self._served[stage] = channels[-1]
+
+    def _ring_accepted(self) -> None:
+        self.deposits += 1
+        self.bells.raws.set()
 
     def _ring_filed(self) -> None:
         self.bells.conversations.set()
