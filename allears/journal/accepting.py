@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from allears.journal import bulk, conversations
@@ -21,8 +21,7 @@ _INTO = (
 )
 _RETURNING = "ON CONFLICT DO NOTHING RETURNING channel, raw_key, id"
 _NEWEST = (
-    "SELECT ordinal, digest, conversation_id, thread FROM raws WHERE channel=? AND raw_key=?"
-    " ORDER BY ordinal DESC LIMIT 1"
+    "SELECT ordinal, digest, conversation_id FROM raws WHERE channel=? AND raw_key=? ORDER BY ordinal DESC LIMIT 1"
 )
 
 
@@ -38,7 +37,7 @@ class Step:
 def accept_many(sql: sqlite3.Connection, steps: Sequence[Step]) -> list[list[Accepted]]:
     """Store deposits as one: few statements for many raws. Each deposit's answers, in order."""
     fresh = {(channel, key): raw_id for channel, key, raw_id in bulk.execute(sql, _INTO, _RETURNING, _rows(steps))}
-    threads = _open_items(sql, steps, fresh)
+    threads = conversations.item_references(sql, _item_threads(steps))
     accepted = [_accept(sql, step, fresh, threads) for step in steps]
     _count(sql, steps, accepted)
     return accepted
@@ -86,7 +85,7 @@ def _count(sql: sqlite3.Connection, steps: Sequence[Step], accepted: Sequence[Se
 
 def known(sql: sqlite3.Connection, channel: str, keys: Sequence[str]) -> frozenset[str]:
     query = "SELECT raw_key FROM raws WHERE channel=? AND raw_key IN"
-    return frozenset(key for (key,) in bulk.select(sql, query, channel, keys))
+    return frozenset(key for (key,) in bulk.select(sql, query, keys, channel))
 
 
 def _rows(steps: Sequence[Step]) -> list[tuple[object, ...]]:
@@ -102,22 +101,14 @@ def _row(step: Step, raw: Raw, ordinal: int, blob: str | None) -> tuple[object, 
     )  # fmt: skip
 
 
-def _open_items(
-    sql: sqlite3.Connection, steps: Sequence[Step], fresh: Mapping[tuple[str, str], int]
-) -> dict[tuple[str, str], str]:
-    """References of the conversations that new raws with a thread of their own open, all at once."""
-    wanted = {
-        (step.deposit.channel, raw.thread): stamp(raw.received_at)
-        for step, raw in _new_items(steps)
-        if (step.deposit.channel, raw.key) in fresh
+def _item_threads(steps: Sequence[Step]) -> set[tuple[str, str]]:
+    return {
+        (step.deposit.channel, raw.thread)
+        for step in steps
+        if step.deposit.policy.threading is not Threading.CHAT
+        for raw in step.deposit.raws
+        if raw.thread
     }
-    return conversations.open_items(sql, wanted) if wanted else {}
-
-
-def _new_items(steps: Sequence[Step]) -> Iterator[tuple[Step, Raw]]:
-    for step in steps:
-        if step.deposit.policy.threading is not Threading.CHAT:
-            yield from ((step, raw) for raw in step.deposit.raws if raw.thread and not raw.baseline)
 
 
 def _accept_one(
@@ -127,40 +118,51 @@ def _accept_one(
     fresh: dict[tuple[str, str], int],
     threads: Mapping[tuple[str, str], str],
 ) -> Accepted:
-    raw = step.deposit.raws[index]
-    raw_id = fresh.pop((step.deposit.channel, raw.key), None)  # popped: the same key again in this group is known
+    raw, channel = step.deposit.raws[index], step.deposit.channel
+    raw_id = fresh.pop((channel, raw.key), None)  # popped: the same key again in this group is known
+    revision = 1
+    conversation: int | None = None
     if raw_id is None:
-        return _accept_known(sql, step, raw, step.blobs.get(index))
-    reference = threads.get((step.deposit.channel, raw.thread))
-    if reference is not None and not raw.quarantine:
-        return Accepted(key=raw.key, is_new=True, reference=reference, opened=True)
-    return _answerable(sql, step.deposit, raw, raw_id)
+        raw_id, revision, conversation = _revise(sql, step, raw, step.blobs.get(index))
+    if raw_id is not None and raw.quarantine:
+        _note_quarantined(sql, channel, raw, raw_id)
+    if raw_id is not None and step.deposit.policy.threading is Threading.CHAT and raw.thread and not raw.baseline:
+        return _join_chat(sql, step.deposit, raw, raw_id)
+    known = threads.get((channel, raw.thread)) or _reference(sql, conversation)
+    return Accepted(
+        key=raw.key, is_new=raw_id is not None, reference=known, opened=raw_id is not None and revision == 1
+    )
 
 
-def _accept_known(sql: sqlite3.Connection, step: Step, raw: Raw, blob: str | None) -> Accepted:
-    channel = step.deposit.channel
-    ordinal, digest, conversation, thread = sql.execute(_NEWEST, (channel, raw.key)).fetchone()
-    if raw.digest and raw.digest != digest:
-        row = _row(step, raw, ordinal + 1, blob)
-        ((_, _, raw_id),) = bulk.execute(sql, _INTO, _RETURNING, [row])
-        return _answerable(sql, step.deposit, raw, raw_id)
-    reference = conversations.reference_of(sql, channel, conversation, thread)
-    return Accepted(key=raw.key, is_new=False, reference=reference)
+def _revise(sql: sqlite3.Connection, step: Step, raw: Raw, blob: str | None) -> tuple[int | None, int, int | None]:
+    """A known key: its new revision when the digest differs from the newest one kept, else None; that revision's
+    number, and the conversation the newest one was put into when it was accepted."""
+    newest = sql.execute(_NEWEST, (step.deposit.channel, raw.key)).fetchone()
+    ordinal, digest, conversation = newest
+    if not raw.digest or raw.digest == digest:
+        return None, ordinal, conversation
+    ((_, _, raw_id),) = bulk.execute(sql, _INTO, _RETURNING, [_row(step, raw, ordinal + 1, blob)])
+    return raw_id, ordinal + 1, conversation
 
 
-def _answerable(sql: sqlite3.Connection, deposit: Deposit, raw: Raw, raw_id: int) -> Accepted:
-    if raw.quarantine:
-        write_letter(
-            sql, kind=LetterKind.RAW, place=deposit.channel, reason=raw.quarantine, at=stamp(raw.received_at),
-            raw_id=raw_id, identity=f"raw:{raw_id}",
-        )  # fmt: skip
-    if not raw.thread or raw.baseline:
-        return Accepted(key=raw.key, is_new=True)
+def _reference(sql: sqlite3.Connection, conversation: int | None) -> str:
+    return "" if conversation is None else conversations.reference_of(sql, conversation)
+
+
+def _join_chat(sql: sqlite3.Connection, deposit: Deposit, raw: Raw, raw_id: int) -> Accepted:
+    """In a chat it depends on the time of what was said before, so it is decided now and kept."""
     conversation, reference, opened = conversations.for_thread(
         sql, deposit.channel, raw.thread, raw.key, stamp(raw.received_at), deposit.policy
     )
     sql.execute("UPDATE raws SET conversation_id=? WHERE id=?", (conversation, raw_id))
     return Accepted(key=raw.key, is_new=True, reference=reference, opened=opened)
+
+
+def _note_quarantined(sql: sqlite3.Connection, channel: str, raw: Raw, raw_id: int) -> None:
+    write_letter(
+        sql, kind=LetterKind.RAW, place=channel, reason=raw.quarantine, at=stamp(raw.received_at), raw_id=raw_id,
+        identity=f"raw:{raw_id}",
+    )  # fmt: skip
 
 
 def _note_missing(sql: sqlite3.Connection, deposit: Deposit, missing: Missing, now: float) -> None:

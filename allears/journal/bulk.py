@@ -23,12 +23,12 @@ def execute(sql: sqlite3.Connection, before: str, after: str, rows: Sequence[Seq
         start += size
 
 
-def select(sql: sqlite3.Connection, before: str, first: Any, values: Sequence[Any]) -> Iterator[Any]:
-    """`before` (?,?,…) for all values, with `first` bound before them. (An IN of row values would scan the table.)"""
+def select(sql: sqlite3.Connection, before: str, values: Sequence[Any], *first: Any) -> Iterator[Any]:
+    """`before` (?,?,…) for all values, `first` bound before them. (An IN of row values would scan the table.)"""
     start = 0
     while start < len(values):
         size = next(size for size in _SIZES if size <= len(values) - start)
-        yield from sql.execute(f"{before} ({','.join('?' * size)})", (first, *values[start : start + size]))
+        yield from sql.execute(f"{before} ({','.join('?' * size)})", (*first, *values[start : start + size]))
         start += size
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -58,45 +58,48 @@ def load_row(sql: sqlite3.Connection, conversation_id: int) -> Row:
     return _row(sql.execute(f"SELECT {_COLUMNS} FROM conversations WHERE id=?", (conversation_id,)).fetchone())
 
 
-def reference_of(sql: sqlite3.Connection, channel: str, conversation_id: int | None, thread: str) -> str:
-    """The reference that the answer to a raw carried, "" for one that has none before it is parsed."""
-    if conversation_id is None and thread:
-        conversation_id = of_thread(sql, channel, thread)
+def reference_of(sql: sqlite3.Connection, conversation_id: int) -> str:
     found = sql.execute("SELECT reference FROM conversations WHERE id=?", (conversation_id,)).fetchone()
     return str(found[0]) if found else ""
 
 
-def of_thread(sql: sqlite3.Connection, channel: str, thread: str) -> int | None:
-    """The newest conversation of that name; an item's has no name before it is joined, but its seed is known."""
-    query = "SELECT max(conversation_id) FROM names WHERE channel=? AND name=?"
-    found: int | None = sql.execute(query, (channel, thread)).fetchone()[0]
-    if found is None:
-        row = _by_seed(sql, seed("item", channel, thread))
-        found = row.id if row else None
+def item_references(sql: sqlite3.Connection, pairs: Collection[tuple[str, str]]) -> dict[tuple[str, str], str]:
+    """The reference of each item's conversation, by (channel, thread), made or still to be made when it is joined:
+    it follows from the seed. Only two items accepted but not joined yet could get one together [55 bits: among a
+    thousand waiting, once in 10^11]."""
+    found = _references_by_name(sql, pairs)
+    digests = {seed("item", *pair): pair for pair in pairs if pair not in found}
+    texts = {reference(digest): digest for digest in digests}
+    query = "SELECT reference, seed FROM conversations WHERE reference IN"
+    taken = {text for text, digest in bulk.select(sql, query, list(texts)) if digest != texts[text]}
+    for text, digest in texts.items():
+        found[digests[digest]] = _free_reference(sql, digest) if text in taken else text
     return found
 
 
-def _by_seed(sql: sqlite3.Connection, digest: bytes) -> Row | None:
-    """A seed's conversation stands under the first of its references that is not another's: no index of seeds."""
-    query = f"SELECT seed, {_COLUMNS} FROM conversations WHERE reference=?"
+def _references_by_name(sql: sqlite3.Connection, pairs: Collection[tuple[str, str]]) -> dict[tuple[str, str], str]:
+    by_channel: dict[str, list[str]] = {}
+    for channel, thread in pairs:
+        by_channel.setdefault(channel, []).append(thread)
+    query = (
+        "SELECT n.name, c.reference FROM names n JOIN conversations c ON c.id = n.conversation_id"
+        " WHERE n.channel=? AND n.name IN"
+    )
+    return {
+        (channel, thread): text
+        for channel, threads in by_channel.items()
+        for thread, text in sorted(bulk.select(sql, query, threads, channel))
+    }
+
+
+def _free_reference(sql: sqlite3.Connection, digest: bytes) -> str:
+    query = "SELECT seed FROM conversations WHERE reference=?"
     for attempt in range(MAX_REFERENCES):
-        found = sql.execute(query, (reference(digest, attempt),)).fetchone()
-        if found is None:
-            return None
-        if found[0] == digest:
-            return _row(found[1:])
-    return None
-
-
-def open_items(sql: sqlite3.Connection, threads: Mapping[tuple[str, str], float]) -> dict[tuple[str, str], str]:
-    """Make the conversations of items, (channel, thread) → when it opened, and return the references of those that
-    were made just now. A thread known by name, or a reference that is taken, is left to `for_thread`."""
-    known = _known_names(sql, threads)
-    pairs = {seed("item", *pair): pair for pair in threads if pair not in known}
-    rows = [(pair[0], reference(digest), digest, threads[pair], threads[pair]) for digest, pair in pairs.items()]
-    before = "INSERT INTO conversations (channel, reference, seed, opened_at, last_at) VALUES"
-    after = "ON CONFLICT DO NOTHING RETURNING seed, reference"
-    return {pairs[digest]: text for digest, text in bulk.execute(sql, before, after, rows)}
+        text = reference(digest, attempt)
+        found = sql.execute(query, (text,)).fetchone()
+        if found is None or found[0] == digest:
+            return text
+    raise AssertionError(f"{MAX_REFERENCES} references of one seed were taken")
 
 
 def for_thread(
@@ -148,18 +151,6 @@ def make(sql: sqlite3.Connection, channel: str, digest: bytes, at: float, *, rel
         if known[0] == digest:
             return _row(known[1:]), False
     raise AssertionError(f"{MAX_REFERENCES} references of one seed were taken")
-
-
-def _known_names(sql: sqlite3.Connection, pairs: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
-    by_channel: dict[str, list[str]] = {}
-    for channel, thread in pairs:
-        by_channel.setdefault(channel, []).append(thread)
-    query = "SELECT name FROM names WHERE channel=? AND name IN"
-    return {
-        (channel, found)
-        for channel, threads in by_channel.items()
-        for (found,) in bulk.select(sql, query, channel, threads)
-    }
 
 
 def name(sql: sqlite3.Connection, channel: str, conversation_id: int, names: tuple[str, ...]) -> None:

@@ -33,7 +33,6 @@ class _Origin:
     ordinal: int
     received_at: float
     conversation: int | None
-    thread: str
 
 
 def join(
@@ -78,11 +77,12 @@ def _join_raw(
     if row[1] not in policies:
         sql.execute("UPDATE raws SET state='waiting' WHERE id=?", (row[0],))
         return
-    conversation = row[5] or (conversations.of_thread(sql, row[1], row[6]) if row[6] else None)
+    conversation = row[5]
+    if conversation is None and row[6]:
+        conversation, _, _ = conversations.for_thread(sql, row[1], row[6], row[2], row[4], policies[row[1]])
     origin = _Origin(
-        id=row[0], channel=row[1], key=row[2], ordinal=row[3], received_at=row[4], conversation=conversation,
-        thread=row[6],
-    )  # fmt: skip
+        id=row[0], channel=row[1], key=row[2], ordinal=row[3], received_at=row[4], conversation=conversation
+    )
     policy = policies[origin.channel]
     for index, message in enumerate(reading.messages):
         draft = reading.draft if len(reading.messages) == 1 else None
@@ -137,8 +137,6 @@ def _join_message(
         row, _ = conversations.find(sql, origin.channel, message, origin.received_at, policy)
     is_first = row.version == 0
     row = conversations.absorb(sql, row, message, origin.received_at)
-    if is_first and origin.thread:
-        conversations.name(sql, origin.channel, row.id, (origin.thread,))
     counts = message.author.role is Role.CUSTOMER and not message.is_automatic
     _insert(sql, origin, row.id, message, counts=counts)
     if is_first and draft is not None and policy.threading is not Threading.CHAT:
