@@ -14,6 +14,7 @@ from allears.journal.blobs import Blobs, sync_folder
 from allears.journal.opening import FILE, mark_restored
 from allears.journal.writer import connect
 
+_KEY = "tokens.key"
 Report = Callable[[int, int], None]
 """Called with (done, total) while a long step goes on."""
 
@@ -25,13 +26,14 @@ def back_up(data_folder: Path, folder: Path, report: Report = lambda done, total
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     partial = folder / f".{FILE}"
     with closing(connect(data_folder / FILE)) as source, closing(sqlite3.connect(partial)) as target:
+        source.execute("BEGIN")
+        source.execute("SELECT 1 FROM stamps").fetchone()  # one view of it all: else each commit starts us over
         source.backup(target, pages=2000, progress=lambda status, remaining, total: report(total - remaining, total))
         target.execute("PRAGMA journal_mode = DELETE")
         names = [row[0] for row in target.execute("SELECT DISTINCT blob FROM raws WHERE blob IS NOT NULL")]
     _copy_blobs(Blobs(data_folder / "blobs"), Blobs(folder / "blobs"), names, report)
-    key = data_folder / "tokens.key"
-    if key.exists():
-        shutil.copy2(key, folder / key.name)
+    if (data_folder / _KEY).exists():
+        shutil.copy2(data_folder / _KEY, folder / _KEY)
     _sync_file(partial)
     partial.replace(folder / FILE)  # a backup without this name was not finished
     sync_folder(folder)
@@ -47,11 +49,14 @@ def restore(backup: Path, data_folder: Path, report: Report = lambda done, total
     with closing(sqlite3.connect(backup / FILE)) as source:
         names = [row[0] for row in source.execute("SELECT DISTINCT blob FROM raws WHERE blob IS NOT NULL")]
     _copy_blobs(Blobs(backup / "blobs"), Blobs(data_folder / "blobs"), names, report)
-    for name in ("tokens.key", FILE):
-        if (backup / name).exists():
-            shutil.copy2(backup / name, data_folder / name)
-            _sync_file(data_folder / name)
-    mark_restored(data_folder, datetime.now(UTC).timestamp())
+    if (backup / _KEY).exists():
+        shutil.copy2(backup / _KEY, data_folder / _KEY)
+        _sync_file(data_folder / _KEY)
+    partial = data_folder / f".{FILE}"
+    shutil.copy2(backup / FILE, partial)
+    mark_restored(partial, datetime.now(UTC).timestamp())
+    _sync_file(partial)
+    partial.replace(data_folder / FILE)  # no daemon can run on it before it is stamped
     sync_folder(data_folder)
 
 

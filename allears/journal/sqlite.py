@@ -26,7 +26,7 @@ from allears.journal import (
 )
 from allears.journal.bells import Bells
 from allears.journal.blobs import Blobs
-from allears.journal.errors import JournalUnavailable
+from allears.journal.errors import JournalBroken, JournalUnavailable
 from allears.journal.journal import Journal
 from allears.journal.records import (
     ChannelRow,
@@ -47,7 +47,7 @@ from allears.journal.records import (
     StoredRaw,
 )
 from allears.journal.rows import dump, load, moment, stamp
-from allears.journal.writer import Writer, connect
+from allears.journal.writer import Writer, connect, translated
 from allears_sdk.connector import Accepted, Cursor
 from allears_sdk.context import Clock
 from normalizer.conversation import Draft
@@ -64,11 +64,16 @@ async def open_journal(
 ) -> Journal:
     """Open the journal of a data folder. The daemon opens it exclusively (raises JournalInUse); commands do not,
     and write in short transactions of their own, daemon up or down."""
-    await asyncio.to_thread(opening.prepare, folder)
     lock = opening.lock_folder(folder) if exclusive else None
-    if exclusive:
-        await asyncio.to_thread(opening.boot, folder, stamp(clock.now()))
-    return SqliteJournal(folder, clock, lock, on_broken)
+    try:
+        await asyncio.to_thread(opening.prepare, folder)
+        if exclusive:
+            await asyncio.to_thread(opening.boot, folder, stamp(clock.now()))
+        return SqliteJournal(folder, clock, lock, on_broken)
+    except BaseException:
+        if lock:
+            lock.release()
+        raise
 
 
 class SqliteJournal:
@@ -80,6 +85,7 @@ class SqliteJournal:
         self.folder = folder
         self._clock = clock
         self._lock = lock
+        self._on_broken = on_broken
         self._blobs = Blobs(folder / "blobs")
         self._writer = Writer(folder / opening.FILE, on_broken)
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="journal-reader")
@@ -92,9 +98,9 @@ class SqliteJournal:
         self._before: float | None = None
 
     async def close(self) -> None:
-        await self._writer.close()
-        self._reader.shutdown(wait=True)
+        await asyncio.to_thread(self._reader.shutdown)
         self._reading.close()
+        await self._writer.close()  # last, so that the log goes into the file
         if self._lock:
             self._lock.release()
 
@@ -319,7 +325,13 @@ class SqliteJournal:
             raise JournalUnavailable(f"the journal cannot write a large body: {error}") from error
 
     async def _read(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._reader, work, self._reading)
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._reader, work, self._reading)
+        except sqlite3.Error as error:
+            failure = translated(error)
+            if isinstance(failure, JournalBroken):
+                self._on_broken(str(failure))
+            raise failure from error
 
     async def _leasing(
         self, leased: set[int], ids: Sequence[int], work: Callable[[sqlite3.Connection], T], ring: Callable[[], None]

@@ -168,7 +168,7 @@ class Writer:
         except BaseException as error:  # the whole group failed: nobody was told that anything is stored
             self._roll_back()
             for job in jobs:
-                job.error = _translate(error)
+                job.error = translated(error)
         self._call(self._resolve, jobs)
 
     def _run_jobs(self, jobs: Sequence[_Job]) -> None:
@@ -224,10 +224,11 @@ class Writer:
                 self._on_broken(str(job.error))
 
 
-def _translate(error: BaseException) -> BaseException:
+def translated(error: BaseException) -> BaseException:
+    """SQLite's error as one of ours: can the file be trusted, or is it only not to be had just now."""
     text = str(error)
     if isinstance(error, sqlite3.Error):
         if any(sign in text for sign in _BROKEN):
             return JournalBroken(f"the journal cannot be trusted: {text}; stop, check the disk, restore a backup")
-        return JournalUnavailable(f"the journal cannot write: {text}")
+        return JournalUnavailable(f"the journal cannot be used just now: {text}")
     return error
