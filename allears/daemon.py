@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import signal
+import sys
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from datetime import timedelta
@@ -35,6 +36,8 @@ from allears_sdk.sink import Sink
 from normalizer.conversation import Facts
 
 SWEEP_SECONDS = 1.0
+SWITCH_SECONDS = 0.001
+"""The writing thread waits this long at most for the interpreter's lock, with a busy loop beside it."""
 MIN_FREE_BYTES = 256 << 20
 MAX_BACKLOG = timedelta(minutes=15)
 
@@ -230,6 +233,7 @@ class Daemon:
 
 async def run(configuration: Configuration, on_ready: Callable[[Daemon], None] = lambda daemon: None) -> int:
     """Run until SIGTERM or SIGINT; SIGHUP reads the configuration file again. Returns the exit code."""
+    sys.setswitchinterval(SWITCH_SECONDS)
     logs.configure(configuration.daemon.log_format, configuration.daemon.log_level)
     daemon = Daemon(configuration)
     try:

@@ -25,6 +25,7 @@ MAX_CONVERSATIONS = 48
 FLOOD_PER_SECOND = 500.0
 """More deposits than this are a flood: whoever posts is answered first, and reading goes on in small steps."""
 PAUSE_SECONDS = 0.08
+FLOOD_RAWS = 12
 SWEEP_SECONDS = 5.0
 """Bells may be missed (a command in another process rings none): look this often anyway."""
 
@@ -55,6 +56,7 @@ class Filing:
         self._slots = asyncio.Semaphore(workers.count + 1)
         self._tasks: set[asyncio.Task[None]] = set()
         self._glance = (clock.monotonic(), 0)
+        self._is_flooded = False
 
     async def run(self) -> None:
         """Until cancelled; running steps are then given up, and taken again after the next start."""
@@ -82,14 +84,17 @@ class Filing:
         now, count = self._clock.monotonic(), self._journal.deposits
         since, before = self._glance
         self._glance = (now, count)
-        if count - before > FLOOD_PER_SECOND * max(now - since, 0.001):
+        self._is_flooded = count - before > FLOOD_PER_SECOND * max(now - since, 0.001)
+        if self._is_flooded:
             await asyncio.sleep(PAUSE_SECONDS)
 
     async def _read_waiting(self) -> bool:
         await self._give_way()
         await self._slots.acquire()
         try:
-            taken = await self._journal.take_raws(MAX_RAWS, MAX_BYTES, frozenset(self.readers))
+            taken = await self._journal.take_raws(
+                FLOOD_RAWS if self._is_flooded else MAX_RAWS, MAX_BYTES, frozenset(self.readers)
+            )
         except BaseException:
             self._slots.release()
             raise
