@@ -49,7 +49,7 @@ def next_at(sql: sqlite3.Connection, destination: str, leased: Collection[int]) 
 
 def freeze(sql: sqlite3.Connection, frozen: Frozen) -> None:
     sql.execute(
-        "UPDATE deliveries SET state='sending', payload=?, deadline=?, next_at=? WHERE id=?"
+        "UPDATE deliveries SET state='sending', payload=?, deadline=?, next_at=?, lookups=0 WHERE id=?"
         " AND state IN ('pending','doubt','sending')",
         (frozen.payload, stamp(frozen.deadline), stamp(frozen.resolve_at), frozen.delivery),
     )
