@@ -17,11 +17,12 @@ from allears_sdk.reference import find_references, reference, seed
 
 MAX_PEOPLE = 200
 MAX_REFERENCES = 100
-_PREFIX = re.compile(
-    r"^\s*(?:(?:re|fw|fwd|aw|wg|sv|vs|tr|rv|ref|res|enc|antw|odp|回复|回覆|答复|答覆|转发|轉寄|轉發)"
-    r"(?:\[\d+\]|\(\d+\))?\s*[:：]|\[[^\]]{1,40}\])\s*",
+_MARK = re.compile(
+    r"^\s*(?:re|fw|fwd|aw|wg|sv|vs|tr|rv|ref|res|enc|antw|odp|回复|回覆|答复|答覆|转发|轉寄|轉發)"
+    r"(?:\[\d+\]|\(\d+\))?\s*[:：]\s*",
     re.IGNORECASE,
 )
+_TAG = re.compile(r"^\s*(?:\[[^\]]{1,40}\]|【[^】]{1,40}】)\s*(?=\S)")
 _COLUMNS = "id, channel, reference, subjects, people, related, opened_at, last_at, burst_at, due_at, version"
 
 
@@ -46,12 +47,16 @@ def base_subject(subject: str) -> str:
     """The subject without reply and forward marks and bracketed tags, folded."""
     previous = None
     while previous != subject:
-        previous, subject = subject, _PREFIX.sub("", subject, count=1)
+        previous, subject = subject, _MARK.sub("", _TAG.sub("", subject))
     return " ".join(subject.split()).casefold()
 
 
 def is_reply(subject: str) -> bool:
-    return bool(_PREFIX.match(subject))
+    """Whether it says so itself; a tag before it (`[EXTERNAL]`) is somebody else's word."""
+    previous = None
+    while previous != subject:
+        previous, subject = subject, _TAG.sub("", subject)
+    return bool(_MARK.match(subject))
 
 
 def load_row(sql: sqlite3.Connection, conversation_id: int) -> Row:
@@ -225,9 +230,12 @@ def _is_party(row: Row, message: Message, policy: Policy) -> bool:
 
 
 def _same_matter(row: Row, message: Message) -> bool:
-    """A reply goes on with it; a new subject under an old thread is another matter, linked as related."""
+    """A reply, or its number in the subject, goes on with it; a new subject under an old thread is another matter,
+    linked as related."""
     subject = base_subject(message.subject)
-    return is_reply(message.subject) or not subject or not row.subjects or subject in row.subjects
+    if is_reply(message.subject) or not subject or not row.subjects or subject in row.subjects:
+        return True
+    return row.reference in find_references(message.subject)
 
 
 def _seed(channel: str, message: Message, policy: Policy) -> bytes:
