@@ -5,8 +5,10 @@ from __future__ import annotations
 import sqlite3
 from typing import Any
 
-from allears.journal.records import ChannelRow, DestinationRow
+from allears.journal import conversations
+from allears.journal.records import ChannelRow, DestinationRow, Policy
 from allears.journal.rows import moment
+from allears_sdk.connector import Threading
 
 _NAMED = ("channels", "cursors", "raws", "conversations", "names", "messages", "complaints", "deliveries")
 
@@ -38,11 +40,28 @@ def rename(sql: sqlite3.Connection, old: str, new: str) -> None:
         raise ValueError(f'the journal knows no channel "{old}"')
     if sql.execute("SELECT 1 FROM channels WHERE name=?", (new,)).fetchone():
         raise ValueError(f'the journal holds a channel "{new}" already')
+    _keep_promises(sql, old)
     for table in _NAMED:
         column = "name" if table == "channels" else "channel"
         sql.execute(f"UPDATE {table} SET {column}=? WHERE {column}=?", (new, old))
+    sql.execute(
+        "UPDATE letters SET identity = kind || ':' || ? || substr(identity, length(kind || ':' || place) + 1)"
+        " WHERE place=? AND kind IN ('missing', 'gap')",
+        (new, old),
+    )
     sql.execute("UPDATE letters SET place=? WHERE place=? AND kind != 'delivery'", (new, old))
     sql.execute("UPDATE tokens SET space=? WHERE space=?", (f"channel:{new}", f"channel:{old}"))
+
+
+def _keep_promises(sql: sqlite3.Connection, channel: str) -> None:
+    """References told in answers follow from the channel's name: their conversations are made while it has it."""
+    threads = sql.execute(
+        "SELECT thread, min(received_at) FROM raws WHERE channel=? AND thread != '' AND conversation_id IS NULL"
+        " AND state IN ('waiting', 'quarantined') GROUP BY thread",
+        (channel,),
+    ).fetchall()
+    for thread, at in threads:
+        conversations.for_thread(sql, channel, thread, "", at, Policy(threading=Threading.ITEM))
 
 
 def destinations(sql: sqlite3.Connection) -> list[DestinationRow]:

@@ -81,7 +81,7 @@ async def test_a_stranger_who_quotes_the_reference_stays_a_stranger(desk: Desk) 
         ("3", {"text": f"请查询 {first} 的进度"}),
         ("4", {"subject": f"Re: [{first}] 屏幕碎了", "thread": ("1",)}),
     ):
-        stranger = await desk.hear("mail", key, mail(key, AMY, **facts))  # type: ignore[arg-type]  # facts vary
+        stranger = await desk.hear("mail", key, mail(key, AMY, **facts))
         assert stranger != first
         assert desk.related(stranger) == []
 
