@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator, MutableMapping
 from pathlib import Path
+from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from tests.delivery.depot import Depot
 from tests.journal.desk import Desk
@@ -21,3 +23,10 @@ async def depot(tmp_path: Path) -> AsyncIterator[Depot]:
         for courier in depot.couriers.values():
             await courier.stop(0)
         await desk.close()
+
+
+@pytest.fixture
+def quiet() -> Iterator[list[MutableMapping[str, Any]]]:
+    """What was logged, instead of pages of tracebacks."""
+    with capture_logs() as said:
+        yield said
