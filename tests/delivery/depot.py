@@ -13,6 +13,7 @@ from allears.delivery.courier import Courier
 from allears.journal.records import DeliveryRow, DeliveryState
 from allears_sdk import codec
 from allears_sdk.complaint import Event
+from allears_sdk.context import Clock
 from allears_sdk.sink import Certainty, Progress, Sending, Ticket
 from allears_sdk.testing import FakeClock, MemorySettings, MemorySink, MemoryStore, make_context, memory_sink
 from tests.journal.desk import Desk, mail
@@ -131,23 +132,30 @@ class Depot:
         settings: MemorySettings | None = None,
         store: MemoryStore | None = None,
         play: Play | None = None,
+        base: type[Scripted] = Scripted,
         **spec: Any,
     ) -> Scripted:
         made = memory_sink(open_certainty, follow_up_certainty or open_certainty, **spec)
-        scripted = type("ScriptedSink", (Scripted,), {"spec": made.spec, "play": play or self.play})
+        scripted = type(f"{base.__name__}Sink", (base,), {"spec": made.spec, "play": play or self.play})
         context = make_context(HOOK, self._folder, clock=self.clock)
         sink: Scripted = scripted(context, store or self.store, settings)
         return sink
 
     def hire(
-        self, certainty: Certainty = Certainty.A, *, name: str = HOOK, restored: bool = False, **facts: Any
+        self,
+        certainty: Certainty = Certainty.A,
+        *,
+        name: str = HOOK,
+        restored: bool = False,
+        clock: Clock | None = None,
+        **facts: Any,
     ) -> Courier:
-        """A courier to a store of this class; keywords of settings and spec alike."""
+        """A courier to a store of this class; keywords are of its settings, its spec and its sink."""
         in_spec = {key: facts.pop(key) for key in ("wait_seconds", "batches") if key in facts}
-        others = {key: facts.pop(key) for key in ("store", "play", "follow_up_certainty") if key in facts}
+        others = {key: facts.pop(key) for key in ("store", "play", "base", "follow_up_certainty") if key in facts}
         settings = Asking(sink="memory", **facts)
         sink = self.sink(certainty, settings=settings, **others, **in_spec)
-        courier = Courier(name, self.desk.journal, self.clock, sink, settings, restored=restored)
+        courier = Courier(name, self.desk.journal, clock or self.clock, sink, settings, restored=restored)
         self.couriers[name] = courier
         return courier
 

@@ -39,7 +39,7 @@ async def into_doubt(depot: Depot, fault: Fault, operation: str) -> None:
 def once(depot: Depot, operation: str) -> bool:
     """Whether the store holds what was said exactly once."""
     (ticket,) = depot.store.tickets
-    return [messages for messages in depot.told()[ticket.id]] == [
+    return depot.told()[ticket.id] == [
         (f"li-{number}~digest",) for number in range(2 if operation == "follow_up" else 1)
     ]
 
