@@ -127,7 +127,7 @@ def _accept_one(
     if raw_id is not None and raw.quarantine:
         _note_quarantined(sql, channel, raw, raw_id)
     if raw_id is not None and step.deposit.policy.threading is Threading.CHAT and raw.thread and not raw.baseline:
-        return _join_chat(sql, step.deposit, raw, raw_id)
+        return _join_chat(sql, step.deposit, raw, raw_id, conversation)
     known = threads.get((channel, raw.thread)) or _reference(sql, conversation)
     return Accepted(
         key=raw.key, is_new=raw_id is not None, reference=known, opened=raw_id is not None and revision == 1
@@ -149,11 +149,15 @@ def _reference(sql: sqlite3.Connection, conversation: int | None) -> str:
     return "" if conversation is None else conversations.reference_of(sql, conversation)
 
 
-def _join_chat(sql: sqlite3.Connection, deposit: Deposit, raw: Raw, raw_id: int) -> Accepted:
-    """In a chat it depends on the time of what was said before, so it is decided now and kept."""
-    conversation, reference, opened = conversations.for_thread(
-        sql, deposit.channel, raw.thread, raw.key, stamp(raw.received_at), deposit.policy
-    )
+def _join_chat(sql: sqlite3.Connection, deposit: Deposit, raw: Raw, raw_id: int, earlier: int | None) -> Accepted:
+    """In a chat it depends on the time of what was said before, so it is decided now and kept. A revision stays
+    where the earlier one is, however long ago that was said."""
+    if earlier is not None:
+        conversation, reference, opened = earlier, conversations.reference_of(sql, earlier), False
+    else:
+        conversation, reference, opened = conversations.for_thread(
+            sql, deposit.channel, raw.thread, raw.key, stamp(raw.received_at), deposit.policy
+        )
     sql.execute("UPDATE raws SET conversation_id=? WHERE id=?", (conversation, raw_id))
     return Accepted(key=raw.key, is_new=True, reference=reference, opened=opened)
 

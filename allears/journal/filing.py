@@ -146,7 +146,7 @@ def _event(record: Complaint, latest: Event | None, fresh: Sequence[_New], at: f
         kind=_kind(latest, fresh),
         at=known_moment(at),
         record=record,
-        messages=tuple(message.external_id for message in fresh),
+        messages=tuple(dict.fromkeys(message.external_id for message in fresh)),
         changes=changes(latest.record, record) if latest else {},
     )
 

@@ -16,6 +16,7 @@ from allears.journal.records import (
     DeliveryState,
     Deposit,
     Destination,
+    DueConversation,
     DueDelivery,
     Frozen,
     Letter,
@@ -138,9 +139,12 @@ class Desk:
         """Derive and file what is due now; how many conversations."""
         due = await self.journal.due_conversations(self.clock.now(), 1000)
         for one in due:
-            settles = POLICIES.get(one.channel, REVIEW).threading is Threading.CHAT
-            await self.journal.file(one, draft(one.messages, one.reference), router, settles=settles)
+            await self.file_one(one)
         return len(due)
+
+    async def file_one(self, due: DueConversation) -> bool:
+        settles = POLICIES.get(due.channel, REVIEW).threading is Threading.CHAT
+        return await self.journal.file(due, draft(due.messages, due.reference), router, settles=settles)
 
     async def settle(self) -> None:
         """Read and file everything, whatever it waits for."""
@@ -189,6 +193,10 @@ class Desk:
             await self.sent(*due, destination=destination)
             done.extend(one.event.id for one in due)
         return done
+
+    async def open_deliveries(self) -> int:
+        done = (DeliveryState.SENT, DeliveryState.DISCARDED)
+        return sum(row.state not in done for row in await self.journal.deliveries(limit=10_000))
 
     async def letters(self, state: str = "open") -> Sequence[Letter]:
         return await self.journal.letters(state=state)

@@ -195,6 +195,18 @@ async def test_an_edit_finds_its_message_however_old(desk: Desk) -> None:
     assert await desk.hear("chat", "1-edited", edit) == first
 
 
+async def test_an_edit_of_what_a_thread_was_accepted_with_stays_where_that_is(desk: Desk) -> None:
+    await desk.accept("chat", desk.raw("1", said("在吗"), thread="wm-li", digest="a"))
+    (second,) = await desk.accept("chat", desk.raw("2", said("屏幕碎了"), thread="wm-li", digest="a"))
+    desk.clock.advance(7200)
+    edit = desk.raw("2", said("屏幕碎成两半", kind=Kind.EDITED), thread="wm-li", digest="b")
+    (edited,) = await desk.accept("chat", edit)
+    assert (edited.is_new, edited.reference, edited.opened) == (True, second.reference, False)
+    await desk.settle()
+    (event,) = await desk.events(second.reference)
+    assert event == ("1", "2"), "each message once, though one was edited"
+
+
 # Items
 
 
