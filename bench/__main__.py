@@ -1,0 +1,70 @@
+"""`make bench`: every figure beside a floor or a peer of the same run.
+
+python -m bench [posts] [mail] [latency] [--quick] [--json]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any
+
+
+def _posts(quick: bool) -> dict[str, Any]:
+    from bench import posts
+
+    return posts.measure(2 if quick else 5, 1 if quick else 3)
+
+
+def _mail(quick: bool) -> dict[str, Any]:
+    from bench import mail
+
+    return mail.measure(500 if quick else 2000)
+
+
+def _latency(quick: bool) -> dict[str, Any]:
+    from bench import latency
+
+    return latency.measure(20 if quick else 100)
+
+
+BENCHMARKS: Mapping[str, Callable[[bool], dict[str, Any]]] = {"posts": _posts, "mail": _mail, "latency": _latency}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("names", nargs="*", choices=[[], *BENCHMARKS], default=[], metavar="NAME")
+    parser.add_argument("--quick", action="store_true", help="one short round: to see that it runs")
+    parser.add_argument("--json", action="store_true")
+    arguments = parser.parse_args()
+    results = {}
+    for name in arguments.names or BENCHMARKS:
+        print(f"{name} …", file=sys.stderr, flush=True)
+        results[name] = BENCHMARKS[name](arguments.quick)
+    if arguments.json:
+        print(json.dumps(results, indent=2))
+        return
+    print(f"Python {platform.python_version()}, {platform.system()} {platform.machine()}")
+    for name, result in results.items():
+        print(f"\n{name}")
+        _show(result, 1)
+
+
+def _show(result: Mapping[str, Any], depth: int) -> None:
+    for key, value in result.items():
+        if isinstance(value, dict):
+            print(f"{'  ' * depth}{key}")
+            _show(value, depth + 1)
+        else:
+            print(
+                f"{'  ' * depth}{key:<28} {value:,.2f}"
+                if isinstance(value, float)
+                else f"{'  ' * depth}{key:<28} {value:,}"
+            )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,118 @@
+"""2,000 mixed mails from Dovecot to filed lines with `\\Seen`, beside an imap-tools loop that only parses."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from imap_tools import MailBoxUnencrypted
+
+from bench import mails
+from bench.process import Folder, Process
+from bench.servers.dovecot import Dovecot
+from bench.servers.process import free_port
+
+CONFIGURATION = """
+[allears]
+data_folder = "data"
+[public]
+port = {public}
+[admin]
+port = {admin}
+[channels.mail]
+connector = "email"
+host = "127.0.0.1"
+port = {imap}
+tls = "none"
+username = "{user}"
+password = "{password}"
+interval_seconds = 2
+[destinations.file]
+sink = "jsonl"
+path = "{folder}/filed.jsonl"
+"""
+
+
+def measure(count: int) -> dict[str, Any]:
+    """Mails a second of both, what was lost or doubled, and the memory of all our processes."""
+    with Folder() as folder, Dovecot(folder) as dovecot:
+        contents = mails.make(count)
+        peer = _peer(dovecot, contents)
+        ours = _ours(folder, dovecot, contents)
+    size = sum(map(len, contents)) / len(contents)
+    return {"mails": count, "mean_bytes": size, "ours": ours, "imap-tools, parsing only": peer}
+
+
+def _ours(folder: Path, dovecot: Dovecot, contents: list[bytes]) -> dict[str, float]:
+    public, user = free_port(), "ours@example.com"
+    text = CONFIGURATION.format(
+        public=public, admin=free_port(), imap=dovecot.port, user=user, folder=folder, password=dovecot.password
+    )
+    (folder / "allears.toml").write_text(text)
+    _fill(dovecot, user, [])
+    filed = folder / "filed.jsonl"
+    path = {"PYTHONPATH": str(Path(__file__).parent.parent)}
+    with Process(["allears", "run", "--config", "allears.toml"], folder, public, path) as process:
+        time.sleep(3)  # it idles now, as it does all night
+        start = time.perf_counter()
+        _fill(dovecot, user, contents)
+        while _lines(filed) < len(contents) and time.perf_counter() - start < 120:
+            process.measure()
+            time.sleep(0.05)
+        while unseen(dovecot, user) and time.perf_counter() - start < 120:
+            time.sleep(0.02)
+        took = time.perf_counter() - start
+        time.sleep(1)
+    lost, doubled = _compare(filed, len(contents))
+    return {
+        "per_second": len(contents) / took, "seconds": took, "lost": lost, "doubled": doubled,
+        "unseen": unseen(dovecot, user), "peak_mib": process.peak_bytes / 2**20,
+    }  # fmt: skip
+
+
+def _peer(dovecot: Dovecot, contents: list[bytes]) -> dict[str, float]:
+    user = "peer@example.com"
+    _fill(dovecot, user, contents)
+    with MailBoxUnencrypted("127.0.0.1", dovecot.port).login(user, dovecot.password) as mailbox:
+        start = time.perf_counter()
+        seen = 0
+        for mail in mailbox.fetch(mark_seen=True, bulk=100):
+            seen += bool(mail.subject and mail.from_ and (mail.text or mail.html) is not None)
+            [(file.filename, file.size) for file in mail.attachments]
+        took = time.perf_counter() - start
+    return {"per_second": seen / took, "seconds": took}
+
+
+def _fill(dovecot: Dovecot, user: str, contents: list[bytes]) -> None:
+    """As a mail server delivers: written aside, then renamed into `new`."""
+    folder = dovecot.maildir(user)
+    owner = folder.parent.stat()
+    for name in ("", "tmp", "new", "cur"):
+        (folder / name).mkdir(exist_ok=True)
+        os.chown(folder / name, owner.st_uid, owner.st_gid)
+    for number, content in enumerate(contents):
+        path = folder / "tmp" / f"{time.time_ns()}.M{number}.bench"
+        path.write_bytes(content)
+        os.chown(path, owner.st_uid, owner.st_gid)
+    for path in sorted((folder / "tmp").iterdir()):
+        path.rename(folder / "new" / path.name)
+
+
+def unseen(dovecot: Dovecot, user: str) -> int:
+    with MailBoxUnencrypted("127.0.0.1", dovecot.port).login(user, dovecot.password) as mailbox:
+        return len(mailbox.uids("UNSEEN"))
+
+
+def _lines(path: Path) -> int:
+    return path.read_bytes().count(b"\n") if path.exists() else 0
+
+
+def _compare(path: Path, count: int) -> tuple[int, int]:
+    text = path.read_text("utf-8")
+    found = Counter(re.findall(r'"messages":\["bench-(\d+)@', text))
+    lost = sum(str(number) not in found for number in range(count))
+    return lost, sum(times > 1 for times in found.values())
