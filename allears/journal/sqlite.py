@@ -337,8 +337,13 @@ class SqliteJournal:
         self, leased: set[int], ids: Sequence[int], work: Callable[[sqlite3.Connection], T], ring: Callable[[], None]
     ) -> T:
         """Run a step that ends leases. They end with it whether it worked or not: who failed takes the work again."""
+
+        def end() -> None:
+            leased.difference_update(ids)  # before the bell: whom it wakes would find nothing free
+            ring()
+
         try:
-            return await asyncio.shield(self._writer.submit(work, ring=ring))
+            return await asyncio.shield(self._writer.submit(work, ring=end))
         finally:
             leased.difference_update(ids)
 
