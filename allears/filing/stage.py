@@ -196,7 +196,13 @@ class Filing:
             return
         reader = self.readers.get(conversation.channel) or _stranger(conversation.channel)
         settles = reader.policy.threading is Threading.CHAT
-        await self._journal.file(conversation, result, self.router, settles=settles)
+        try:
+            await self._journal.file(conversation, result, self.router, settles=settles)
+        except JournalUnavailable:
+            raise
+        except Exception as error:  # its own fault: the others go on
+            log.exception("unfilable", complaint=conversation.reference)
+            await self._journal.fail_conversation(conversation, f"{type(error).__name__}: {error}")
 
     def _derive_job(self, due: DueConversation) -> DeriveJob:
         reader = self.readers.get(due.channel) or _stranger(due.channel)
