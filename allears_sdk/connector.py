@@ -1,5 +1,7 @@
 """The contract of a connector: the code for one kind of channel.
 
+What is made anew for every request is a `msgspec.Struct`: as frozen as a dataclass, and made in a tenth of the time.
+
 A connector contains no sleeps, retries, schedulers or storage: it reads, and raises the errors of
 `allears_sdk.errors`; the core decides when it is called again.
 """
@@ -12,6 +14,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, ClassVar, Generic, TypeVar
+
+import msgspec
 
 from allears_sdk.context import Context
 from allears_sdk.message import Message, Raw, Ref
@@ -108,8 +112,7 @@ class Wake:
     hint: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class Request(msgspec.Struct, frozen=True, kw_only=True):
     """An HTTP request on a channel's public path, its body read once as bytes (signatures cover those)."""
 
     method: str
@@ -123,27 +126,33 @@ class Request:
 
     def header(self, name: str) -> str:
         """The header's value, or "". Two different values of one header count as none: they are an attack."""
-        values = {value for key, value in self.headers if key.lower() == name.lower()}
-        return values.pop() if len(values) == 1 else ""
+        return _only(self.headers, name.lower(), fold=True)
 
     def parameter(self, name: str) -> str:
         """The query parameter's value, or "". Two different values of one parameter count as none."""
-        values = {value for key, value in self.query if key == name}
-        return values.pop() if len(values) == 1 else ""
+        return _only(self.query, name, fold=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+def _only(pairs: Sequence[tuple[str, str]], name: str, *, fold: bool) -> str:
+    found = None
+    for key, value in pairs:
+        if (key.lower() if fold else key) == name:
+            if found is not None and found != value:
+                return ""
+            found = value
+    return found or ""
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """The exact HTTP answer the platform wants."""
 
     status: int = 200
     body: bytes = b""
     media_type: str = "text/plain; charset=utf-8"
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = {}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Accepted:
+class Accepted(msgspec.Struct, frozen=True, kw_only=True):
     """What the journal made of one raw."""
 
     key: str
@@ -158,8 +167,7 @@ def _answer_ok(accepted: Sequence[Accepted]) -> Answer:
     return Answer()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reception:
+class Reception(msgspec.Struct, frozen=True, kw_only=True):
     """What a request brought: raws to store, streams to wake, and the answer to make after the commit."""
 
     raws: Sequence[Raw] = ()

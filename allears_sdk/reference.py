@@ -6,6 +6,7 @@ import hashlib
 import re
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's base 32: no I, L, O, U to misread
+_SHIFTS = tuple(range(50, -5, -5))
 _VALUE = {letter: value for value, letter in enumerate(ALPHABET)}
 _MISREAD = str.maketrans({"I": "1", "L": "1", "O": "0"})
 _PATTERN = re.compile(r"(?<![A-Z0-9])ALE-?([0-9A-Z]{4})-?([0-9A-Z]{4})-?([0-9A-Z]{4})(?![A-Z0-9])", re.IGNORECASE)
@@ -29,10 +30,10 @@ def reference(digest: bytes, attempt: int = 0) -> str:
     if attempt:
         digest = hashlib.sha256(digest + attempt.to_bytes(2, "big")).digest()
     number = int.from_bytes(digest[:7], "big") >> 1
-    digits = [number >> shift & 31 for shift in range(50, -5, -5)]
+    digits = [number >> shift & 31 for shift in _SHIFTS]
     digits.append(_check(digits))
-    text = "".join(ALPHABET[digit] for digit in digits)
-    return f"ALE-{text[:4]}-{text[4:8]}-{text[8:]}"
+    a, b, c, d, e, f, g, h, i, j, k, check = [ALPHABET[digit] for digit in digits]
+    return f"ALE-{a}{b}{c}{d}-{e}{f}{g}{h}-{i}{j}{k}{check}"
 
 
 def is_reference(text: str) -> bool:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from allears.journal import bulk, conversations
 from allears.journal.records import Deposit, LetterKind, RawState
@@ -25,8 +26,7 @@ _NEWEST = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(msgspec.Struct, frozen=True):
     """A deposit on its way in. `blobs` names the stored body of each raw (by position) too large for its row."""
 
     deposit: Deposit
@@ -73,7 +73,7 @@ def _count(sql: sqlite3.Connection, steps: Sequence[Step], accepted: Sequence[Se
         row[1] += stored
         row[2] += len(answers) - stored
         row[3] += sum(one.is_new and bool(raw.quarantine) for one, raw in zip(answers, step.deposit.raws, strict=True))
-        row[4] = max(row[4], *(stamp(raw.received_at) for raw in step.deposit.raws))
+        row[4] = max(row[4], step.now)
     sql.executemany(
         "INSERT INTO channels (name, seen, stored, duplicate, quarantined, last_item_at) VALUES (?,?,?,?,?,?)"
         " ON CONFLICT (name) DO UPDATE SET seen = seen + excluded.seen, stored = stored + excluded.stored,"

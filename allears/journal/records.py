@@ -8,6 +8,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+import msgspec
+
 from allears_sdk.complaint import Complaint, Event
 from allears_sdk.connector import Cursor, Gap, Missing, Threading
 from allears_sdk.errors import AllearsError
@@ -27,8 +29,7 @@ class Policy:
     idle_seconds: float = 86_400.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Deposit:
+class Deposit(msgspec.Struct, frozen=True, kw_only=True):
     """What one batch of one channel leaves in the journal, in one savepoint."""
 
     channel: str
