@@ -24,7 +24,9 @@ def run(session: Session) -> None:
     configuration = session.configuration()
     source = configuration.source or session.say("built_in")
     session.note(session.say("starting", version=version("allears"), source=source))
-    raise click.exceptions.Exit(_serve(session, configuration))
+    code = _serve(session, configuration)
+    _leave_behind_what_hangs(code)
+    raise click.exceptions.Exit(code)
 
 
 def _serve(session: Session, configuration: Configuration) -> int:
@@ -52,3 +54,19 @@ def _serve(session: Session, configuration: Configuration) -> int:
             return runner.run(serve(configuration, announce))
     except KeyboardInterrupt:
         return Exit.INTERRUPTED
+
+
+def _leave_behind_what_hangs(code: int) -> None:
+    """A blocking call that never returns would hold the process for ever; the journal is closed by now."""
+    import os
+    import sys
+    import threading
+    import time
+
+    deadline = time.monotonic() + 1
+    while any(thread.name.startswith("blocking") for thread in threading.enumerate()):
+        if time.monotonic() > deadline:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(code)
+        time.sleep(0.01)
