@@ -236,6 +236,7 @@ async def run(configuration: Configuration, on_ready: Callable[[Daemon], None] =
     sys.setswitchinterval(SWITCH_SECONDS)
     logs.configure(configuration.daemon.log_format, configuration.daemon.log_level)
     daemon = Daemon(configuration)
+    signals = _Signals()
     try:
         await daemon.start()
     except ConfigError as error:
@@ -246,20 +247,26 @@ async def run(configuration: Configuration, on_ready: Callable[[Daemon], None] =
         return EXIT_JOURNAL
     on_ready(daemon)
     try:
-        await _serve(daemon)
+        await _serve(daemon, signals)
     finally:
         await daemon.stop()
     return EXIT_JOURNAL if daemon.broken.is_set() else EXIT_OK
 
 
-async def _serve(daemon: Daemon) -> None:
-    loop = asyncio.get_running_loop()
-    ended, hung_up = asyncio.Event(), asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, ended.set)
-    loop.add_signal_handler(signal.SIGHUP, hung_up.set)
-    waits = [asyncio.create_task(event.wait()) for event in (ended, daemon.broken)]
-    reloads = asyncio.create_task(_reload_when_asked(daemon, hung_up))
+class _Signals:
+    """Listened for before the start: a stop or reload that comes meanwhile waits for its end."""
+
+    def __init__(self) -> None:
+        self.ended, self.hung_up = asyncio.Event(), asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.ended.set)
+        loop.add_signal_handler(signal.SIGHUP, self.hung_up.set)
+
+
+async def _serve(daemon: Daemon, signals: _Signals) -> None:
+    waits = [asyncio.create_task(event.wait()) for event in (signals.ended, daemon.broken)]
+    reloads = asyncio.create_task(_reload_when_asked(daemon, signals.hung_up))
     try:
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
     finally:
