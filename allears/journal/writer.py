@@ -84,7 +84,8 @@ class Writer:
     def __init__(self, path: Path, on_broken: Callable[[str], None]) -> None:
         self._connection = connect(path)
         self._loop = asyncio.get_running_loop()
-        self._queue: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[list[_Job] | None] = queue.SimpleQueue()
+        self._pending: list[_Job] = []
         self._on_broken = on_broken
         self._late: deque[_Job] = deque()
         self._closed = False
@@ -100,7 +101,7 @@ class Writer:
         if self._closed:
             future.set_exception(JournalUnavailable("the journal is closed"))
         else:
-            self._queue.put(_Job(work, future, ring, urgent))
+            self._hand_over(_Job(work, future, ring, urgent))
         return future
 
     def submit_item(
@@ -112,7 +113,7 @@ class Writer:
         if self._closed:
             future.set_exception(JournalUnavailable("the journal is closed"))
         else:
-            self._queue.put(_Job(None, future, ring, True, together, item))
+            self._hand_over(_Job(None, future, ring, True, together, item))
         return future
 
     async def close(self) -> None:
@@ -120,9 +121,21 @@ class Writer:
         if self._closed:
             return
         self._closed = True
+        self._hand_over_pending()
         self._queue.put(None)
         await asyncio.to_thread(self._thread.join)
         self._connection.close()
+
+    def _hand_over(self, job: _Job) -> None:
+        """All that one turn of the loop brings goes over at once: the thread is woken once for it."""
+        self._pending.append(job)
+        if len(self._pending) == 1:
+            self._loop.call_soon(self._hand_over_pending)
+
+    def _hand_over_pending(self) -> None:
+        if self._pending:
+            self._queue.put(self._pending)
+            self._pending = []
 
     def _run(self) -> None:
         while True:
@@ -146,11 +159,11 @@ class Writer:
         waiting: list[_Job] = []
         try:
             while len(waiting) < MAX_JOBS:
-                job = self._queue.get(block=block)
-                if job is None:
+                jobs = self._queue.get(block=block)
+                if jobs is None:
                     self._queue.put(None)
                     return waiting, True
-                waiting.append(job)
+                waiting += jobs
                 block = False
         except queue.Empty:
             pass
