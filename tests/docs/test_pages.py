@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
@@ -116,22 +115,6 @@ def test_the_tables_in_the_readmes_are_fresh() -> None:
     generate = module_from_spec(specification)
     specification.loader.exec_module(generate)
     assert generate.stale_readmes() == []
-
-
-def test_every_dependency_says_why() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    wanted = {name_in(line) for line in project["dependencies"]}
-    for group in project["optional-dependencies"].values():
-        wanted |= {name_in(line) for line in group}
-    rows = re.findall(r"(?m)^\| `([\w.-]+)` \| (.+) \|$", (ROOT / "docs/dependencies.md").read_text(encoding="utf-8"))
-    listed = [name for name, _ in rows]
-    assert sorted(listed) == sorted(wanted)
-    assert all(len(reason) > 10 for _, reason in rows)
-
-
-def name_in(requirement: str) -> str:
-    """`uvloop>=0.21; …` → uvloop."""
-    return re.split(r"[^\w.-]", requirement, maxsplit=1)[0].lower()
 
 
 def test_every_metric_is_documented() -> None:
