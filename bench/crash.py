@@ -154,7 +154,8 @@ class Daemon:
 
     async def kill(self) -> None:
         """The whole of it, at once, as the kernel does when memory is short."""
-        assert self._process is not None
+        if self._process is None:
+            return
         if self._process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
@@ -192,11 +193,19 @@ class Storm:
             self.mailbox = Mailbox(imap)
             async with self._receiving() as port, ClientSession(timeout=ClientTimeout(5)) as self.session:
                 self._configure(imap, port)
-                await self._rage(kills)
-                faults = await self._settle("after the kills")
-                if not faults and self.backups:
-                    faults = await self._restore()
-                await self.daemon.stop()
+                try:
+                    return await self._run(kills)
+                finally:
+                    await self.daemon.kill()
+                    self.mailbox.close()
+
+    async def _run(self, kills: int) -> list[str]:
+        await self._rage(kills)
+        faults = await self._settle("after the kills")
+        if not faults and self.backups:
+            faults = await self._restore()
+        if code := await self.daemon.stop():
+            faults.append(f"the daemon ended with {code}")
         return faults
 
     @contextlib.asynccontextmanager
