@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Set
 from dataclasses import dataclass, field, fields
 
 from allears_sdk.complaint import Entities, Evidence, Provenance
@@ -13,7 +14,7 @@ KINDS = tuple(kind.name for kind in fields(Entities))
 _MAX_EACH = 20
 _PRESENT = {"digit": re.compile(r"\d"), "latin": re.compile(r"[a-zA-Z]"), "han": re.compile(r"[^\x00-\x7f]")}
 _ORDER_NEAR = re.compile(r"订单|单号|\border\b")
-_LONG_NUMBER = re.compile(r"(?<![\w.-])(\d{10,22})(?![\w.-])")
+_LONG_NUMBER = re.compile(r"\d(?<![\w.-].)\d{9,21}(?![\w.-])")
 _ORDER_REACH = 160
 _SIGNATURE_LINES = 12
 _TELLING_MODEL = 4
@@ -28,6 +29,11 @@ class _Found:
     claimed: list[tuple[int, int]] = field(default_factory=list)
     names: dict[str, str] = field(default_factory=dict)
     """Which shape found the first of a kind."""
+    seen: Set[str] = frozenset()
+    """Literals of shapes that occur."""
+
+    def __post_init__(self) -> None:
+        self.seen = self.shapes.literals.scan(self.reading.folded).seen
 
     def take(self, kind: str, name: str, start: int, end: int) -> None:
         if any(start < stop and begin < end for begin, stop in self.claimed):
@@ -46,8 +52,8 @@ def entities_of(mentions: Reading, quoted: Reading) -> tuple[Entities, dict[str,
     _by_shape(found)
     _signed(found)
     _spoken_orders(found)
-    only_orders = _Found(quoted, shapes)
-    if quoted.text and "order" not in found.spans:
+    only_orders = _Found(quoted if "order" not in found.spans else Reading(()), shapes)
+    if only_orders.reading.text:
         _by_shape(only_orders)
     words = {kind: _unique(found, kind) for kind in KINDS}
     provenance = {f"entities.{kind}": _provenance(found, kind) for kind in KINDS if found.spans.get(kind)}
@@ -77,7 +83,7 @@ def _by_shape(found: _Found) -> None:
 
 def _take_all(found: _Found, shape: Shape, begin: int, end: int) -> None:
     text = found.reading.text if shape.cased else found.reading.folded
-    for match in shape.pattern.finditer(text, begin, end):
+    for match in shape.find(text, found.seen, begin, end):
         start, stop = _span(shape, match)
         if shape.kind == "order" and text[start - 1 : start] == "#":
             start -= 1
@@ -103,7 +109,7 @@ def _spoken_orders(found: _Found) -> None:
     text = found.reading.folded
     for match in _LONG_NUMBER.finditer(text):
         if _ORDER_NEAR.search(text, max(0, match.start() - _ORDER_REACH), match.start()):
-            found.take("order", "spoken", *match.span(1))
+            found.take("order", "spoken", *match.span())
 
 
 def _signed(found: _Found) -> None:

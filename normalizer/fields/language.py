@@ -6,7 +6,9 @@ import re
 
 from normalizer.rules.fold import SIMPLIFIED_ONLY, TRADITIONAL_ONLY
 
-_HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]")
+_HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]+")
+_TRADITIONAL = re.compile(f"[{''.join(sorted(TRADITIONAL_ONLY))}]")
+_SIMPLIFIED = re.compile(f"[{''.join(sorted(SIMPLIFIED_ONLY))}]")
 _WORD = re.compile(r"[A-Za-z]{2,}")
 _LOOK_AT = 4_000
 
@@ -14,12 +16,11 @@ _LOOK_AT = 4_000
 def detect(text: str, hint: str = "") -> str:
     """From the text; the source's hint decides only where the text does not."""
     sample = text[:_LOOK_AT]
-    han = _HAN.findall(sample)
+    han = sum(map(len, _HAN.findall(sample)))
     words = len(_WORD.findall(sample))
     if not han and not words:
         return hint
-    if len(han) * 2 < words:
+    if han * 2 < words:
         return "en" if not hint or hint.startswith("zh") else hint
-    traditional = sum(character in TRADITIONAL_ONLY for character in han)
-    simplified = sum(character in SIMPLIFIED_ONLY for character in han)
-    return "zh-Hant" if traditional > simplified else "zh"
+    traditional = len(_TRADITIONAL.findall(sample))
+    return "zh-Hant" if traditional and traditional > len(_SIMPLIFIED.findall(sample)) else "zh"

@@ -47,8 +47,6 @@ class Reading:
     text: str = field(init=False)
     folded: str = field(init=False)
     starts: tuple[int, ...] = field(init=False)
-    clauses: tuple[int, ...] = field(init=False)
-    """Where each clause begins."""
 
     def __post_init__(self) -> None:
         starts, at = [], 0
@@ -56,22 +54,14 @@ class Reading:
             starts.append(at)
             at += len(passage.text) + 1
         text = "\n".join(passage.text for passage in self.passages)
-        folded = fold(text)
-        values = {
-            "text": text,
-            "folded": folded,
-            "starts": tuple(starts),
-            "clauses": (0, *(match.end() for match in _CLAUSE.finditer(folded))),
-        }
-        for name, value in values.items():
+        for name, value in {"text": text, "folded": fold(text), "starts": tuple(starts)}.items():
             object.__setattr__(self, name, value)
 
-    def clause_start(self, position: int) -> int:
-        return self.clauses[bisect_right(self.clauses, position) - 1]
-
-    def clause_end(self, position: int) -> int:
-        index = bisect_right(self.clauses, position)
-        return self.clauses[index] if index < len(self.clauses) else len(self.text)
+    def clause_start(self, position: int, reach: int) -> int:
+        """Where the clause with `position` begins, looking back no further than `reach` characters."""
+        start = max(0, position - reach)
+        ends = (match.end() for match in _CLAUSE.finditer(self.folded, start, position + 1))
+        return max((end for end in ends if end <= position), default=start)
 
     def evidence(self, start: int, end: int) -> Evidence:
         """Where `text[start:end]` stands; words in a subject have no place in the text (-1)."""

@@ -96,5 +96,8 @@ def _weigh(signals: Signals, pack: Pack, folded: str, contrast_at: int) -> None:
 
 
 def _is_negated(reading: Reading, pack: Pack, hit: Hit) -> bool:
-    begin = max(reading.clause_start(hit.start), hit.start - _NEGATION_REACH)
+    before = reading.folded[max(0, hit.start - _NEGATION_REACH) : hit.start]
+    if pack.negation.search(before) is None:
+        return False
+    begin = reading.clause_start(hit.start, _NEGATION_REACH)
     return pack.negation.search(reading.folded[begin : hit.start]) is not None

@@ -37,7 +37,7 @@ _TABLE.update({code: ord(chr(half).lower()) for code, half in _TABLE.items() if 
 
 def fold(text: str) -> str:
     """Same length as `text`, character for character."""
-    return text.translate(_TABLE)
+    return text.lower() if text.isascii() else text.translate(_TABLE)
 
 
 _PAIRS = [(a, b) for a, b in zip(_TRADITIONAL[::2], _TRADITIONAL[1::2], strict=True) if a != b]

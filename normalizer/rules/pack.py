@@ -11,6 +11,7 @@ from importlib import resources
 from typing import Any, NamedTuple
 
 from allears_sdk.complaint import CATEGORIES, EXPECTATIONS, NATURES, PRIORITIES
+from normalizer.rules.literals import Guarded, first_matches, guard, may_match
 from normalizer.rules.matcher import Words
 
 _VALUES = {
@@ -64,25 +65,28 @@ class Pack:
     contrast: re.Pattern[str]
     _words: Words = field(init=False, repr=False)
     _by_word: dict[str, tuple[Rule, ...]] = field(init=False, repr=False)
-    _patterns: tuple[tuple[Rule, re.Pattern[str]], ...] = field(init=False, repr=False)
+    _patterns: tuple[tuple[Rule, tuple[Guarded, ...]], ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         by_word: dict[str, tuple[Rule, ...]] = {}
         for rule in self.rules:
             for word in rule.words:
                 by_word[word] = (*by_word.get(word, ()), rule)
+        patterns = tuple((rule, _patterns(rule)) for rule in self.rules if rule.patterns)
+        literals = {one for _, guarded in patterns for each in guarded for some in each.needs for one in some}
         object.__setattr__(self, "_by_word", by_word)
-        object.__setattr__(self, "_words", Words(by_word))
-        patterns = [(rule, _pattern(rule)) for rule in self.rules if rule.patterns]
-        object.__setattr__(self, "_patterns", tuple(patterns))
+        object.__setattr__(self, "_words", Words(by_word, literals))
+        object.__setattr__(self, "_patterns", patterns)
 
     def find(self, text: str) -> Iterator[Hit]:
         """Every hit in folded text, whether negated or not."""
-        for word, start, end in self._words.find(text):
+        words, seen = self._words.scan(text)
+        for word, start, end in words:
             for rule in self._by_word[word]:
                 yield Hit(rule, start, end)
-        for rule, pattern in self._patterns:
-            for match in pattern.finditer(text):
+        for rule, guarded in self._patterns:
+            patterns = [each.pattern for each in guarded if may_match(each.needs, seen)]
+            for match in first_matches(patterns, text) if patterns else ():
                 yield Hit(rule, match.start(), match.end())
 
 
@@ -139,8 +143,8 @@ def _rule(data: Mapping[str, Any], language: str) -> Rule:
     return Rule(id=name, **values)
 
 
-def _pattern(rule: Rule) -> re.Pattern[str]:
+def _patterns(rule: Rule) -> tuple[Guarded, ...]:
     try:
-        return re.compile("|".join(f"(?:{pattern})" for pattern in rule.patterns))
+        return tuple(guard(re.compile(f"(?:{pattern})")) for pattern in rule.patterns)
     except re.error as error:
         raise RuleError(f"rule {rule.id}: {error}") from error
