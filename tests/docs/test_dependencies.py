@@ -14,8 +14,6 @@ from tests.docs.conftest import ROOT
 OURS = ("allears", "allears_sdk", "connectors", "normalizer", "sink")
 COMES_WITH = {"multidict": "aiohttp", "pydantic-core": "pydantic", "certifi": "httpx"}
 """Imported, and a part of another one in all but name."""
-UNDECLARED = {"python-multipart"}
-"""Dropped from pyproject.toml while connectors/form imports it: a wheel cannot take forms until it is back there."""
 FOR_TESTS = ("allears_sdk/testing",)
 
 
@@ -51,7 +49,7 @@ def test_what_is_imported_is_declared() -> None:
         for module in imported(path) - set(sys.stdlib_module_names) - set(OURS):
             names = {name.lower().replace("_", "-") for name in packages.get(module, [module])}
             names |= {COMES_WITH[name] for name in names if name in COMES_WITH}
-            assert names & (needed | UNDECLARED), f"{path.relative_to(ROOT)} imports {module}: not among the dependencies"
+            assert names & needed, f"{path.relative_to(ROOT)} imports {module}: not among the dependencies"
 
 
 def test_what_is_declared_says_why() -> None:
