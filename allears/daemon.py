@@ -36,6 +36,8 @@ from allears_sdk.sink import Sink
 from normalizer.conversation import Facts
 
 SWEEP_SECONDS = 1.0
+PUBLIC_SHARE = 0.3
+"""Of the seconds for stopping: how long running requests may take to end."""
 SWITCH_SECONDS = 0.001
 """The writing thread waits this long at most for the interpreter's lock, with a busy loop beside it."""
 MIN_FREE_BYTES = 256 << 20
@@ -55,6 +57,7 @@ class Daemon:
         self.clock = SystemClock()
         self._folder = configuration.daemon.data_folder
         self._parts = AsyncExitStack()
+        self._stop_by = 0.0
         self._backlog_reason = ""
         self._foreign_changes: int | None = None
 
@@ -70,7 +73,8 @@ class Daemon:
         log.info("started", version=version("allears"), data_folder=str(self._folder), console=self.console_url)
 
     async def stop(self) -> None:
-        """Stop hearing, finish what runs, close the journal."""
+        """Stop hearing, finish what runs, close the journal: all within `stop_seconds`. Nothing is lost after it."""
+        self._stop_by = self.clock.monotonic() + self.configuration.daemon.stop_seconds
         await self._parts.aclose()
         log.info("stopped")
 
@@ -104,7 +108,7 @@ class Daemon:
         parts.push_async_callback(self._contexts.close)
         self._engine = Engine(self.journal, self.clock)
         await self._engine.start()
-        parts.push_async_callback(self._engine.stop, self.configuration.daemon.stop_seconds)
+        parts.push_async_callback(lambda: self._engine.stop(self._left(0.9)))
         workers = Workers(self.configuration.daemon.workers)
         self._filing = Filing(self.journal, workers, self.clock, {}, to_all(()))
         self._start_task(parts, self._filing.run(), "filing")
@@ -112,7 +116,7 @@ class Daemon:
             self.journal, self._contexts, Timing(clock=self.clock), backlog=lambda: self._backlog_reason
         )
         await self._intake.start()
-        parts.push_async_callback(self._intake.stop, self.configuration.daemon.stop_seconds)
+        parts.push_async_callback(lambda: self._intake.stop(self._left(0.5)))
         await self._apply()
 
     async def _start_rooms(self, parts: AsyncExitStack) -> None:
@@ -127,6 +131,7 @@ class Daemon:
             rate_limit_per_minute=public.rate_limit_per_minute,
             tls_certificate=public.tls_certificate,
             tls_key=public.tls_key,
+            grace_seconds=self.configuration.daemon.stop_seconds * PUBLIC_SHARE,
         )
         await self._public.start()
         parts.push_async_callback(self._public.stop)
@@ -146,6 +151,10 @@ class Daemon:
         )
         await self._admin.start()
         parts.push_async_callback(self._admin.stop)
+
+    def _left(self, share: float) -> float:
+        """A part's share of the seconds that are left for stopping."""
+        return max(0.1, (self._stop_by - self.clock.monotonic()) * share)
 
     def _start_task(self, parts: AsyncExitStack, work: Any, name: str) -> None:
         task = asyncio.create_task(work, name=name)
