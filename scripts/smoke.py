@@ -28,6 +28,7 @@ def main() -> None:
             encoding="utf-8",
             cwd=home,
             env={**os.environ, "HOME": folder},
+            check=False,
         )
     if answer.returncode:
         sys.exit(f"the wheel does not run:\n{answer.stderr}")

@@ -1,4 +1,4 @@
-# ruff: noqa: ASYNC240 - a test that looks at a file may block
+
 from __future__ import annotations
 
 import asyncio
