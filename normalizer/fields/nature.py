@@ -22,12 +22,12 @@ _GREETING = re.compile(
     r"|请问|谢谢|唔该|多谢|好的|嗯+|哦+|ok|okay|hi+|hello+|hey+|hiya|yo|good(?:morning|afternoon|evening|day)|morning"
     r"|greetings|dear(?:sir|madam|team|all)|thanks?|thankyou|there|anyonethere|test|测试|老板|[呀啊哦呢吧哈嘛])+"
 )
-_NOISE = re.compile(r"[^\w]+|_")
+_SAID = re.compile(r"[^\W_]+")
 
 
 def is_greeting(text: str) -> bool:
     """Whether `text` only greets, thanks or says nothing at all (你好, 在吗, hello)."""
-    bare = _NOISE.sub("", fold(text[:200]))
+    bare = "".join(_SAID.findall(fold(text[:200])))
     return not bare or _GREETING.fullmatch(bare) is not None
 
 

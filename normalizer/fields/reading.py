@@ -94,7 +94,9 @@ def read(conversation: Conversation) -> Readings:
     words = _capped([*subjects, *(part for message in customers for part in _spoken(message))])
     own = [passage for passage in subjects if not _ANSWERING.match(passage.text)]
     mentions = _capped([*own, *(part for message in customers for part in _unquoted(message))])
-    return Readings(Reading(words[0]), Reading(mentions[0]), words[1] and mentions[1])
+    reading = Reading(words[0])
+    same = mentions[0] == words[0]
+    return Readings(reading, reading if same else Reading(mentions[0]), words[1] and mentions[1])
 
 
 def current(conversation: Conversation) -> list[Message]:

@@ -63,10 +63,11 @@ def weigh(reading: Reading, rules: Rules) -> Signals:
     signals = Signals(reading)
     folded = _UNREAD.sub(lambda match: " " * len(match[0]), reading.folded)
     for pack in _fitting(folded, rules):
-        contrasts = [match.start() for match in pack.contrast.finditer(folded)]
-        if contrasts and signals.contrast_at < 0:
-            signals.contrast_at = contrasts[0]
-        _weigh(signals, pack, folded, contrasts[0] if contrasts else -1)
+        contrast = pack.contrast.search(folded)
+        contrast_at = contrast.start() if contrast is not None else -1
+        if signals.contrast_at < 0:
+            signals.contrast_at = contrast_at
+        _weigh(signals, pack, folded, contrast_at)
     return signals
 
 

@@ -28,6 +28,24 @@ class Guarded:
     needs: Needs
 
 
+class Guards:
+    """Which of many guarded expressions are worth running on a text."""
+
+    def __init__(self, guarded: Sequence[Guarded]) -> None:
+        self.literals = {literal for each in guarded for some in each.needs for literal in some}
+        self._guarded = guarded
+        self._by_literal: dict[str, list[int]] = {}
+        for number, each in enumerate(guarded):
+            for literal in each.needs[0] if each.needs else _NOTHING:
+                self._by_literal.setdefault(literal, []).append(number)
+
+    def worthwhile(self, seen: Set[str]) -> list[int]:
+        """Their numbers, in order, for a text in which these literals were seen."""
+        known = self._by_literal
+        hinted = {number for literal in (seen & known.keys()) | _NOTHING for number in known.get(literal, ())}
+        return [number for number in sorted(hinted) if may_match(self._guarded[number].needs, seen)]
+
+
 def may_match(needs: Needs, seen: Set[str]) -> bool:
     """Whether a text in which these literals were seen has all that is needed."""
     return not any(map(seen.isdisjoint, needs))

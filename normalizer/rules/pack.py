@@ -8,10 +8,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib import resources
+from itertools import groupby
 from typing import Any, NamedTuple
 
 from allears_sdk.complaint import CATEGORIES, EXPECTATIONS, NATURES, PRIORITIES
-from normalizer.rules.literals import Guarded, first_matches, guard, may_match
+from normalizer.rules.literals import Guards, first_matches, guard
 from normalizer.rules.matcher import Words
 
 _VALUES = {
@@ -65,18 +66,20 @@ class Pack:
     contrast: re.Pattern[str]
     _words: Words = field(init=False, repr=False)
     _by_word: dict[str, tuple[Rule, ...]] = field(init=False, repr=False)
-    _patterns: tuple[tuple[Rule, tuple[Guarded, ...]], ...] = field(init=False, repr=False)
+    _patterns: tuple[tuple[Rule, re.Pattern[str]], ...] = field(init=False, repr=False)
+    _guards: Guards = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         by_word: dict[str, tuple[Rule, ...]] = {}
         for rule in self.rules:
             for word in rule.words:
                 by_word[word] = (*by_word.get(word, ()), rule)
-        patterns = tuple((rule, _patterns(rule)) for rule in self.rules if rule.patterns)
-        literals = {one for _, guarded in patterns for each in guarded for some in each.needs for one in some}
+        patterns = [(rule, pattern) for rule in self.rules for pattern in _patterns(rule)]
+        guards = Guards([guard(pattern) for _, pattern in patterns])
         object.__setattr__(self, "_by_word", by_word)
-        object.__setattr__(self, "_words", Words(by_word, literals))
-        object.__setattr__(self, "_patterns", patterns)
+        object.__setattr__(self, "_words", Words(by_word, guards.literals))
+        object.__setattr__(self, "_patterns", tuple(patterns))
+        object.__setattr__(self, "_guards", guards)
 
     def find(self, text: str) -> Iterator[Hit]:
         """Every hit in folded text, whether negated or not."""
@@ -84,10 +87,11 @@ class Pack:
         for word, start, end in words:
             for rule in self._by_word[word]:
                 yield Hit(rule, start, end)
-        for rule, guarded in self._patterns:
-            patterns = [each.pattern for each in guarded if may_match(each.needs, seen)]
-            for match in first_matches(patterns, text) if patterns else ():
-                yield Hit(rule, match.start(), match.end())
+        worthwhile = [self._patterns[number] for number in self._guards.worthwhile(seen)]
+        for _, group in groupby(worthwhile, key=lambda pair: pair[0].id):
+            rules, patterns = zip(*group, strict=True)
+            for match in first_matches(patterns, text):
+                yield Hit(rules[0], match.start(), match.end())
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,8 +147,8 @@ def _rule(data: Mapping[str, Any], language: str) -> Rule:
     return Rule(id=name, **values)
 
 
-def _patterns(rule: Rule) -> tuple[Guarded, ...]:
+def _patterns(rule: Rule) -> list[re.Pattern[str]]:
     try:
-        return tuple(guard(re.compile(f"(?:{pattern})")) for pattern in rule.patterns)
+        return [re.compile(f"(?:{pattern})") for pattern in rule.patterns]
     except re.error as error:
         raise RuleError(f"rule {rule.id}: {error}") from error

@@ -1,0 +1,110 @@
+"""Finding fast finds what plain search finds: no shortcut drops a hit."""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from normalizer.rules import load
+from normalizer.rules.fold import fold
+from normalizer.rules.literals import first_matches, may_match, needed
+from normalizer.rules.matcher import Words
+from normalizer.rules.shapes import load_shapes
+
+SAID = [
+    "洗了就痒，才两天就坏了，客服态度很差",
+    "质量不好，一股味，等了一个小时还没到",
+    "订单号3391026174850263917 单号：78430022947316 SF1530046628917",
+    "电话 138 0013 8000，(0755)8600-0123，503-555-0147，+44 7700 900456",
+    "型号 CR-D450 栗鸣AF-5508 的 S2，¥1,299.50 三百块钱",
+    "My parcel never arrived, order #2375 is late, lost my bag",
+    "Mr. Tom Reed said: can you please help? why is my flight delayed?",
+    "Thanks, Lorna\nTracking (1Z91W0680472335517) po123456",
+    "I need my money back :( want my $30 back, 3 weeks later",
+    "Hi Anna, Kevin from the service desk. 2-206-1184203-5529817",
+]
+PIECES = sorted({word for line in SAID for word in re.findall(r"\w+|\W", line)})
+TEXTS = st.one_of(
+    st.lists(st.sampled_from(SAID), max_size=4).map("\n".join),
+    st.lists(st.sampled_from(PIECES), max_size=40).map("".join),
+    st.text(max_size=60),
+)
+
+
+@given(TEXTS)
+def test_a_pack_finds_every_match_of_every_pattern(text: str) -> None:
+    folded = fold(text)
+    for pack in load().packs:
+        found = {(hit.rule.id, hit.start, hit.end) for hit in pack.find(folded)}
+        for rule in (rule for rule in pack.rules if rule.patterns):
+            plain = re.compile("|".join(f"(?:{pattern})" for pattern in rule.patterns))
+            missed = {(rule.id, *match.span()) for match in plain.finditer(folded)} - found
+            assert not missed
+
+
+@given(TEXTS)
+def test_a_shape_finds_what_its_pattern_finds(text: str) -> None:
+    shapes = load_shapes()
+    folded = fold(text)
+    seen = shapes.literals.scan(folded).seen
+    for shape in (*shapes.everywhere, *shapes.signature):
+        read = text if shape.cased else folded
+        plain = re.compile("|".join(f"(?:{way.pattern.pattern})" for way in shape.ways), re.MULTILINE)
+        found = [match.span() for match in shape.find(read, seen, 0, len(read))]
+        assert found == [match.span() for match in plain.finditer(read)], shape.name
+
+
+@given(TEXTS, st.sets(st.sampled_from(PIECES), min_size=1, max_size=30))
+def test_words_are_found_where_plain_search_finds_them(text: str, words: set[str]) -> None:
+    folded, literal = fold(text), {fold(word) for word in words}
+    expected = set()
+    for word in literal:
+        alone = re.match("[a-z0-9]", word) is not None
+        before = "(?<![a-z0-9])" if alone else ""
+        after = "(?![a-z0-9])" if alone and re.search("[a-z0-9]$", word) else ""
+        plain = re.compile(f"(?={before}{re.escape(word)}{after})")
+        expected |= {(word, match.start(), match.start() + len(word)) for match in plain.finditer(folded)}
+
+    assert set(Words(literal).find(folded)) == expected
+
+
+@pytest.mark.parametrize(
+    ("pattern", "without", "within"),
+    [
+        ("(?:洗|用)[^,]{0,8}痒", "用了很好", "用后很痒"),
+        ("给我?换(?!了)", "给我退", "给换"),
+        ("(?:lost|missing) (?:my )?bags?", "my bag is here", "lost my bag"),
+        (r"(?<!\d)[-+]?ab(?:c|d)+", "acd", "+abcd"),
+        (r"(?:xy){2,}z?", "xz", "xyxyz"),
+    ],
+)
+def test_what_a_pattern_needs(pattern: str, without: str, within: str) -> None:
+    needs = needed(re.compile(pattern))
+
+    assert needs
+    assert may_match(needs, Words((), [one for some in needs for one in some]).scan(within).seen)
+    assert not may_match(needs, Words((), [one for some in needs for one in some]).scan(without).seen)
+
+
+@pytest.mark.parametrize("pattern", [r"\d{3}", "[^a]b?", "(?i)refund", "(?i:refund)", "a*", "(x)|y?", "(?:坏|.)"])
+def test_nothing_is_needed_where_nothing_can_be_said(pattern: str) -> None:
+    assert needed(re.compile(pattern)) == ()
+
+
+@given(st.text("abc", max_size=30))
+def test_matches_of_several_patterns_are_those_of_one(text: str) -> None:
+    parts = ["a+b", "ab?c", "(?<=b)c+"]
+    plain = [match.span() for match in re.finditer("|".join(parts), text)]
+
+    found = [match.span() for match in first_matches([re.compile(part) for part in parts], text)]
+
+    assert found == plain
+    assert all(one[1] <= other[0] for one, other in pairwise(found))
+
+
+def test_half_a_character_is_no_reason_to_fail() -> None:
+    assert list(Words(["坏了", "late"]).find("\ud83d坏了 late")) == [("坏了", 1, 3), ("late", 4, 8)]
