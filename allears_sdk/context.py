@@ -5,23 +5,18 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar
+
+from allears_sdk.clock import Clock
+
+__all__ = ["Blocking", "Clock", "Context", "Log", "Tokens"]
 
 if TYPE_CHECKING:
     from allears_sdk.remote import Remote
 
 P = ParamSpec("P")
 R = TypeVar("R")
-
-
-class Clock(Protocol):
-    def now(self) -> datetime:
-        """Aware UTC."""
-
-    def monotonic(self) -> float:
-        """Seconds, for intervals."""
 
 
 class Log(Protocol):

@@ -8,7 +8,7 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
-from allears_sdk.context import Clock
+from allears_sdk.clock import Clock
 from allears_sdk.errors import AllearsError, Rejected, Unavailable
 from allears_sdk.remote.answers import check_status, error_of, lost
 from allears_sdk.remote.exchange import Call, Response, is_repeatable

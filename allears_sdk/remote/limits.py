@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from allears_sdk.context import Clock
+from allears_sdk.clock import Clock
 
 
 class Bucket:
