@@ -188,6 +188,7 @@ async def test_a_full_disk_loses_and_doubles_nothing(depot: Depot, step: str, ce
 async def test_no_delivery_is_under_way_twice(depot: Depot, run: Callable[[], None]) -> None:
     rng = random.Random(20261122)
     active: set[str] = set()
+    clashes: list[str] = []
     most = 0
 
     class Hammered(Scripted):
@@ -208,7 +209,8 @@ async def test_no_delivery_is_under_way_twice(depot: Depot, run: Callable[[], No
 
         async def __aenter__(self) -> None:
             nonlocal most
-            assert self.line not in active, "two calls of one line at the same time"
+            if self.line in active:
+                clashes.append(self.line)
             active.add(self.line)
             most = max(most, len(active))
             await asyncio.sleep(rng.choice((0, 0, 0.001, 0.003)))
@@ -238,6 +240,7 @@ async def test_no_delivery_is_under_way_twice(depot: Depot, run: Callable[[], No
                 await asyncio.sleep(0.05)
     finally:
         ringing.cancel()
+    assert not clashes, "two calls of one line at the same time"
     assert most > 1, "lines go side by side"
     assert sorted(len(events) for events in depot.told().values()) == [3] * 20
 

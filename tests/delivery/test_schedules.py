@@ -4,6 +4,7 @@ has died, couriers that die in the middle of calls, and time that jumps. Every f
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 from collections import Counter
 from collections.abc import Callable
@@ -57,6 +58,8 @@ class Store:
     late: list[tuple[float, Callable[[float], None]]] = field(default_factory=list)
     faults: Counter[str] = field(default_factory=Counter)
     active: set[str] = field(default_factory=set)
+    clashes: list[str] = field(default_factory=list)
+    """Keys that were under way twice at the same time."""
     is_kind: bool = False
 
     def tell(self) -> float:
@@ -109,7 +112,8 @@ class StormySink(MemorySink):
 
     async def _call(self, key: str, write: Callable[[float], None]) -> None:
         there, now = self.there, self.there.tell()
-        assert key not in there.active, f"{key} is sent twice at the same time"
+        if key in there.active:
+            there.clashes.append(key)
         there.active.add(key)
         fault = "fine" if there.is_kind else there.rng.choices(FAULTS, WEIGHTS)[0]
         there.faults[fault] += 1
@@ -220,6 +224,7 @@ async def check(made: Storm, seed: int) -> None:
     added = Counter(key.rpartition("-")[2] for _, key, _ in made.store.added)
     where = f"seed {seed}: {dict(made.store.faults)}"
     assert sorted(tickets) == sorted(made.said), where
+    assert not made.store.clashes, where
     if made.store.certainty is not D:
         assert opened == Counter(tickets), where
         assert added == Counter(follow_ups), where
@@ -255,7 +260,8 @@ def _check_order(made: Storm, follow_ups: list[str], where: str) -> None:
         assert came == [key for key in follow_ups if key in came], f"out of order: {where}"
 
 
-SEEDS = 100
+SEEDS = int(os.environ.get("STORM_SEEDS", "60"))
+"""Stories per class of store; half as many where it cannot be asked."""
 
 pytestmark = pytest.mark.usefixtures("quiet")
 
