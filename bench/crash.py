@@ -304,13 +304,20 @@ class Storm:
             await asyncio.sleep(1)
             faults = self.faults()
         await asyncio.sleep(5)  # what would come twice would come now
-        return [f"{when}: {fault}" for fault in self.faults()]
+        faults = [f"{when}: {fault}" for fault in self.faults()]
+        return [*faults, *self.complaints()] if faults else []
 
     def faults(self) -> list[str]:
         """What is lost or doubled, in either store."""
         found = [f"the payload of {key} changed between tries" for key in self.receiver.changed]
         found += self._compare("webhook", self._received())
         return found + self._compare("jsonl", self._filed())
+
+    def complaints(self) -> list[str]:
+        """The daemon's own: its newest warnings and errors, for whoever asks why."""
+        path = self.folder / "daemon.log"
+        lines = path.read_text("utf-8", "replace").splitlines() if path.exists() else []
+        return [line for line in lines if "[warning" in line or "[error" in line][-20:]
 
     def _compare(self, store: str, events: Iterable[dict[str, Any]]) -> list[str]:
         seen: dict[str, list[str]] = defaultdict(list)
