@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -24,7 +23,7 @@ def backup(session: Session, folder: Path) -> None:
     """Replaced by the text of the reader's language."""
     from allears.journal.copying import back_up
 
-    configuration = session.configuration()
+    configuration = session.glance()
     if folder.exists() and any(folder.iterdir()):
         raise Failure(session.say("not_empty", folder=folder), Exit.USAGE)
     data_folder = configuration.daemon.data_folder
@@ -43,28 +42,26 @@ def backup(session: Session, folder: Path) -> None:
 @with_session
 def restore(session: Session, folder: Path, force: bool) -> None:
     """Replaced by the text of the reader's language."""
-    from allears.journal.copying import restore as restore_backup
-    from allears.journal.errors import JournalInUse
-    from allears.journal.opening import FILE
+    from allears.cli.restoring import put_in_place
 
-    target = session.configuration().daemon.data_folder
-    if not (folder / FILE).is_file():
-        raise Failure(session.say("not_a_backup", folder=folder), Exit.NOT_FOUND)
-    kept = None
-    if target.exists() and any(target.iterdir()):
-        if daemon_is_up(target):
-            raise JournalInUse(session.say("daemon_up"))
-        kept = _put_aside(session, target, force)
+    target = session.glance().daemon.data_folder
+    _check_restore(session, folder, target, force)
     with Progress(session, "restore") as progress:
-        restore_backup(folder, target, progress.show)
+        kept = put_in_place(folder, target, progress.show)
     lines = [session.say("restored", folder=target)] + ([session.say("kept", kept=kept)] if kept else [])
     session.emit({"folder": str(target), "kept": str(kept) if kept else None}, *lines)
 
 
-def _put_aside(session: Session, target: Path, force: bool) -> Path:
-    """The former data folder is kept, under a name that says when."""
-    kept = target.with_name(f"{target.name}.before-{datetime.now(UTC):%Y%m%dT%H%M%SZ}")
+def _check_restore(session: Session, folder: Path, target: Path, force: bool) -> None:
+    from allears.journal.opening import FILE
+
+    if not (folder / FILE).is_file():
+        raise Failure(session.say("not_a_backup", folder=folder), Exit.NOT_FOUND)
+    if not target.exists() or not any(target.iterdir()):
+        return
+    if daemon_is_up(target):
+        raise Failure(session.say("stop_first", folder=target), Exit.JOURNAL)
     if not force:
-        raise Failure(session.say("restore_not_empty", folder=target, kept=kept), Exit.USAGE)
-    target.rename(kept)
-    return kept
+        raise Failure(session.say("restore_not_empty", folder=target), Exit.USAGE)
+    if folder.resolve().is_relative_to(target.resolve()):
+        raise Failure(session.say("backup_inside", folder=folder), Exit.USAGE)

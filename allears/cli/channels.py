@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from allears.cli.failures import Exit, Failure
+from allears.cli.family import Family
 from allears.cli.house import has_journal, journal_of, run
 from allears.cli.logins import as_rows, as_table, log_in, selected
 from allears.cli.session import Session, configured, with_session
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from allears.settings import Configuration
 
 
-@click.group()
+@click.group(cls=Family)
 @configured
 def channels() -> None:
     """Replaced by the text of the reader's language."""
@@ -29,7 +30,7 @@ def channels() -> None:
 @configured
 @with_session
 def list_(session: Session) -> None:
-    configuration = session.configuration()
+    configuration = session.glance()
     known = run(_rows(session, configuration))
     rows = [_row(name, kind, enabled, known) for name, kind, enabled in _configured(configuration)]
     rows += [row for name, row in known.items() if name not in {row.name for row in rows}]
@@ -70,7 +71,7 @@ def resume(session: Session, name: str) -> None:
 def rename(session: Session, old: str, new: str) -> None:
     from allears.settings.loading import NAME
 
-    configuration = session.configuration()
+    configuration = session.glance()
     if not NAME.fullmatch(new):
         raise Failure(session.say("bad_name", name=new), Exit.USAGE)
     run(_rename(session, configuration, old, new))
@@ -123,8 +124,9 @@ async def _rows(session: Session, configuration: Configuration) -> dict[str, Cha
 
 
 def _order(session: Session, name: str, state: str) -> None:
-    configuration = session.configuration()
-    kinds = {channel: kind for channel, kind, _ in _configured(configuration)}
+    configuration = session.glance()
+    kinds = {row.name: row.connector for row in run(_rows(session, configuration)).values()}
+    kinds |= {channel: kind for channel, kind, _ in _configured(configuration)}
     if name not in kinds:
         raise no_such(session, "channels", name, list(kinds))
     run(_note(session, configuration, name, kinds[name], state))

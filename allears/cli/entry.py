@@ -11,8 +11,9 @@ from typing import Any
 import click
 
 from allears.cli.failures import Exit, Failure
+from allears.cli.family import Family, language_of, translate
 from allears.cli.session import Session, configured
-from allears.cli.texts import TEXTS, help_of, say
+from allears.cli.texts import TEXTS, say
 
 _COMMANDS = {
     "init": "allears.cli.init:init",
@@ -29,8 +30,8 @@ _COMMANDS = {
 }
 
 
-class Root(click.Group):
-    """Commands are imported when they are asked for; help is in the reader's language."""
+class Root(Family):
+    """Commands are imported when they are asked for."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(_COMMANDS)
@@ -40,7 +41,15 @@ class Root(click.Group):
             return None
         module, _, name = _COMMANDS[cmd_name].partition(":")
         command: click.Command = getattr(import_module(module), name)
+        translate(command, ctx, language_of(ctx), cmd_name)
         return command
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        with self.context_class(self, info_name=info_name, parent=parent, **{**self.context_settings, **extra}) as bare:
+            translate(self, bare, language_of(bare))
+        return super().make_context(info_name, args, parent, **extra)
 
     def main(self, args: Sequence[str] | None = None, *pargs: Any, **extra: Any) -> Any:
         import sys
@@ -49,20 +58,7 @@ class Root(click.Group):
         language, explicit = _language(arguments)
         extra.setdefault("prog_name", "allears")
         extra["obj"] = Session(language=language, explicit_language=explicit)
-        _translate(self, language)
-        for name in _COMMANDS.keys() & set(arguments) if "--help" in arguments else ():
-            _translate(self.get_command(click.Context(self), name), language, name)
         return super().main(arguments, *pargs, **extra)
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        language = ctx.find_object(Session)
-        with formatter.section(say(language.language if language else "en", "commands")):
-            formatter.write_dl(
-                [
-                    (name, help_of(language.language if language else "en", name).partition("\n")[0])
-                    for name in _COMMANDS
-                ]
-            )
 
     def invoke(self, ctx: click.Context) -> Any:
         session = ctx.find_object(Session)
@@ -95,20 +91,6 @@ def _language(arguments: Sequence[str]) -> tuple[str, bool]:
     return "zh" if found.lower().startswith("zh") else "en", False
 
 
-def _translate(command: click.Command | None, language: str, path: str = "") -> None:
-    """Help texts are looked up by the command's path; options' by path and name, else by name."""
-    if command is None:
-        return
-    command.help = help_of(language, path)
-    for parameter in command.params:
-        if isinstance(parameter, click.Option):
-            long = parameter.opts[0] if parameter.opts[0].startswith("--") else parameter.opts[-1]
-            parameter.help = help_of(language, f"{path} {long}".strip(), long)
-    if isinstance(command, click.Group) and not isinstance(command, Root):
-        for name, child in command.commands.items():
-            _translate(child, language, f"{path} {name}".strip())
-
-
 def _report(session: Session, error: Exception) -> int:
     """One line on stderr; with --json a document on stdout too. Returns the exit code."""
     code, message, more = _understand(session, error)
@@ -119,21 +101,21 @@ def _report(session: Session, error: Exception) -> int:
 
 
 def _understand(session: Session, error: Exception) -> tuple[Exit, str, dict[str, Any]]:
-    from allears.journal.errors import JournalBroken, JournalInUse, JournalUnavailable
+    from allears.cli.troubles import of_journal, of_system
     from allears_sdk.errors import AllearsError, ConfigError
 
-    faults = getattr(error, "faults", None)
     if isinstance(error, ConfigError):
-        listed = [{"place": fault.place, "line": fault.line, "message": fault.message} for fault in faults or ()]
+        faults = getattr(error, "faults", ())
+        listed = [{"place": fault.place, "line": fault.line, "message": fault.message} for fault in faults]
         return Exit.CONFIG, str(error), {"faults": listed} if listed else {}
     if isinstance(error, Failure):
         return error.code, str(error), {}
-    if isinstance(error, (JournalBroken, JournalInUse, JournalUnavailable)):
-        return Exit.JOURNAL, say(session.language, "journal_error", reason=error), {}
+    if message := of_journal(session, error):
+        return Exit.JOURNAL, message, {}
     if isinstance(error, AllearsError):
         return Exit.FAULTS, str(error), {}
     if isinstance(error, OSError):
-        return Exit.FAULTS, f"{error.strerror or error}: {error.filename}" if error.filename else str(error), {}
+        return *of_system(session, error), {}
     return Exit.FAULTS, say(session.language, "unexpected", reason=f"{type(error).__name__}: {error}"), {}
 
 

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+from stat import S_ISREG
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from allears.cli.failures import Exit, Failure
@@ -26,9 +27,13 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 
 
 def has_journal(folder: Path) -> bool:
+    """Raises PermissionError where that cannot be seen."""
     from allears.journal.opening import FILE
 
-    return (folder / FILE).is_file()
+    try:
+        return S_ISREG((folder / FILE).stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
 
 
 @asynccontextmanager
@@ -53,9 +58,9 @@ def daemon_is_up(folder: Path) -> bool:
 
 
 @asynccontextmanager
-async def contexts_of(folder: Path) -> AsyncIterator[Contexts]:
-    """The daemon's own contexts, with its tokens. Before the first run: of a house that lasts as long as the
-    command, so that checking leaves nothing behind."""
+async def contexts_of(folder: Path) -> AsyncIterator[tuple[Contexts, Path]]:
+    """The daemon's own contexts, with its tokens, and where they lie. Before the first run: those of a house that
+    lasts as long as the command, so that checking leaves nothing behind."""
     with tempfile.TemporaryDirectory(prefix="allears-") as passing, _quiet():
         place = folder if has_journal(folder) else Path(passing)
         async with _opened(place) as journal:
@@ -63,7 +68,7 @@ async def contexts_of(folder: Path) -> AsyncIterator[Contexts]:
 
             contexts = Contexts(journal, place)
             try:
-                yield contexts
+                yield contexts, place
             finally:
                 await contexts.close()
 

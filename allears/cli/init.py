@@ -20,6 +20,8 @@ def init(session: Session, channels: tuple[str, ...], sinks: tuple[str, ...]) ->
     """Replaced by the text of the reader's language."""
     from allears.settings.example import example
 
+    _check_kinds(session, "connector", channels)
+    _check_kinds(session, "sink", sinks)
     path = session.config or Path(os.environ.get("ALLEARS_CONFIG") or "allears.toml")
     text = example(connectors=channels, sinks=sinks, language=session.language)
     try:
@@ -29,3 +31,18 @@ def init(session: Session, channels: tuple[str, ...], sinks: tuple[str, ...]) ->
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(text)
     session.emit({"written": str(path)}, session.say("written", path=path))
+
+
+def _check_kinds(session: Session, word: str, wanted: tuple[str, ...]) -> None:
+    from difflib import get_close_matches
+
+    from allears.settings.faults import say
+    from allears_sdk import registry
+
+    kinds = registry.kinds(registry.CONNECTORS if word == "connector" else registry.SINKS)
+    for name in wanted:
+        if name not in kinds:
+            close = get_close_matches(name, kinds, n=1)
+            hint = say(session.language, "did_you_mean", word=close[0]) if close else ""
+            message = session.say(f"no_such_{word}", name=name, hint=hint, kinds=", ".join(kinds))
+            raise Failure(message, Exit.USAGE)

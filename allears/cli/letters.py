@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from allears.cli.failures import Exit, Failure
+from allears.cli.family import Family
 from allears.cli.house import journal_of, run
-from allears.cli.session import Session, configured, table, with_session
+from allears.cli.session import Session, configured, rfc3339, shown, table, with_session
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -23,7 +25,7 @@ _STATES = ("open", "replayed", "discarded")
 _PAGE = 500
 
 
-@click.group()
+@click.group(cls=Family)
 @configured
 def letters() -> None:
     """Replaced by the text of the reader's language."""
@@ -41,7 +43,7 @@ def list_(session: Session, state: str, limit: int, unmask: bool) -> None:
 
     found = _with_journal(session, work)
     header = [session.say(key) for key in ("id", "kind", "place", "at", "reason")]
-    rows = [[one[key] for key in ("id", "kind", "place", "at", "reason")] for one in found]
+    rows = [[one["id"], one["kind"], one["place"], _spaced(one["at"]), one["reason"]] for one in found]
     session.emit(found, table(header, rows) if rows else session.say("no_letters"))
 
 
@@ -123,7 +125,7 @@ async def _letter(session: Session, journal: Journal, number: int) -> Letter:
 
 
 def _with_journal(session: Session, work: Callable[[Journal], Coroutine[Any, Any, Any]]) -> Any:
-    folder = session.configuration().daemon.data_folder
+    folder = session.glance().daemon.data_folder
     return run(_opened(session, folder, work))
 
 
@@ -133,9 +135,13 @@ async def _opened(session: Session, folder: Path, work: Callable[[Journal], Coro
 
 
 def _described(letter: Letter, unmask: bool) -> dict[str, Any]:
-    found = asdict(letter) | {"kind": letter.kind.value, "at": f"{letter.at:%Y-%m-%dT%H:%M:%SZ}"}
+    found = asdict(letter) | {"kind": letter.kind.value, "at": rfc3339(letter.at)}
     found["locator"] = {key: _masked(str(value), unmask) for key, value in letter.locator.items()}
     return found | {key: _masked(found[key], unmask) for key in ("reason", "detail")}
+
+
+def _spaced(at: str) -> str:
+    return shown(datetime.fromisoformat(at))
 
 
 _CONTENT = ("media_type", "size", "content", "cut")

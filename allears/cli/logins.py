@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from allears.cli.house import contexts_of
@@ -31,6 +31,15 @@ class Login:
     account: str = ""
     details: tuple[str, ...] = ()
     reason: str = ""
+
+    def moved(self, place: str, folder: str) -> Login:
+        """With paths as they will be: before the first run they were those of a passing house."""
+        return replace(
+            self,
+            account=self.account.replace(place, folder),
+            details=tuple(line.replace(place, folder) for line in self.details),
+            reason=self.reason.replace(place, folder),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,11 +72,13 @@ async def log_in(
 ) -> list[Login]:
     """In the order given. Whatever goes wrong is a result, never an exception."""
     turnstile = asyncio.Semaphore(_AT_ONCE)
-    async with contexts_of(configuration.daemon.data_folder) as contexts:
+    folder = configuration.daemon.data_folder
+    async with contexts_of(folder) as (contexts, place):
 
         async def one(door: _Door) -> Login:
             async with turnstile:
-                return await _try(door, contexts, session, timeout_seconds)
+                login = await _try(door, contexts, session, timeout_seconds)
+                return login.moved(str(place), str(folder))
 
         return list(await asyncio.gather(*(one(door) for door in doors)))
 

@@ -157,9 +157,11 @@ def _first(objects: Sequence[dict[str, Any]], key: str) -> str:
 
 def _burst(given: dict[str, Any]) -> Iterable[dict[str, Any]]:
     """Several texts in one message are several messages: a burst in a chat."""
-    texts = given.get("text")
-    if not isinstance(texts, list):
+    texts = given.get("text", "")
+    if isinstance(texts, str):
         return [given]
+    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+        raise BadMessage("`text` must be a string, or a list of strings")
     external_id = given.get("external_id")
     ids = [f"{external_id}/{at}" if external_id and at else external_id for at in range(len(texts))]
     parts = [given | {"text": text, "external_id": id_} for text, id_ in zip(texts, ids, strict=True)]

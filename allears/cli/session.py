@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
@@ -32,15 +32,33 @@ class Session:
     as_json: bool = False
     debug: bool = False
     progress: bool | None = None
+    data_folder: Path | None = None
+    """Where the command works, once that is known; for messages."""
 
     def configuration(self) -> Configuration:
         """The file in use; InvalidConfiguration ends the command with code 3."""
         from allears import settings
 
         configuration = settings.load(self.config, language=self.language if self.explicit_language else "")
+        self._adopt(configuration)
+        return configuration
+
+    def glance(self) -> Configuration:
+        """For what needs only the journal: faults in the file are told in a warning, and do not stop it."""
+        from allears import settings
+
+        configuration = settings.glance(self.config, language=self.language if self.explicit_language else "")
+        self._adopt(configuration)
+        if configuration.faults:
+            source = configuration.source or "ALLEARS_*"
+            facts = {"source": source, "count": len(configuration.faults), "folder": self.data_folder}
+            self.note(self.say("warning", text=self.say("glanced", **facts)))
+        return configuration
+
+    def _adopt(self, configuration: Configuration) -> None:
+        self.data_folder = configuration.daemon.data_folder
         if not self.explicit_language:
             self.language = configuration.daemon.language
-        return configuration
 
     def say(self, key: str, **facts: object) -> str:
         return say(self.language, key, **facts)
@@ -63,7 +81,17 @@ class Session:
 
 
 def _plain(value: Any) -> str:
-    return value.isoformat() if isinstance(value, datetime) else str(value)
+    return rfc3339(value) if isinstance(value, datetime) else str(value)
+
+
+def rfc3339(moment: datetime) -> str:
+    """As JSON has it: 2026-03-01T08:30:00Z."""
+    return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def shown(moment: datetime | None) -> str:
+    """As every table has it: 2026-03-01 08:30:00Z."""
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%SZ}" if moment else "-"
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -10,10 +9,11 @@ import click
 
 from allears.cli.channels import no_such, test_section
 from allears.cli.failures import Exit
+from allears.cli.family import Family
 from allears.cli.house import contexts_of, has_journal, journal_of, run
 from allears.cli.logins import component_of, with_component
 from allears.cli.session import Session, configured, with_session
-from allears.cli.status import destination_table
+from allears.cli.status import destination_rows, destination_table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from allears_sdk.sink import Ticket
 
 
-@click.group()
+@click.group(cls=Family)
 @configured
 def sinks() -> None:
     """Replaced by the text of the reader's language."""
@@ -33,13 +33,9 @@ def sinks() -> None:
 @configured
 @with_session
 def list_(session: Session) -> None:
-    from allears.journal.records import DestinationRow
-
-    configuration = session.configuration()
-    known = run(_rows(session, configuration))
-    names = [*configuration.destinations, *(name for name in known if name not in configuration.destinations)]
-    rows = [known.get(name) or DestinationRow(name=name) for name in names]
-    session.emit([asdict(row) for row in rows], destination_table(session, rows))
+    configuration = session.glance()
+    rows = run(_rows(session, configuration))
+    session.emit(rows, destination_table(session, rows))
 
 
 @sinks.command("test")
@@ -73,17 +69,17 @@ def _described(name: str, ticket: Ticket | Exception) -> dict[str, str]:
     return {"name": name, "result": "ok", "ticket": ticket.id, "url": ticket.url}
 
 
-async def _rows(session: Session, configuration: Configuration) -> dict[str, Any]:
+async def _rows(session: Session, configuration: Configuration) -> list[dict[str, Any]]:
     if not has_journal(configuration.daemon.data_folder):
-        return {}
+        return await destination_rows(configuration, None)
     async with journal_of(session, configuration.daemon.data_folder) as journal:
-        return {row.name: row for row in await journal.destinations()}
+        return await destination_rows(configuration, journal)
 
 
 async def _send(configuration: Configuration, names: list[str]) -> dict[str, Ticket | Exception]:
     """One sample to each destination, one after the other."""
     found: dict[str, Ticket | Exception] = {}
-    async with contexts_of(configuration.daemon.data_folder) as contexts:
+    async with contexts_of(configuration.daemon.data_folder) as (contexts, _):
         for name in names:
             settings = configuration.destinations[name]
             sink = component_of("destinations", name, settings, contexts)

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from allears.cli.addresses import addresses_of
 from allears.cli.house import daemon_is_up, journal_of, run
-from allears.cli.session import Session, configured, table, with_session
+from allears.cli.session import Session, configured, rfc3339, shown, table, with_session
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from allears.journal.journal import Journal
     from allears.journal.records import ChannelRow, DestinationRow
+    from allears.settings import Configuration
 
 _LETTERS_COUNTED = 1000
+_MOMENTS = ("born", "restored")
 
 
 @click.command()
@@ -24,43 +28,85 @@ _LETTERS_COUNTED = 1000
 @with_session
 def status(session: Session) -> None:
     """Replaced by the text of the reader's language."""
-    configuration = session.configuration()
-    found = run(_look(session, configuration))
+    configuration = session.glance()
+    found, channels = run(_look(session, configuration))
     letters, more = found["open_letters"], "+" if found["open_letters"] == _LETTERS_COUNTED else ""
-    source = configuration.source or session.say("built_in")
+    addresses = found["addresses"]
     session.emit(
         found,
-        session.say("using", source=source),
+        session.say("using", source=found["configuration"] or session.say("built_in")),
+        session.say("data_folder", folder=found["data_folder"]),
         session.say("daemon_up" if found["daemon"] == "up" else "daemon_down"),
+        *([session.say("console_at", url=addresses["console"])] if addresses["console"] else []),
+        *(session.say("form_at", url=url) for url in addresses["forms"]),
         "",
-        found.get("channel_table", ""),
-        "",
-        found.get("destination_table", ""),
-        "",
+        session.say("complaint_count", count=found["complaints"]),
         session.say("open_letters", count=letters, more=more),
+        "",
+        channel_table(session, channels),
+        "",
+        destination_table(session, found["destinations"]),
     )
 
 
-async def _look(session: Session, configuration: Any) -> dict[str, Any]:
+async def _look(session: Session, configuration: Configuration) -> tuple[dict[str, Any], Sequence[ChannelRow]]:
     folder = configuration.daemon.data_folder
     async with journal_of(session, folder) as journal:
-        return await _read(session, journal) | {"daemon": "up" if daemon_is_up(folder) else "down"}
+        channels = await journal.channels()
+        found = {
+            "configuration": str(configuration.source) if configuration.source else None,
+            "data_folder": str(folder),
+            "daemon": "up" if daemon_is_up(folder) else "down",
+            "addresses": addresses_of(configuration),
+            "complaints": await complaint_count(journal),
+            "open_letters": len(await journal.letters(limit=_LETTERS_COUNTED)),
+            "channels": [asdict(row) for row in channels],
+            "destinations": await destination_rows(configuration, journal),
+            "stamps": _moments(await journal.stamps()),
+        }
+    return found, channels
 
 
-async def _read(session: Session, journal: Journal) -> dict[str, Any]:
-    channels = await journal.channels()
-    destinations = await journal.destinations()
-    letters = await journal.letters(limit=_LETTERS_COUNTED)
-    found: dict[str, Any] = {
-        "channels": [asdict(row) for row in channels],
-        "destinations": [asdict(row) for row in destinations],
-        "open_letters": len(letters),
-        "stamps": dict(await journal.stamps()),
+def _moments(stamps: Mapping[str, str]) -> dict[str, str]:
+    """The journal keeps seconds since 1970."""
+    return {
+        name: rfc3339(datetime.fromtimestamp(float(value), UTC)) if name in _MOMENTS and value else value
+        for name, value in stamps.items()
     }
-    if not session.as_json:
-        found["channel_table"] = channel_table(session, channels)
-        found["destination_table"] = destination_table(session, destinations)
-    return found
+
+
+async def complaint_count(journal: Journal) -> int:
+    return (await journal.complaints(limit=1))[1]
+
+
+async def destination_rows(configuration: Configuration, journal: Journal | None) -> list[dict[str, Any]]:
+    """All that are configured, used or not, then those only the journal remembers. A view gets no deliveries:
+    `complaints` says how many it shows."""
+    from allears.journal.records import DestinationRow
+
+    known: dict[str, DestinationRow] = {row.name: row for row in await journal.destinations()} if journal else {}
+    filed = await complaint_count(journal) if journal else 0
+    kinds = {name: settings.sink for name, settings in configuration.destinations.items()}
+    kinds |= {one.name: one.kind for one in configuration.disabled if one.section == "destinations"}
+    return [
+        asdict(known.get(name) or DestinationRow(name=name))
+        | {
+            "sink": kinds.get(name, ""),
+            "enabled": name in configuration.enabled_destinations,
+            "complaints": filed if _is_view(kinds.get(name, "")) else None,
+        }
+        for name in (*kinds, *(known.keys() - kinds.keys()))
+    ]
+
+
+def _is_view(kind: str) -> bool:
+    from allears_sdk import registry
+    from allears_sdk.errors import ConfigError
+
+    try:
+        return bool(kind) and registry.sink_class(kind).spec.is_view
+    except ConfigError:
+        return False
 
 
 def channel_table(session: Session, rows: Sequence[ChannelRow]) -> str:
@@ -76,7 +122,7 @@ def channel_table(session: Session, rows: Sequence[ChannelRow]) -> str:
                 row.duplicate,
                 row.quarantined,
                 row.waiting,
-                f"{row.last_success_at:%Y-%m-%d %H:%M:%SZ}" if row.last_success_at else "-",
+                shown(row.last_success_at),
                 row.reason,
             ]
             for row in rows
@@ -84,9 +130,9 @@ def channel_table(session: Session, rows: Sequence[ChannelRow]) -> str:
     )
 
 
-def destination_table(session: Session, rows: Sequence[DestinationRow]) -> str:
-    words = ("name", "pending", "doubt", "sent", "letters", "reason")
-    return table(
-        [session.say(word) for word in words],
-        [[row.name, row.pending, row.doubt, row.sent, row.letters, row.last_reason] for row in rows],
-    )
+def destination_table(session: Session, rows: Sequence[Mapping[str, Any]]) -> str:
+    """What is not delivered but shown stands under COMPLAINTS."""
+    words = ("name", "kind", "complaints", "pending", "doubt", "sent", "letters", "reason")
+    keys = ("name", "sink", "complaints", "pending", "doubt", "sent", "letters", "last_reason")
+    cells = [["-" if row[key] is None else row[key] for key in keys] for row in rows]
+    return table([session.say(word) for word in words], cells)

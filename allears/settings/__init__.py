@@ -2,7 +2,7 @@
 
 from allears.settings.changes import Changes, Difference, changed
 from allears.settings.faults import Fault, InvalidConfiguration, describe
-from allears.settings.loading import find_file, load
+from allears.settings.loading import find_file, glance, load
 from allears.settings.sections import (
     AdminSection,
     Configuration,
@@ -28,5 +28,6 @@ __all__ = [
     "default_language",
     "describe",
     "find_file",
+    "glance",
     "load",
 ]

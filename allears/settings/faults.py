@@ -32,9 +32,9 @@ class InvalidConfiguration(ConfigError):
 
     def __init__(self, source: str, faults: Sequence[Fault], language: str) -> None:
         self.source = source
-        self.faults = tuple(faults)
+        self.faults = tuple(sorted(faults, key=lambda fault: fault.line or 0))
         title = say(language, "invalid", source=source, count=len(faults))
-        super().__init__("\n".join([title, *(f"  {describe(fault, language)}" for fault in faults)]))
+        super().__init__("\n".join([title, *(f"  {describe(fault, language)}" for fault in self.faults)]))
 
 
 def describe(fault: Fault, language: str) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from pydantic import BaseModel, ValidationError
 from allears.settings import environment
 from allears.settings.defaults import embedded
 from allears.settings.faults import Fault, InvalidConfiguration, explain, hint, say
-from allears.settings.places import line_of, lines
+from allears.settings.places import fragments, line_of, lines
 from allears.settings.secrets import Revealer
 from allears.settings.sections import SECTIONS, Configuration, DaemonSection, Disabled, default_language
 from allears_sdk import registry
@@ -46,6 +47,34 @@ def load(path: Path | None = None, *, language: str = "") -> Configuration:
     return _Loading(source, text, _parse(source, text, language) if source else None, language).run()
 
 
+def glance(path: Path | None = None, *, language: str = "") -> Configuration:
+    """`load` for whoever needs little more than the data folder: what is at fault is left out and told in `faults`.
+
+    Raises `InvalidConfiguration` when the file cannot be read at all, or leaves open where the data folder is.
+    """
+    source = find_file(path)
+    text = _read(source, language) if source else ""
+    try:
+        data = _parse(source, text, language) if source else None
+    except InvalidConfiguration as error:
+        data = fragments(text)
+        if "data_folder" not in data["allears"] and not os.environ.get(environment.variable("allears", "data_folder")):
+            raise
+        return _Loading(source, text, data, language, error.faults, is_lenient=True).run()
+    found = _Loading(source, text, data, language, is_lenient=True).run()
+    if any(map(_hides_folder, found.faults)) and environment.variable("allears", "data_folder") not in os.environ:
+        raise InvalidConfiguration(str(source), found.faults, language or found.daemon.language)
+    return found
+
+
+def _hides_folder(fault: Fault) -> bool:
+    """Whether the file means to say where the data folder is, and does not."""
+    section, _, key = fault.place.partition(".")
+    if key:
+        return section == "allears" and bool(difflib.get_close_matches(key, ["data_folder"]))
+    return bool(difflib.get_close_matches(section, ["allears"]))
+
+
 def _read(source: Path, language: str) -> str:
     language = language or default_language()
     try:
@@ -73,13 +102,23 @@ def _parse(source: Path, text: str, language: str) -> dict[str, Any]:
 class _Loading:
     """One reading of one file; collects faults as it goes."""
 
-    def __init__(self, source: Path | None, text: str, data: dict[str, Any] | None, language: str) -> None:
+    def __init__(
+        self,
+        source: Path | None,
+        text: str,
+        data: dict[str, Any] | None,
+        language: str,
+        faults: Sequence[Fault] = (),
+        *,
+        is_lenient: bool = False,
+    ) -> None:
         self._source = source
         self._data = data
         self._lines = lines(text)
         self._folder = source.absolute().parent if source else Path.cwd()
         self._environment: dict[str, dict[str, Any]] = {}
-        self._faults: list[Fault] = []
+        self._faults: list[Fault] = list(faults)
+        self._is_lenient = is_lenient
         self._warnings: list[Fault] = []
         self._disabled: list[Disabled] = []
         self._language = language or self._own_language()
@@ -93,7 +132,7 @@ class _Loading:
         channels = self._family("channels")
         destinations = self._family("destinations")
         self._check_routing(sections["routing"])
-        if self._faults:
+        if self._faults and not self._is_lenient:
             name = str(self._source) if self._source else "ALLEARS_*"
             raise InvalidConfiguration(name, self._faults, self._language)
         return Configuration(
@@ -105,6 +144,7 @@ class _Loading:
             destinations=destinations,
             disabled=tuple(self._disabled),
             warnings=tuple(self._warnings),
+            faults=tuple(self._faults),
             source=self._source,
             environment=frozenset(
                 environment.variable(section, key) for section, keys in self._environment.items() for key in keys
@@ -151,11 +191,25 @@ class _Loading:
         for key in _PATHS.get(name, ()):
             if isinstance(data.get(key), str):
                 data[key] = self._folder / Path(data[key]).expanduser()
-        return self._build((name,), {**data, **self._environment.get(name, {})}, model)
+        data |= self._environment.get(name, {})
+        built = self._build((name,), data, model)
+        return _valid_part(data, model) if built is None and self._is_lenient else built
 
     def _family(self, family: str) -> dict[str, Any]:
-        found = {name: self._component(family, name) for name in self._table(family)}
+        found = {}
+        for name in self._table(family):
+            before = len(self._faults)
+            found[name] = self._component(family, name)
+            if len(self._faults) > before:
+                found[name] = None
+                self._put_off(family, name, self._faults[before])
         return {name: settings for name, settings in found.items() if settings is not None}
+
+    def _put_off(self, family: str, name: str, fault: Fault) -> None:
+        """In a lenient reading, what is at fault is still known by name and kind."""
+        given = (self._data or {})[family][name]
+        kind = given.get(_FAMILIES[family][0], "") if isinstance(given, dict) else ""
+        self._disabled.append(Disabled(section=family, name=name, kind=str(kind), reason=fault.message))
 
     def _component(self, family: str, name: str) -> Any:
         place = (family, name)
@@ -224,3 +278,15 @@ class _Loading:
         if len(path) > 1 and path[1] in self._environment.get(path[0], {}):
             return environment.variable(path[0], path[1])
         return ""
+
+
+def _valid_part(data: Mapping[str, Any], model: type[BaseModel]) -> BaseModel:
+    """The section with those of its settings that can stand; defaults for the others."""
+    good: dict[str, Any] = {}
+    for key, value in data.items():
+        try:
+            model.model_validate({**good, key: value})
+        except ValidationError:
+            continue
+        good[key] = value
+    return model.model_validate(good)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Mapping
+from typing import Any
 
 _KEY = r"""(?:[A-Za-z0-9_-]+|"(?:[^"\\\n]|\\.)*"|'[^'\n]*')"""
 _PATH = rf"{_KEY}(?:\s*\.\s*{_KEY})*"
@@ -37,6 +39,22 @@ def line_of(path: tuple[str, ...], known: Mapping[tuple[str, ...], int]) -> int 
         if path[:length] in known:
             return known[path[:length]]
     return None
+
+
+def fragments(text: str) -> dict[str, dict[str, Any]]:
+    """Of a file that is not valid TOML: what its [allears] section says in lines that are."""
+    found: dict[str, Any] = {}
+    inside = False
+    for line in text.splitlines():
+        if line.lstrip().startswith("["):
+            header = _HEADER.match(line)
+            inside = header is not None and _split(header[1]) == ("allears",)
+        elif inside:
+            try:
+                found |= tomllib.loads(line)
+            except tomllib.TOMLDecodeError:
+                continue
+    return {"allears": found}
 
 
 def _split(path: str) -> tuple[str, ...]:

@@ -187,6 +187,8 @@ class Configuration:
     disabled: tuple[Disabled, ...] = ()
     """Configured, but of a kind that does not load; all others go on without it."""
     warnings: tuple[Fault, ...] = ()
+    faults: tuple[Fault, ...] = ()
+    """Only where the file was read leniently (`glance`); whatever is at fault is missing here."""
     source: Path | None = None
     """The file; None: the built-in defaults."""
     environment: frozenset[str] = field(default=frozenset())

@@ -185,3 +185,12 @@ def test_many_inputs_keep_their_order(allears: Allears, tmp_path: Path) -> None:
     assert [line.get("message", {}).get("text", "") for line in outcome.lines] == texts
     alone = allears("normalise", "in.jsonl", "--workers", "1")
     assert [line.get("error") for line in alone.lines] == [line.get("error") for line in outcome.lines]
+
+
+def test_a_text_is_a_string_or_strings(allears: Allears) -> None:
+    given = '{"text": 5}\n{"text": ["退款", 5]}\n{"text": {"a": 1}}\n{"text": null}\n{"text": ["坏了", "退款"]}\n'
+    outcome = allears("normalise", "-", stdin=given)
+    assert outcome.code == 1
+    *refused, heard = outcome.lines
+    assert {line["error"] for line in refused} == {"`text` must be a string, or a list of strings"}
+    assert [one["text"] for one in heard["messages"]] == ["坏了", "退款"]

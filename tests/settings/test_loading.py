@@ -109,9 +109,9 @@ folder = "x"
     )
     assert faults(path) == [
         'line 2, alears: unknown key; did you mean "allears"?',
+        'line 5, public.prot: unknown key; did you mean "port"?',
         "line 6, public.port: Input should be a valid integer, unable to parse string as an integer",
         "line 7, public.trusted_proxies: must be an IP address or network",
-        'line 5, public.prot: unknown key; did you mean "port"?',
         "line 11, channels.Mail: a name is made of a-z, 0-9 and '-', and starts with a letter or digit",
         'line 14, channels.mail.connector: no connector "psot" is installed; did you mean "post"?',
         "line 15, channels.chat.connector: missing, and required; one of: broken, list, post, shelf",
@@ -122,8 +122,8 @@ folder = "x"
 def test_faults_in_chinese(write: Write) -> None:
     path = write("[public]\nprot = 80\nport = 70000\n[channels.mail]\nconnector = 'post'\npassword = ''\n")
     assert faults(path, "zh") == [
-        "第 3 行，public.port: 不得大于 65535",
         "第 2 行，public.prot: 未知的配置项；是否想写“port”？",
+        "第 3 行，public.port: 不得大于 65535",
         "第 4 行，channels.mail.host: 必填",
     ]
 
