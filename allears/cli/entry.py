@@ -41,7 +41,8 @@ class Root(Family):
             return None
         module, _, name = _COMMANDS[cmd_name].partition(":")
         command: click.Command = getattr(import_module(module), name)
-        translate(command, ctx, language_of(ctx), cmd_name)
+        if ctx.find_object(Session):
+            translate(command, ctx, language_of(ctx), cmd_name)
         return command
 
     def make_context(
