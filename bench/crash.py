@@ -305,7 +305,7 @@ class Storm:
             faults = self.faults()
         await asyncio.sleep(5)  # what would come twice would come now
         faults = [f"{when}: {fault}" for fault in self.faults()]
-        return [*faults, *self.complaints()] if faults else []
+        return [*faults, *self.warnings()] if faults else []
 
     def faults(self) -> list[str]:
         """What is lost or doubled, in either store."""
@@ -313,7 +313,7 @@ class Storm:
         found += self._compare("webhook", self._received())
         return found + self._compare("jsonl", self._filed())
 
-    def complaints(self) -> list[str]:
+    def warnings(self) -> list[str]:
         """The daemon's own: its newest warnings and errors, for whoever asks why."""
         path = self.folder / "daemon.log"
         lines = path.read_text("utf-8", "replace").splitlines() if path.exists() else []
