@@ -14,7 +14,7 @@ from allears.journal.errors import JournalUnavailable
 from allears.journal.journal import Journal
 from allears.journal.records import DueConversation, Policy, Reading, Router, StoredRaw
 from allears.workers.pool import WorkerLost, Workers
-from allears.workers.tasks import DeriveJob, Failed, Read, ReadJob, derive_records, read_raws
+from allears.workers.tasks import DeriveJob, Failed, Read, ReadJob, derive_records, read_raws, warm_up
 from allears_sdk.connector import Threading
 from allears_sdk.context import Clock
 from normalizer.conversation import Conversation, Facts
@@ -62,12 +62,19 @@ class Filing:
         """Until cancelled; running steps are then given up, and taken again after the next start."""
         try:
             async with asyncio.TaskGroup() as group:
+                group.create_task(self._warm_up())
                 group.create_task(self._forever(self._read_waiting, self._wait_for_raws))
                 group.create_task(self._forever(self._derive_due, self._wait_for_conversations))
         finally:
             for task in self._tasks:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _warm_up(self) -> None:
+        try:
+            await self._workers.run(warm_up)
+        except WorkerLost as error:
+            log.warning("worker_lost", reason=str(error))
 
     async def _forever(self, step: Any, idle: Any) -> None:
         while True:

@@ -13,6 +13,7 @@ from allears_sdk.message import Message, Raw
 from normalizer import readers
 from normalizer.conversation import Conversation, Draft, Facts, Heard
 from normalizer.derive import derive, deserves_filing
+from normalizer.rules import load as load_rules
 
 _polite = False
 
@@ -50,6 +51,11 @@ class Failed:
     reason: str
     is_bad: bool
     """The raw itself is at fault: quarantine at once instead of trying again."""
+
+
+def warm_up() -> None:
+    """Have the rules loaded before the first message comes."""
+    load_rules()
 
 
 def read_raws(jobs: Sequence[ReadJob]) -> list[Read | Failed]:
