@@ -1,7 +1,7 @@
 """Masks for personal data: enough stays to recognise a number by, never enough to use it.
 
 `phone` 138****8000 · `email` z***@example.com · `id_card` 110***********2836 · `bank_card` 6222 **** **** 1234.
-Words inside longer ids (ALE-…, hashes, tracking numbers, timestamps) are left alone.
+Words inside longer ids (ALE-…, hashes, tracking numbers, timestamps) and public hotlines are left alone.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ _PHONES = (
     re.compile(rf"{_START}(?P<kept>\+\d{{1,3}})(?:[ .()-]{{0,2}}\d){{5,10}}[ .-]?(?P<tail>\d\d){_END}"),
     re.compile(rf"{_START}(?P<kept>\(?\d{{3}}\)?[ .-]{{1,2}})\d{{3}}[.-](?P<tail>\d{{4}}){_END}"),
 )
+_HOTLINE = re.compile(r"(?:(?:\+|00)?86)?[48]00\d{7}|1[012]\d|1[012]\d{3}|9[56]\d{3,4}")
 _ID_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 _ID_CHECKS = "10X98765432"
 _CARD_DIGITS = range(13, 20)
@@ -68,6 +69,11 @@ def _mask_value(value: Any, kinds: Collection[str]) -> Any:
     return value
 
 
+def is_hotline(number: str) -> bool:
+    """A public number, nobody's own: 12315, 110, 95588, 400-820-8820; separators do not count."""
+    return _HOTLINE.fullmatch(re.sub(r"[ ().-]", "", number)) is not None
+
+
 def _mask_emails(text: str) -> str:
     if "@" not in text:
         return text
@@ -84,8 +90,12 @@ def _mask_bank_cards(text: str) -> str:
 
 def _mask_phones(text: str) -> str:
     for pattern in _PHONES:
-        text = pattern.sub(lambda match: f"{match['kept']}****{match['tail']}", text)
+        text = pattern.sub(_mask_phone, text)
     return text
+
+
+def _mask_phone(match: re.Match[str]) -> str:
+    return match[0] if is_hotline(match[0]) else f"{match['kept']}****{match['tail']}"
 
 
 _MASKS: dict[str, Callable[[str], str]] = {

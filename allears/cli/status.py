@@ -122,7 +122,7 @@ def channel_table(session: Session, rows: Sequence[ChannelRow]) -> str:
                 row.duplicate,
                 row.quarantined,
                 row.waiting,
-                shown(row.last_success_at),
+                shown(max(filter(None, (row.last_success_at, row.last_item_at)), default=None)),
                 row.reason,
             ]
             for row in rows

@@ -11,6 +11,7 @@ from allears.console.sight import Sight
 from allears.console.veil import Veiled, veil_text
 from allears.journal.records import ComplaintFile, MessageRow
 from allears_sdk.complaint import Complaint, Evidence, Provenance
+from allears_sdk.masking import is_hotline
 from allears_sdk.message import Attachment
 
 SHOWN_CHARACTERS = 100_000
@@ -123,7 +124,7 @@ def known_contacts(record: Complaint) -> frozenset[str]:
     """Words of the texts that are ways to reach somebody, also those no mask would recognise."""
     contact, entities = record.contact, record.entities
     words = (contact.wechat, contact.phone, contact.email, *entities.wechat, *entities.phone, *entities.email)
-    return frozenset([word for word in words if len(word) >= SHORTEST_CONTACT][:MOST_CONTACTS])
+    return frozenset([word for word in words if len(word) >= SHORTEST_CONTACT and not is_hotline(word)][:MOST_CONTACTS])
 
 
 def colour_of(field: str) -> str:

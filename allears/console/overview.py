@@ -40,6 +40,12 @@ class ChannelCard:
     reason: str
     configured: bool
 
+    @property
+    def contact_at(self) -> datetime | None:
+        """When we last reached it or it reached us: a receiver is never asked, it only brings something."""
+        moments = [moment for moment in (self.row.last_success_at, self.row.last_item_at) if moment]
+        return max(moments, default=None)
+
 
 def channel_cards(rows: Sequence[ChannelRow], states: Mapping[str, ChannelState]) -> list[ChannelCard]:
     """Configured channels first, also those the journal has not heard of yet."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, tzinfo
+from datetime import UTC, datetime, tzinfo
 
 from allears.console import moments
 from allears.console.texts import Texts
@@ -41,6 +41,10 @@ class Sight:
 
     def stamp(self, moment: datetime) -> str:
         return moments.stamp(moment, self.now, self.zone)
+
+    def day(self, seconds: str) -> str:
+        """The date of a stamp of the journal, kept in seconds since 1970."""
+        return datetime.fromtimestamp(float(seconds), UTC).astimezone(self.zone).strftime("%Y-%m-%d")
 
     def size(self, count: int) -> str:
         return moments.size(count, self.texts)

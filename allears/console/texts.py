@@ -42,10 +42,12 @@ def load_texts(language: str) -> Texts:
     return Texts(language, {f"{name}.{key}": text for name, part in sections.items() for key, text in part.items()})
 
 
-def choose_language(cookie: str, accepted: str, default: str) -> str:
-    """What the reader chose, else what the browser prefers (`Accept-Language`), else the configured one."""
-    if cookie in LANGUAGES:
-        return cookie
+def choose_language(asked: str, cookie: str, accepted: str, default: str) -> str:
+    """What the address asks for (`?lang=`), else what the reader chose, else what the browser prefers
+    (`Accept-Language`), else the configured one."""
+    for chosen in (asked, cookie):
+        if chosen in LANGUAGES:
+            return chosen
     ranked = sorted((_ranked(part) for part in accepted.split(",")), key=lambda pair: -pair[0])
     for weight, tag in ranked:
         primary = tag.split("-")[0]

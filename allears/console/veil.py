@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from allears_sdk.complaint import Contact
-from allears_sdk.masking import KINDS, mask_text
+from allears_sdk.masking import KINDS, is_hotline, mask_text
 
 _CHUNK = re.compile(r"[^\n。！？；，;,!?]*[\n。！？；，;,!?]?")
 """No masked kind of data holds one of these."""
@@ -92,9 +92,9 @@ def veil_contact(contact: Contact) -> Contact:
 
 
 def veil_word(word: str) -> str:
-    """A value known to be a contact: masked also where it does not look like one."""
+    """A value known to be a contact: masked also where it does not look like one. A public hotline is nobody's."""
     masked = veil(word)
-    if masked != word or not word:
+    if masked != word or not word or is_hotline(word):
         return masked
     kept = min(3, len(word) // 3)
     return f"{word[:kept]}****{word[len(word) - kept :] if kept else ''}"

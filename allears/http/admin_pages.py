@@ -61,6 +61,7 @@ async def show_overview(request: web.Request) -> web.Response:
         destinations=destinations,
         public_url=state.public_url,
         stamps=await journal.stamps(),
+        complaints=(await journal.complaints(limit=1))[1],
     )
 
 

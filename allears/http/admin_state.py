@@ -67,14 +67,15 @@ def sight_of(request: web.Request) -> Sight:
     """How this reader looks at pages: language, time, whether contacts are shown."""
     state = state_of(request)
     accepted = request.headers.get("Accept-Language", "")
-    language = choose_language(request.cookies.get(LANGUAGE_COOKIE, ""), accepted, state.language)
+    asked = request.query.get("lang", "")
+    language = choose_language(asked, request.cookies.get(LANGUAGE_COOKIE, ""), accepted, state.language)
     texts = load_texts(language)
     done = request.query.get("done", "")
     return Sight(
         texts=texts,
         now=state.clock.now(),
         zone=state.zone,
-        path=request.path_qs,
+        path=str(request.rel_url.without_query_params("lang")) if asked else request.path_qs,
         csrf=state.access.csrf(request),
         version=state.version,
         reveal=wants_contacts(request),

@@ -10,7 +10,8 @@ from datetime import timedelta
 import pytest
 from structlog.testing import capture_logs
 
-from allears.journal.records import DeliveryState, LetterKind, Outcome
+from allears.filing.routing import to_all
+from allears.journal.records import DeliveryState, Destination, LetterKind, Outcome
 from allears_sdk.testing.clock import FakeClock
 from tests.console.conftest import House, MakeHouse, Shop
 
@@ -58,7 +59,26 @@ async def test_an_empty_house_says_that_all_is_well(make_house: MakeHouse) -> No
     assert "No channel is configured yet." in text
     assert "No complaint has been filed yet." in words(await house.page("/complaints"))
     assert "Everything was read and delivered." in words(await house.page("/letters"))
-    assert "No delivery matches." in words(await house.page("/deliveries"))
+    assert "Nothing is delivered to another system" in words(await house.page("/deliveries"))
+    assert "No delivery matches." in words(await house.page("/deliveries?state=sent"))
+
+
+async def test_where_only_views_are_the_list_is_named(make_house: MakeHouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    house = await make_house(filled=False)
+    monkeypatch.setattr("tests.console.conftest.ROUTER", to_all([Destination(name="list", is_view=True)]))
+    await Shop(house.journal, house.clock).say("web-form", "f-1", text="退款一直没到账，打 12315 也没用")
+    assert "Nothing has been filed yet" not in words(await house.page("/"))
+    assert "Filed in the built-in list: 1 complaint" in words(await house.page("/"))
+    page = words(await house.page(f"/complaints/{await house.complaint('退款')}", language="zh"))
+    assert "已记入内置列表。" in page
+    assert "12315" in page
+
+
+async def test_the_footer_and_the_receivers_know_their_dates(house: House) -> None:
+    page = words(await house.page("/"))
+    assert re.search(r"Journal since \d{4}-\d\d-\d\d", page)
+    form = (await house.page("/")).split('id="channel-web-form"')[1].partition("</tr>")[0]
+    assert "never" not in form
 
 
 async def test_a_channel_only_the_journal_remembers_is_shown_but_cannot_be_paused(house: House) -> None:
@@ -261,7 +281,10 @@ async def test_the_language_stays_chosen(house: House) -> None:
     ) as answer:
         assert answer.status == 303
         assert answer.headers["Location"] == "/letters?state=replayed"
-    assert "待处理件" in await house.page("/letters", language="en")
+    assert "信件" in await house.page("/letters", language="en")
+    page = await house.page("/letters?lang=en&state=replayed", language="zh")
+    assert "<h1>Letters</h1>" in page
+    assert "/language/zh?next=%2Fletters%3Fstate%3Dreplayed" in html.unescape(page)
     for elsewhere in ("https://evil.example/", "//evil.example", "/\\evil.example", "/\tevil"):
         async with house.session.get(
             house.url("/language/en"), params={"next": elsewhere}, allow_redirects=False

@@ -74,7 +74,9 @@ def test_every_text_a_template_asks_for_exists(template: Path) -> None:
     ],
 )
 def test_the_language_is_the_readers(cookie: str, accepted: str, default: str, chosen: str) -> None:
-    assert choose_language(cookie, accepted, default) == chosen
+    assert choose_language("", cookie, accepted, default) == chosen
+    assert choose_language("fr", cookie, accepted, default) == chosen
+    assert [choose_language(asked, cookie, accepted, default) for asked in LANGUAGES] == list(LANGUAGES)
 
 
 def test_words_from_outside_are_no_templates() -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from allears_sdk.codec import encode
-from allears_sdk.masking import KINDS, mask_payload, mask_text
+from allears_sdk.masking import KINDS, is_hotline, mask_payload, mask_text
 
 ALL = frozenset(KINDS)
 
@@ -105,3 +105,22 @@ def test_payload_that_is_no_json_is_masked_as_text_and_binary_refused() -> None:
 def test_any_json_stays_json_of_the_same_shape(value: object) -> None:
     masked = json.loads(mask_payload(json.dumps(value).encode(), ALL))
     assert isinstance(masked, type(value))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["打 12315 投诉", "call 400-820-8820", "(800) 555-0199", "95588", "110", "+86 400-820-8820", "10086", "4008208820"],
+)
+def test_public_hotlines_are_nobodys(text: str) -> None:
+    assert mask_text(text, KINDS) == text
+
+
+@pytest.mark.parametrize(
+    ("number", "public"),
+    [
+        ("12315", True), ("400 820 8820", True), ("95588", True), ("+86 400-820-8820", True), ("120", True),
+        ("13800138000", False), ("415-555-0132", False), ("010-62781234", False), ("1380013", False), ("", False),
+    ],
+)  # fmt: skip
+def test_which_numbers_are_hotlines(number: str, public: bool) -> None:
+    assert is_hotline(number) is public
