@@ -65,7 +65,7 @@ class Attempt:
         if certainty is Certainty.A:
             return None
         if certainty is Certainty.D:
-            return self._resolve_blindly(due)
+            return None if due.replayed else self._resolve_blindly(due)
         found = await self._call(self._find(due))
         if found.error is not None:
             return self._after_failed_look(due, found.error)

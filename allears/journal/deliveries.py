@@ -18,7 +18,7 @@ from allears_sdk.sink import Ticket
 
 _COLUMNS = (
     "d.id, d.line_id, d.state, d.attempts, d.lookups, d.payload, d.progress, d.event_id, l.complaint_id,"
-    " l.destination, l.successor, l.ticket, e.body, d.channel"
+    " l.destination, l.successor, l.ticket, e.body, d.channel, d.replayed"
 )
 _ON_ITS_WAY = frozenset({"pending", "sending", "doubt"})
 _WAITS = "head=1 AND state IN ('pending','doubt') AND destination=?"
@@ -49,7 +49,7 @@ def next_at(sql: sqlite3.Connection, destination: str, leased: Collection[int]) 
 
 def freeze(sql: sqlite3.Connection, frozen: Frozen) -> None:
     sql.execute(
-        "UPDATE deliveries SET state='sending', payload=?, deadline=?, next_at=?, lookups=0 WHERE id=?"
+        "UPDATE deliveries SET state='sending', payload=?, deadline=?, next_at=?, lookups=0, replayed=0 WHERE id=?"
         " AND state IN ('pending','doubt','sending')",
         (frozen.payload, stamp(frozen.deadline), stamp(frozen.resolve_at), frozen.delivery),
     )
@@ -91,10 +91,12 @@ def recover(sql: sqlite3.Connection) -> int:
 
 
 def replay(sql: sqlite3.Connection, delivery: int, now: float) -> None:
-    """Try a letter again: in doubt with the payload it had, else rendered afresh."""
+    """Try a letter again: in doubt with the payload it had (looked up first, where the store can be asked), else
+    rendered afresh."""
     sql.execute(
-        "UPDATE deliveries SET state='pending', next_at=?, attempts=0, lookups=0, reason='',"
-        " payload = CASE WHEN doubtful = 1 THEN payload END WHERE id=? AND state='letter'",
+        "UPDATE deliveries SET state = CASE WHEN doubtful = 1 THEN 'doubt' ELSE 'pending' END, replayed=1, next_at=?,"
+        " attempts=0, lookups=0, reason='', payload = CASE WHEN doubtful = 1 THEN payload END"
+        " WHERE id=? AND state='letter'",
         (now, delivery),
     )
 
@@ -126,7 +128,7 @@ def _load(sql: sqlite3.Connection, delivery: int) -> tuple[str, DueDelivery]:
     return row[13], DueDelivery(
         id=row[0], line=row[1], state=DeliveryState(row[2].replace("sending", "doubt")), attempts=row[3],
         lookups=row[4], payload=row[5] or b"", progress=load(row[6]), event=codec.decode(row[12], Event),
-        ticket=ticket, ticket_key=opening,
+        ticket=ticket, ticket_key=opening, replayed=bool(row[14]),
         key=opening if ticket is None else f"{opening}-{row[7].rpartition(':')[2].upper()}",
     )  # fmt: skip
 

@@ -131,6 +131,8 @@ class DueDelivery:
     progress: Mapping[str, Any]
     lookups: int = 0
     """How often a look-up in doubt has found nothing."""
+    replayed: bool = False
+    """A person has decided to send it again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

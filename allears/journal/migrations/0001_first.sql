@@ -133,6 +133,7 @@ CREATE TABLE deliveries (
     state TEXT NOT NULL,
     head INTEGER NOT NULL,
     doubtful INTEGER NOT NULL DEFAULT 0,
+    replayed INTEGER NOT NULL DEFAULT 0,
     attempts INTEGER NOT NULL DEFAULT 0,
     lookups INTEGER NOT NULL DEFAULT 0,
     created_at REAL NOT NULL,
