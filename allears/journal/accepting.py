@@ -153,7 +153,7 @@ def _join_chat(sql: sqlite3.Connection, deposit: Deposit, raw: Raw, raw_id: int,
     """In a chat it depends on the time of what was said before, so it is decided now and kept. A revision stays
     where the earlier one is, however long ago that was said."""
     if earlier is not None:
-        conversation, reference, opened = earlier, conversations.reference_of(sql, earlier), False
+        conversation, reference, opened = earlier, conversations.touch(sql, earlier, stamp(raw.received_at)), False
     else:
         conversation, reference, opened = conversations.for_thread(
             sql, deposit.channel, raw.thread, raw.key, stamp(raw.received_at), deposit.policy

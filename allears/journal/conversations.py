@@ -68,6 +68,12 @@ def reference_of(sql: sqlite3.Connection, conversation_id: int) -> str:
     return str(found[0]) if found else ""
 
 
+def touch(sql: sqlite3.Connection, conversation_id: int, at: float) -> str:
+    """It was heard of now, whenever that is read; its reference."""
+    query = "UPDATE conversations SET last_at = max(last_at, ?) WHERE id=? RETURNING reference"
+    return str(sql.execute(query, (at, conversation_id)).fetchone()[0])
+
+
 def item_references(sql: sqlite3.Connection, pairs: Collection[tuple[str, str]]) -> dict[tuple[str, str], str]:
     """The reference of each item's conversation, by (channel, thread), made or still to be made when it is joined:
     it follows from the seed. Only two items accepted but not joined yet could get one together [55 bits: among a

@@ -202,9 +202,12 @@ async def test_an_edit_of_what_a_thread_was_accepted_with_stays_where_that_is(de
     edit = desk.raw("2", said("屏幕碎成两半", kind=Kind.EDITED), thread="wm-li", digest="b")
     (edited,) = await desk.accept("chat", edit)
     assert (edited.is_new, edited.reference, edited.opened) == (True, second.reference, False)
+    desk.clock.advance(600)
+    (later,) = await desk.accept("chat", desk.raw("3", said("退款"), thread="wm-li"))
+    assert later.reference == second.reference, "whether the edit was read in between or not"
     await desk.settle()
     (event,) = await desk.events(second.reference)
-    assert event == ("1", "2"), "each message once, though one was edited"
+    assert event == ("1", "2", "3"), "each message once, though one was edited"
 
 
 # Items

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, multiple, precondition, rule
 
@@ -163,6 +163,8 @@ class JournalMachine(RuleBasedStateMachine):
             assert answer.reference == revisions[-1].reference
             return
         earlier = revisions[-1].reference if revisions and channel == "chat" else ""
+        if earlier and earlier == self.model.chats[raw.thread][0]:
+            self.model.chats[raw.thread] = (earlier, raw.received_at)
         reference = earlier or self.expected_reference(channel, raw, answer.reference)
         assert answer.reference == reference
         state = "baseline" if raw.baseline else "quarantined" if raw.quarantine else "waiting"
@@ -187,13 +189,16 @@ class JournalMachine(RuleBasedStateMachine):
 
     @rule(target=taken, limit=st.integers(1, 5))
     def take(self, limit: int) -> Any:
+        return multiple(*self.take_now(limit))
+
+    def take_now(self, limit: int) -> Sequence[StoredRaw]:
         stored = self.run(self.desk.take(limit=limit))
         for one in stored:
             assert self.leases.get(("raw", one.id)) != self.life, "nobody else holds it"
             self.leases["raw", one.id] = self.life
             kept = self.find(one)
             assert (kept.state, kept.body) == ("waiting", one.raw.body)
-        return multiple(*stored)
+        return stored
 
     @rule(stored=taken, twice=st.booleans())
     def join(self, stored: StoredRaw, twice: bool) -> None:
@@ -219,11 +224,14 @@ class JournalMachine(RuleBasedStateMachine):
 
     @rule(target=derived, limit=st.integers(1, 3))
     def take_due(self, limit: int) -> Any:
+        return multiple(*self.take_due_now(limit))
+
+    def take_due_now(self, limit: int) -> Sequence[DueConversation]:
         due = self.run(self.desk.journal.due_conversations(self.desk.clock.now(), limit))
         for one in due:
             assert self.leases.get(("conversation", one.id)) != self.life, "nobody else holds it"
             self.leases["conversation", one.id] = self.life
-        return multiple(*due)
+        return due
 
     @rule(due=derived)
     def file(self, due: DueConversation) -> None:
@@ -246,12 +254,12 @@ class JournalMachine(RuleBasedStateMachine):
 
     @rule()
     def read_the_rest(self) -> None:
-        for stored in self.take(limit=1000).values:
+        for stored in self.take_now(limit=1000):
             self.join(stored, twice=False)
 
     @rule()
     def file_the_rest(self) -> None:
-        for due in self.take_due(limit=1000).values:
+        for due in self.take_due_now(limit=1000):
             self.file(due)
 
     @rule(seconds=PAUSES)
@@ -262,20 +270,23 @@ class JournalMachine(RuleBasedStateMachine):
 
     @rule(target=held, destination=st.sampled_from(DESTINATIONS), limit=st.integers(1, 9))
     def take_deliveries(self, destination: str, limit: int) -> Any:
+        return multiple(*((destination, due) for due in self.take_deliveries_now(destination, limit)))
+
+    def take_deliveries_now(self, destination: str, limit: int) -> Sequence[DueDelivery]:
         due = self.run(self.desk.due(destination, limit))
         assert len(due) <= limit
         for one in due:
             assert self.leases.get(("delivery", one.id)) != self.life, "nobody else holds it"
             self.leases["delivery", one.id] = self.life
             assert self.model.deliveries[one.id] not in FINISHED | {DeliveryState.LETTER}
-        return multiple(*((destination, one) for one in due))
+        return due
 
     @rule(destination=st.sampled_from(DESTINATIONS), limit=st.integers(1, 9), state=OUTCOMES, reopen=st.booleans())
     def deliver(self, destination: str, limit: int, state: DeliveryState, reopen: bool) -> None:
         """All the way, past what others hold."""
-        for one in self.take_deliveries(destination, limit).values:
-            self.freeze(one)
-            self.note(one, state, 0, reopen)
+        for due in self.take_deliveries_now(destination, limit):
+            self.freeze((destination, due))
+            self.note((destination, due), state, 0, reopen)
 
     @rule(one=held)
     def freeze(self, one: tuple[str, DueDelivery]) -> None:
@@ -453,6 +464,10 @@ class JournalMachine(RuleBasedStateMachine):
 
 TestJournalMachine = JournalMachine.TestCase
 TestJournalMachine.settings = settings(
-    max_examples=50, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=40,
+    stateful_step_count=40,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],  # to make a failing example small, add Phase.shrink
 )
 TestJournalMachine = pytest.mark.timeout(180)(TestJournalMachine)
