@@ -246,10 +246,16 @@ def test_run_as_a_process(tmp_path: Path) -> None:
     assert "Traceback" not in err
 
 
+def _hear_ctrl_c() -> None:
+    """A shell's background jobs, and what they start, ignore it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def test_an_interrupted_command_ends_with_130(tmp_path: Path) -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "allears", "normalise", "-"],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        preexec_fn=_hear_ctrl_c,
     )  # fmt: skip
     assert process.stdin
     process.stdin.write('{"text": "a"}\n')
