@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import socket
 import ssl
@@ -49,7 +50,8 @@ _TOO_SLOW = Answer(status=408)
 class Receives(Protocol):
     """What stands behind the room: `allears.intake.intake.Intake`."""
 
-    async def receive(self, name: str, request: Request) -> Answer: ...
+    async def receive(self, name: str, request: Request, task: asyncio.Task[Any] | None = None) -> Answer:
+        """`task` runs this; given, it need not be looked for."""
 
     def max_body_bytes(self, name: str) -> int:
         """0: no such channel runs, nothing is read."""
@@ -178,7 +180,7 @@ class PublicServer:
             remote_address=peer,
             received_at=self._clock.now(),
         )
-        return await self._receives.receive(name, request)
+        return await self._receives.receive(name, request, http.task)
 
     def _front(self, path: str) -> Answer:
         if path != "/":

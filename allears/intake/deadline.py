@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from time import monotonic
+from typing import Any
 
 
 class Limit:
@@ -11,7 +13,7 @@ class Limit:
 
     __slots__ = ("at", "is_over", "task")
 
-    def __init__(self, task: asyncio.Task[object] | None, at: float) -> None:
+    def __init__(self, task: asyncio.Task[Any] | None, at: float) -> None:
         self.task = task
         self.at = at
         self.is_over = False
@@ -30,13 +32,12 @@ class Deadline:
         self._limits: deque[Limit] = deque()
         self._timer: asyncio.TimerHandle | None = None
 
-    def begin(self) -> Limit:
-        """The current task is cancelled once the time is over, unless `end` comes first."""
-        loop = asyncio.get_running_loop()
-        limit = Limit(asyncio.current_task(), loop.time() + self._seconds)
+    def begin(self, task: asyncio.Task[Any] | None) -> Limit:
+        """The task is cancelled once the time is over, unless `end` comes first."""
+        limit = Limit(task, monotonic() + self._seconds)
         self._limits.append(limit)
         if self._timer is None:
-            self._timer = loop.call_at(limit.at, self._ring)
+            self._timer = asyncio.get_running_loop().call_later(self._seconds, self._ring)
         return limit
 
     def end(self, limit: Limit) -> None:
@@ -46,14 +47,13 @@ class Deadline:
             limits.popleft()
 
     def _ring(self) -> None:
-        loop = asyncio.get_running_loop()
-        now = loop.time()
+        now = monotonic()
         self._timer = None
         for limit in self._limits:
             if limit.task is None or limit.is_over:
                 continue
             if limit.at > now:
-                self._timer = loop.call_at(limit.at, self._ring)
+                self._timer = asyncio.get_running_loop().call_later(limit.at - now, self._ring)
                 break
             limit.is_over = True
             limit.task.cancel()

@@ -211,11 +211,11 @@ class Intake:
 
     # Answering
 
-    async def receive(self, name: str, request: Request) -> Answer:
+    async def receive(self, name: str, request: Request, task: asyncio.Task[Any] | None = None) -> Answer:
         """A path that once was a channel answers 503, never 404: no platform unsubscribes."""
         supervisor = self._supervisors.get(name)
         if supervisor is not None:
-            return await supervisor.receiver.answer(request)
+            return await supervisor.receiver.answer(request, task)
         return COME_BACK if name in self._once else NOT_FOUND
 
     def max_body_bytes(self, name: str) -> int:

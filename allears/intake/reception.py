@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from allears.intake.channel import Channel
 from allears.intake.deadline import Deadline
@@ -37,9 +38,9 @@ class Receiver:
         self.refused = 0
         """Requests that were not ours to store, since the start."""
 
-    async def answer(self, request: Request) -> Answer:
+    async def answer(self, request: Request, task: asyncio.Task[Any] | None = None) -> Answer:
         """Never raises. A commit that comes too late is not undone: the redelivery is then a no-op."""
-        limit = self._deadline.begin()
+        limit = self._deadline.begin(task or asyncio.current_task())
         try:
             reception = await self._receive(request)
             accepted = await self._store(reception)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -54,8 +55,11 @@ class Failed:
 
 
 def warm_up() -> None:
-    """Have the rules loaded before the first message comes."""
+    """Have the rules loaded before the first message comes, and out of the garbage collector's way."""
     load_rules()
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 def read_raws(jobs: Sequence[ReadJob]) -> list[Read | Failed]:

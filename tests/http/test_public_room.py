@@ -38,7 +38,7 @@ class House:
             body=b'{"reference": "ALE-7K3M-Q9TX-4RWD"}', media_type="application/json", headers={"X-Kind": "form"}
         )
 
-    async def receive(self, name: str, request: Request) -> Answer:
+    async def receive(self, name: str, request: Request, task: object = None) -> Answer:
         if name not in self.caps:
             return Answer(status=404)
         self.requests.append(request)
