@@ -19,7 +19,7 @@ from allears_sdk.connector import Threading
 from allears_sdk.context import Clock
 from normalizer.conversation import Conversation, Facts
 
-MAX_RAWS = 48
+MAX_RAWS = 128
 MAX_BYTES = 8 << 20
 MAX_CONVERSATIONS = 48
 FLOOD_PER_SECOND = 500.0
