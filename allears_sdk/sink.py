@@ -98,7 +98,8 @@ class Sink(ABC, Generic[S]):
         self.context = context
 
     async def start(self) -> None:
-        """Prepare what the other methods share."""
+        """Prepare what the other methods share. Called again after a failed start, or after `stop` when a reload is
+        taken back."""
 
     async def stop(self) -> None:
         """Close connections. Called once, also after a failed `start`."""
