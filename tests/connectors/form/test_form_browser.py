@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import re
@@ -62,6 +63,10 @@ class Site:
         return web.Response(status=answer.status, body=answer.body, headers=headers)
 
 
+class PageGone(Exception):
+    """The page was left for another one while it was asked."""
+
+
 class Tab:
     """One page, driven over the DevTools protocol."""
 
@@ -77,6 +82,8 @@ class Tab:
         while (answer := await self._socket.receive_json()).get("id") != self._count:
             if answer.get("method") in ("Log.entryAdded", "Runtime.exceptionThrown"):
                 self.complaints.append(json.dumps(answer["params"]))
+        if "error" in answer:
+            raise PageGone(answer["error"]["message"])
         return answer["result"]
 
     async def run(self, script: str) -> Any:
@@ -86,8 +93,9 @@ class Tab:
     async def until(self, script: str) -> None:
         """Waits until the script gives something true."""
         for _ in range(200):
-            if await self.run(f"!!({script})"):
-                return
+            with contextlib.suppress(PageGone):
+                if await self.run(f"!!({script})"):
+                    return
             await asyncio.sleep(0.05)
         raise AssertionError(f"never came true: {script}")
 
