@@ -1,17 +1,14 @@
-"""One mail as raw: its key, its digest, and what is said of one that was not read whole. Pure."""
+"""What a folder lists, as raws: mails read whole, mails too large, mails the server does not hand over. Pure."""
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from datetime import datetime
-from hashlib import sha256
 from typing import Any
 
 from allears_sdk.connector import Missing
-from allears_sdk.message import RFC822, Raw
-
-_END_OF_HEADER = re.compile(rb"\r?\n\r?\n")
+from allears_sdk.message import Raw
+from connectors._mail.raw import header_block, mail_raw, relayed_key
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,21 +31,7 @@ class Place:
     now: datetime
 
 
-def header_block(body: bytes) -> bytes:
-    """What `BODY[HEADER]` gives: the header with the empty line that ends it."""
-    if body.startswith((b"\r\n", b"\n")):
-        return body[: body.index(b"\n") + 1]
-    end = _END_OF_HEADER.search(body)
-    return body[: end.end()] if end else body
-
-
-def key(header: bytes, size: int) -> str:
-    """A mail's raw key: one that is listed again under another UID is known without its body."""
-    return sha256(header + b"\0" + str(size).encode()).hexdigest()
-
-
 def whole(listed: Listed, body: bytes, place: Place) -> Raw:
-    # The digest covers the whole: a second mail with the same header and size but other words is not lost.
     return _raw(listed, header_block(body), body, place)
 
 
@@ -58,15 +41,9 @@ def oversized(listed: Listed, header: bytes, limit: int, place: Place) -> Raw:
 
 
 def _raw(listed: Listed, header: bytes, body: bytes, place: Place, quarantine: str = "") -> Raw:
-    return Raw(
-        key=key(header, listed.size),
-        digest=sha256(body).hexdigest(),
-        body=body,
-        media_type=RFC822,
-        received_at=min(listed.at, place.now) if listed.at else place.now,
-        quarantine=quarantine,
-        context={"folder": place.folder},
-    )
+    received_at = min(listed.at, place.now) if listed.at else place.now
+    key = relayed_key(header, listed.size)
+    return mail_raw(key, body, received_at, context={"folder": place.folder}, quarantine=quarantine)
 
 
 def missing(listed: Listed, place: Place, reason: str) -> Missing:

@@ -9,6 +9,7 @@ from imaplib import IMAP4
 from allears_sdk.connector import Missing
 from allears_sdk.errors import Unavailable
 from allears_sdk.message import Raw
+from connectors._mail.raw import relayed_key
 from connectors.email import mail
 from connectors.email.cursor import Reading, Span, message_set
 from connectors.email.faults import Refused, translate
@@ -124,7 +125,7 @@ def _is_old(one: Listed, reading: Reading) -> bool:
 def list_keys(session: Session, listed: Sequence[Listed]) -> dict[int, str]:
     """The raw key of each mail that still exists, from its header alone."""
     sizes = {one.uid: one.size for one in listed}
-    return {uid: mail.key(header, sizes[uid]) for uid, header in session.headers(list(sizes)).items()}
+    return {uid: relayed_key(header, sizes[uid]) for uid, header in session.headers(list(sizes)).items()}
 
 
 def read(session: Session, listed: Sequence[Listed], place: Place, order: Order) -> Haul:

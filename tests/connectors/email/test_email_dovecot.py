@@ -16,8 +16,8 @@ from allears_sdk.testing.connectors import ConnectorContract
 from allears_sdk.testing.journal import MiniJournal, hear
 from bench.servers.certificate import make_certificate
 from bench.servers.dovecot import Dovecot, Knobs
+from connectors._mail.raw import header_block
 from connectors.email import EmailConnector
-from connectors.email.mail import header_block
 from tests.connectors.email.conftest import Connect
 from tests.connectors.email.harness import COUNT, Mailbox, make_mail, make_mail_bytes, until
 

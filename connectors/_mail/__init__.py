@@ -1,0 +1,1 @@
+"""What the mail connectors share; no channel of its own."""
