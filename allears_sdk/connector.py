@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 import msgspec
 
@@ -195,6 +195,16 @@ class Identity:
     details: Sequence[str] = ()
 
 
+class Ask(Protocol):
+    """The person who runs `allears channels login`."""
+
+    async def show(self, url: str, code: str) -> None:
+        """Have them open `url` in a browser, and enter `code` there unless it is ""."""
+
+    async def prompt(self, text: str) -> str:
+        """The line they type; "" where nobody can."""
+
+
 S = TypeVar("S", bound=ChannelSettings)
 
 
@@ -246,4 +256,9 @@ class Connector(ABC, Generic[S]):
 
     async def reply(self, address: Mapping[str, Any], text: str, key: str) -> None:
         """Send `text` to the customer, once; raise InDoubt when the answer was lost."""
+        raise NotImplementedError
+
+    async def login(self, ask: Ask) -> None:
+        """Optional: have a person grant access once, and keep what comes of it in `context.tokens`. It may take
+        minutes, and wait; only the command line calls it. Raises AuthError when it is declined or takes too long."""
         raise NotImplementedError
