@@ -1,4 +1,4 @@
-"""`allears channels`: list, test, pause, resume, rename."""
+"""`allears channels`: list, test, login, pause, resume, rename."""
 
 from __future__ import annotations
 
@@ -43,6 +43,22 @@ def list_(session: Session) -> None:
 @with_session
 def test_(session: Session, name: str | None) -> None:
     test_section(session, "channels", name)
+
+
+@channels.command()
+@click.argument("name")
+@configured
+@with_session
+def login(session: Session, name: str) -> None:
+    from allears.cli.channel_login import log_in_personally
+
+    configuration = session.configuration()
+    if name not in configuration.channels:
+        raise no_such(session, "channels", name, list(configuration.channels))
+    outcome = run(log_in_personally(session, configuration, name))
+    session.emit(asdict(outcome), as_table([outcome], session))
+    if outcome.result == "failed":
+        raise click.exceptions.Exit(Exit.FAULTS)
 
 
 @channels.command()

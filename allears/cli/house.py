@@ -61,7 +61,7 @@ def daemon_is_up(folder: Path) -> bool:
 async def contexts_of(folder: Path) -> AsyncIterator[tuple[Contexts, Path]]:
     """The daemon's own contexts, with its tokens, and where they lie. Before the first run: those of a house that
     lasts as long as the command, so that checking leaves nothing behind."""
-    with tempfile.TemporaryDirectory(prefix="allears-") as passing, _quiet():
+    with tempfile.TemporaryDirectory(prefix="allears-") as passing, quiet():
         place = folder if has_journal(folder) else Path(passing)
         async with _opened(place) as journal:
             from allears.context import Contexts
@@ -86,7 +86,7 @@ async def _opened(folder: Path) -> AsyncIterator[Journal]:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """No log lines: what matters comes back as the result, and stdout carries nothing else."""
     import structlog
 

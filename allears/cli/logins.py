@@ -84,16 +84,32 @@ async def log_in(
 
 
 async def _try(door: _Door, contexts: Contexts, session: Session, timeout_seconds: float) -> Login:
-    def login(result: str, **facts: Any) -> Login:
-        return Login(section=door.section, name=door.name, kind=door.kind, result=result, **facts)
-
     if door.fault:
-        return login("failed", reason=door.fault)
+        return Login(section=door.section, name=door.name, kind=door.kind, result="failed", reason=door.fault)
     if not door.enabled:
-        return login("skipped")
+        return Login(section=door.section, name=door.name, kind=door.kind, result="skipped")
+    return await checked(
+        session, door.section, door.name, door.kind, lambda: _knock(door, contexts), timeout_seconds=timeout_seconds
+    )
+
+
+async def checked(
+    session: Session,
+    section: str,
+    name: str,
+    kind: str,
+    check: Callable[[], Awaitable[Identity]],
+    *,
+    timeout_seconds: float = TIMEOUT_SECONDS,
+) -> Login:
+    """What came of `check`. Whatever goes wrong is a result, never an exception."""
+
+    def login(result: str, **facts: Any) -> Login:
+        return Login(section=section, name=name, kind=kind, result=result, **facts)
+
     try:
         async with asyncio.timeout(timeout_seconds):
-            identity = await _knock(door, contexts)
+            identity = await check()
     except TimeoutError:
         return login("failed", reason=session.say("timed_out", seconds=timeout_seconds))
     except AllearsError as error:

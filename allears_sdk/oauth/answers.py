@@ -11,16 +11,25 @@ from typing import Any
 
 from allears_sdk.context import Context
 from allears_sdk.errors import AllearsError, AuthError, ConfigError, InDoubt, RetryLater, Unavailable
+from allears_sdk.oauth.settings import OAuthSettings
 from allears_sdk.remote.answers import check_status, retry_after
 from allears_sdk.remote.exchange import Response
 
 _TOLD = frozenset({400, 401, 403, 428})
 """Statuses whose body names the error; 403 and 428 are Google's."""
-_LOGIN = frozenset({"invalid_grant", "interaction_required", "consent_required", "login_required"})
 _CLIENT = frozenset({"invalid_client", "unauthorized_client"})
 _ASKED_WRONG = frozenset({"invalid_scope", "invalid_request", "unsupported_grant_type", "invalid_resource"})
 _LATER = frozenset({"temporarily_unavailable", "server_error", "slow_down"})
 _SECRET_FIELDS = ("client_secret", "refresh_token", "device_code", "code", "code_verifier", "assertion")
+_NUMBERS = {
+    "AADSTS65001": "an administrator has to consent to the permissions",
+    "AADSTS90002": "there is no such tenant",
+    "AADSTS700016": "no application has this client_id in this tenant",
+    "AADSTS7000215": "the client_secret is wrong; its value is wanted, not its id",
+    "AADSTS7000218": 'switch on "Allow public client flows" at the application',
+    "AADSTS7000222": "the client_secret has expired; make a new one",
+}
+"""Microsoft Entra authentication and authorization error codes: those an admin can mend."""
 _USUAL_SECONDS = 3600.0
 _MARGIN_SECONDS = 300.0
 
@@ -136,25 +145,21 @@ def _seconds(value: Any) -> float:
     return min(max(seconds, 0.0), 86_400.0 * 365) if seconds == seconds else _USUAL_SECONDS
 
 
-def error_of(told: Told, channel: str, *, personal: bool) -> AllearsError:
-    """The SDK's error for what a token endpoint told."""
+def error_of(told: Told, settings: OAuthSettings, channel: str, *, again: bool = True) -> AllearsError:
+    """The SDK's error for what a token endpoint told; `again`: logging in anew may help."""
     what, detail = _named(told), told.description
     if told.code in _LATER:
         return RetryLater(f"the token server asks to come back later ({what})", detail=detail)
     if told.code in _ASKED_WRONG:
         return ConfigError(
-            f"the token server does not take what it is asked ({what}): check scopes, tenant, grant", detail=detail
+            f"the token server does not take the request ({what}): look at scopes, tenant, grant", detail=detail
         )
-    if told.code in _CLIENT:
-        text = "client_id or client_secret is refused, or the secret has expired"
-        return AuthError(f"{text} ({what}): look at the application's registration", detail=detail)
-    if personal:
-        return AuthError(f"access was withdrawn or has expired ({what}); {advice(channel)}", detail=detail)
-    if told.code in _LOGIN:
-        return AuthError(
-            f"the account is refused ({what}): was it given access, is this machine's clock right?", detail=detail
-        )
-    return AuthError(f"the token server refuses access ({what})", detail=detail)
+    if settings.effective_grant == "service_account":
+        text = "is it delegated these scopes, is there such an account, is the clock right?"
+        return AuthError(f"the service account is refused ({what}): {text}", detail=detail)
+    if told.code in _CLIENT or not (again and settings.is_personal):
+        return AuthError(f"the application is refused ({what}): look at its registration", detail=detail)
+    return AuthError(f"access was withdrawn or has expired ({what}); {advice(channel)}", detail=detail)
 
 
 def advice(channel: str) -> str:
@@ -165,4 +170,5 @@ def _named(told: Told) -> str:
     """The error's code, and Microsoft's number, by which its meaning is found."""
     number = re.search(r"AADSTS\d+", told.description)
     code = told.code if re.fullmatch(r"[\w.-]{1,60}", told.code) else "an unknown error"
-    return f"{code}, {number[0]}" if number else code
+    meaning = _NUMBERS.get(number[0], "") if number else ""
+    return ", ".join(part for part in (code, number[0] if number else "", meaning) if part)

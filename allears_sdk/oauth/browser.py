@@ -23,7 +23,7 @@ from allears_sdk.oauth.settings import OAuthSettings
 from allears_sdk.signing import same
 
 PATIENCE_SECONDS = 900.0
-PASTE = "Address the browser ended at: "
+PASTE = "(address):"
 _MOST_BYTES = 16_384
 _READ_SECONDS = 10.0
 _LOOPBACK = "127.0.0.1"
@@ -78,7 +78,7 @@ async def log_in(
     try:
         return await ask(context, settings.effective_token_url, form)
     except Told as told:
-        raise error_of(told, context.name, personal=told.code == "invalid_grant") from None
+        raise error_of(told, settings, context.name) from None
 
 
 def _address(settings: OAuthSettings, visit: Visit, scope: str, back: str, login_hint: str) -> str:

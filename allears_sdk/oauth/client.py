@@ -105,7 +105,7 @@ class OAuth:
         try:
             return await ask(self._context, settings.effective_token_url, form)
         except Told as told:
-            raise error_of(told, self._context.name, personal=settings.is_personal) from None
+            raise error_of(told, settings, self._context.name) from None
 
     async def _form(self, stored: Tokens | None) -> dict[str, str]:
         settings = self._settings

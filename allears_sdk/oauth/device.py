@@ -26,7 +26,7 @@ async def log_in(
     try:
         code = await ask(context, settings.effective_device_url, {**form, "scope": scope})
     except Told as told:
-        raise error_of(told, context.name, personal=False) from None
+        raise error_of(told, settings, context.name, again=False) from None
     url, user_code, device_code = _page(code), str(code.get("user_code", "")), str(code.get("device_code", ""))
     if not (url and user_code and device_code):
         raise Unavailable("the answer to the request for a device code makes no sense")
@@ -57,7 +57,7 @@ async def _wait(
             elif told.code in _EXPIRED:
                 break
             elif told.code != "authorization_pending":
-                raise error_of(told, context.name, personal=False) from None
+                raise error_of(told, settings, context.name, again=False) from None
         except (Unavailable, RetryLater):
             interval = min(interval * 2, 60.0)  # RFC 8628 §3.5 asks for it after a lost connection
     raise AuthError("the code was not entered in time; run the command again")
