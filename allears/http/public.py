@@ -8,13 +8,15 @@ import socket
 import ssl
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import parse_qsl, quote, unquote
 
 import structlog
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 from aiohttp.abc import AbstractStreamWriter
+from aiohttp.helpers import rfc822_formatted_time
 from multidict import CIMultiDict
 
 from allears.http.addresses import Network, Proxies, neighbourhood
@@ -38,6 +40,7 @@ UNKNOWN = ""
 _SILENT = logging.getLogger("allears.http.public.aiohttp")
 _SILENT.disabled = True  # what scanners do wrong is counted, not logged
 
+_REASONS = {status.value: status.phrase for status in HTTPStatus}
 _PLAIN = "text/plain; charset=utf-8"
 _INDEX = Answer(body=b"allears\n", media_type=_PLAIN)
 _NOT_FOUND = Answer(status=404)
@@ -144,7 +147,7 @@ class PublicServer:
             raise ConfigError(f"public.tls_certificate {certificate}: {error}") from None
         return context
 
-    async def _handle(self, http: web.BaseRequest) -> web.Response:
+    async def _handle(self, http: web.BaseRequest) -> web.StreamResponse:
         name, rest, query = split_target(http)
         try:
             answer = await self._answer(http, name, rest, query)
@@ -152,7 +155,7 @@ class PublicServer:
             self._log.error("request_failed", channel=name, exc_info=error)
             answer = _BROKEN
         self.requests[name if answer.status != 404 else UNKNOWN, answer.status] += 1
-        return _respond(answer)
+        return _respond(answer, http)
 
     async def _answer(self, http: web.BaseRequest, name: str, rest: str, query: str) -> Answer:
         peer = http.remote or ""
@@ -217,13 +220,44 @@ def _make_request(
     return _Request(message, payload, protocol, writer, task, protocol._loop)
 
 
-def _respond(answer: Answer) -> web.Response:
+def _respond(answer: Answer, http: web.BaseRequest) -> web.StreamResponse:
+    if (
+        answer.body
+        and not answer.headers
+        and http.method == "POST"
+        and http.keep_alive
+        and http.version == HttpVersion11
+    ):
+        return _Whole(answer)
     headers = CIMultiDict(answer.headers)
     headers.setdefault("Content-Type", answer.media_type)
     response = web.Response(status=answer.status, body=answer.body, headers=headers)
     if answer.status in {408, 413}:
         response.force_close()
     return response
+
+
+class _Whole(web.StreamResponse):
+    """An answer to a plain post, written at once [aiohttp's own way through its header table: 5 µs more]."""
+
+    def __init__(self, answer: Answer) -> None:
+        self._answer = answer
+
+    @property
+    def keep_alive(self) -> bool:
+        return True
+
+    async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter:
+        self._writer = request.writer
+        return self._writer
+
+    async def write_eof(self, data: bytes = b"") -> None:
+        answer = self._answer
+        head = (
+            f"HTTP/1.1 {answer.status} {_REASONS[answer.status]}\r\nContent-Type: {answer.media_type}\r\n"
+            f"Content-Length: {len(answer.body)}\r\nDate: {rfc822_formatted_time()}\r\n\r\n"
+        )
+        await self._writer.write_eof(head.encode("ascii") + answer.body)
 
 
 def _why_not(host: str, port: int, error: Exception) -> str:
