@@ -2,15 +2,13 @@
 
 Declared names are taken as what senders mean by them (the WHATWG Encoding Standard's supersets): `gb2312`
 is GB18030, `iso-8859-1` is windows-1252. What does not fit its declaration, or has none, is judged by
-the byte pairs that are common in each East Asian encoding: GB 2312 and Big5 both keep their frequent
-characters in a block of their own.
+what it would say in each encoding (codec_guess.py).
 """
 
 from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Callable
 from functools import lru_cache
 
 _SUPERSETS = {
@@ -169,7 +167,19 @@ def _decode_multibyte(data: bytes, codec: str) -> str:
 
 def _decode_broken_utf8(data: bytes) -> str:
     loose = data.decode("utf-8", "replace")
-    return loose if _fits(loose) else _guess(data)
+    if _fits(loose) and loose.count(_UNKNOWN) <= 1:
+        return loose
+    return _decode_by_line(data) or (loose if _fits(loose) else _guess(data))
+
+
+def _decode_by_line(data: bytes) -> str:
+    """Words of one encoding quoted in a mail of another, each in its own lines; empty where it is not so."""
+    lines = data.split(b"\n")
+    strange = [line for line in lines if not line.isascii()]
+    if sum(_try(line, "utf-8") is not None for line in strange) * 2 < len(strange) or len(strange) < 2:
+        return ""
+    read = (_try(line, "utf-8") for line in lines)
+    return "\n".join(_guess(line) if text is None else text for line, text in zip(lines, read, strict=True))
 
 
 def _fits(loose: str) -> bool:
@@ -190,6 +200,8 @@ def _guess(data: bytes, otherwise: str = "") -> str:
     loose = data.decode("utf-8", "replace")
     if _fits(loose):
         return loose
+    from normalizer.readers.codec_guess import guess_codec
+
     codec = guess_codec(data[:_SAMPLE])
     if codec == "cp1252":
         return otherwise or _decode_western(data)
@@ -199,90 +211,3 @@ def _guess(data: bytes, otherwise: str = "") -> str:
 def _decode_western(data: bytes) -> str:
     text = _try(data, "cp1252")
     return data.decode("latin-1") if text is None else text
-
-
-_PAIR = re.compile(rb"[\x81-\xfe][\x30-\xfe]")
-_HIGH = re.compile(rb"[\x80-\xff]+")
-_HIGH_BYTE = re.compile(rb"[\x80-\xff]")
-_GREEK_ACCENT = re.compile(rb"[\xe1-\xfe][\xdc-\xdf]")
-
-
-def guess_codec(data: bytes) -> str:
-    """The likeliest encoding of non-ASCII text that is not UTF-8; windows-1252 where nothing speaks for another."""
-    pairs = _PAIR.findall(data)
-    if not pairs:
-        return "cp1252"
-    east_asian = _guess_east_asian(data, pairs)
-    if east_asian:
-        return east_asian
-    high = sum(len(run) for run in _HIGH.findall(data))
-    letters = high + sum(1 for byte in data if 0x41 <= byte <= 0x7A)
-    if high * 2 < letters or high < 6:
-        return "cp1252"
-    return _guess_single_byte(data)
-
-
-def _guess_east_asian(data: bytes, pairs: list[bytes]) -> str:
-    if len(_HIGH_BYTE.findall(_PAIR.sub(b"", data))) > 0.1 * len(pairs) + 1:
-        return ""
-    scores = {
-        "gb18030": _share(pairs, _common_in_gb),
-        "big5hkscs": _share(pairs, _common_in_big5) * 0.99,
-        "cp932": _share(pairs, _common_in_shift_jis),
-    }
-    if _share(pairs, _kana_in_euc) > 0.15 and _decodes(data, "euc_jp"):
-        return "euc_jp"
-    if len(pairs) >= 6 and _share(pairs, _hangul) > 0.95 and _decodes(data, "cp949"):
-        return "cp949"
-    for codec in sorted(scores, key=lambda name: -scores[name]):
-        if scores[codec] >= 0.6 and _decodes(data, codec):
-            return codec
-    return ""
-
-
-def _share(pairs: list[bytes], common: Callable[[bytes], bool]) -> float:
-    return sum(map(common, pairs)) / len(pairs)
-
-
-def _common_in_gb(pair: bytes) -> bool:
-    return (0xB0 <= pair[0] <= 0xD7 or 0xA1 <= pair[0] <= 0xA3) and pair[1] >= 0xA1
-
-
-def _common_in_big5(pair: bytes) -> bool:
-    return (0xA4 <= pair[0] <= 0xC6 or pair[0] == 0xA1) and (pair[1] >= 0xA1 or 0x40 <= pair[1] <= 0x7E)
-
-
-def _common_in_shift_jis(pair: bytes) -> bool:
-    return pair[0] in (0x82, 0x83, 0x81) or 0x88 <= pair[0] <= 0x97
-
-
-def _kana_in_euc(pair: bytes) -> bool:
-    return pair[0] in (0xA4, 0xA5) and pair[1] >= 0xA1
-
-
-def _hangul(pair: bytes) -> bool:
-    return 0xB0 <= pair[0] <= 0xC8 and pair[1] >= 0xA1
-
-
-def _decodes(data: bytes, codec: str) -> bool:
-    """Strictly, but for a character cut off at the end of the sample and single stray bytes."""
-    loose = data.decode(codec, "replace")
-    return loose.count(_UNKNOWN) <= 1 + len(loose) // 200
-
-
-def _guess_single_byte(data: bytes) -> str:
-    lower_1251 = sum(1 for byte in data if byte >= 0xE0)
-    lower_koi8 = sum(1 for byte in data if 0xC0 <= byte <= 0xDF)
-    high = sum(1 for byte in data if byte >= 0x80)
-    if len(_GREEK_ACCENT.findall(data)) > 0.03 * high:
-        return "cp1253"
-    if lower_1251 + lower_koi8 > 0.9 * high:
-        return "cp1251" if lower_1251 >= lower_koi8 else "koi8-r"
-    return _ask_charset_normalizer(data) if high >= 16 else "cp1252"
-
-
-def _ask_charset_normalizer(data: bytes) -> str:
-    from charset_normalizer import from_bytes
-
-    best = from_bytes(data[:2048]).best()
-    return resolve(best.encoding) or "cp1252" if best else "cp1252"
