@@ -5,7 +5,9 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 _SIZES = (64, 32, 16, 8, 4, 2, 1)
 """Few lengths, so that their prepared statements stay in the connection's cache."""
@@ -14,21 +16,37 @@ _SIZES = (64, 32, 16, 8, 4, 2, 1)
 def execute(sql: sqlite3.Connection, before: str, after: str, rows: Sequence[Sequence[Any]]) -> Iterator[Any]:
     """`before` (?,?),(?,?),… `after` for all rows; yields what the statements return. Every row is written only
     when the iterator has been used up."""
-    start = 0
-    while start < len(rows):
-        size = next(size for size in _SIZES if size <= len(rows) - start)
-        part = rows[start : start + size]
-        statement = _statement(before, after, len(part[0]), size)
+    for part in _parts(rows):
+        statement = _statement(before, after, len(part[0]), len(part))
         yield from sql.execute(statement, [value for row in part for value in row])
-        start += size
+
+
+def write(sql: sqlite3.Connection, before: str, after: str, rows: Sequence[Sequence[Any]]) -> None:
+    """`execute` of statements that return nothing."""
+    for _ in execute(sql, before, after, rows):
+        raise AssertionError("the statement returns rows")
 
 
 def select(sql: sqlite3.Connection, before: str, values: Sequence[Any], *first: Any) -> Iterator[Any]:
     """`before` (?,?,…) for all values, `first` bound before them. (An IN of row values would scan the table.)"""
+    for part in _parts(values):
+        yield from sql.execute(_listing(before, "", len(part)), (*first, *part))
+
+
+def update(sql: sqlite3.Connection, before: str, after: str, values: Sequence[Any], *first: Any) -> list[Any]:
+    """`before` (?,?,…) `after` for all values, `first` bound before them; what the statements return."""
+    return [
+        row
+        for part in _parts(values)
+        for row in sql.execute(_listing(before, after, len(part)), (*first, *part)).fetchall()
+    ]
+
+
+def _parts(values: Sequence[T]) -> Iterator[Sequence[T]]:
     start = 0
     while start < len(values):
         size = next(size for size in _SIZES if size <= len(values) - start)
-        yield from sql.execute(f"{before} ({','.join('?' * size)})", (*first, *values[start : start + size]))
+        yield values[start : start + size]
         start += size
 
 
@@ -36,3 +54,8 @@ def select(sql: sqlite3.Connection, before: str, values: Sequence[Any], *first: 
 def _statement(before: str, after: str, columns: int, rows: int) -> str:
     marks = f"({','.join('?' * columns)})"
     return f"{before} {','.join([marks] * rows)} {after}"
+
+
+@cache
+def _listing(before: str, after: str, values: int) -> str:
+    return f"{before} ({','.join('?' * values)}) {after}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -23,6 +23,7 @@ _MARK = re.compile(
     re.IGNORECASE,
 )
 _TAG = re.compile(r"^\s*(?:\[[^\]]{1,40}\]|【[^】]{1,40}】)\s*(?=\S)")
+_INTO = "INSERT INTO conversations (channel, reference, seed, subjects, people, opened_at, last_at, version) VALUES"
 _COLUMNS = "id, channel, reference, subjects, people, related, opened_at, last_at, burst_at, due_at, version"
 
 
@@ -41,6 +42,19 @@ class Row:
     burst_at: float | None
     due_at: float | None
     version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opening:
+    """A conversation about to be made with its first message."""
+
+    channel: str
+    reference: str
+    seed: bytes
+    subjects: list[str]
+    people: list[str]
+    names: tuple[str, ...]
+    at: float
 
 
 def base_subject(subject: str) -> str:
@@ -132,6 +146,57 @@ def for_thread(
     return row.id, row.reference, made
 
 
+def names_of(thread: str, message: Message) -> tuple[str, ...]:
+    """What a conversation is known by once the message is in it."""
+    first = (thread,) if thread else ()
+    return tuple(dict.fromkeys((*first, message.external_id, *message.known_as, *message.thread)))
+
+
+def quotes_reference(message: Message) -> bool:
+    return bool(_quoted(message))
+
+
+def known_names(sql: sqlite3.Connection, channel: str, names: Sequence[str]) -> set[str]:
+    """Those that belong to a conversation of the channel."""
+    query = "SELECT DISTINCT name FROM names WHERE channel=? AND name IN"
+    return {one for (one,) in bulk.select(sql, query, names, channel)}
+
+
+def opening(channel: str, thread: str, message: Message, at: float, policy: Policy) -> Opening:
+    """The conversation that a message nobody spoke before makes, by its raw's `thread` where it has one."""
+    digest = seed("item", channel, thread) if thread else _seed(channel, message, policy)
+    subject = base_subject(message.subject)
+    return Opening(
+        channel=channel, reference=reference(digest), seed=digest, subjects=[subject] if subject else [],
+        people=_people(message)[:MAX_PEOPLE], names=names_of(thread, message), at=at,
+    )  # fmt: skip
+
+
+def open_many(sql: sqlite3.Connection, openings: Sequence[Opening]) -> dict[str, Row]:
+    """Make conversations of one message each: rows by reference. One whose reference is there already is left out."""
+    ids = dict(bulk.execute(sql, _INTO, "ON CONFLICT DO NOTHING RETURNING reference, id", list(map(_values, openings))))
+    rows: dict[str, Row] = {}
+    names: list[tuple[str, str, int]] = []
+    for one in openings:
+        made = ids.pop(one.reference, None)
+        if made is not None:
+            rows[one.reference] = _opened(one, made)
+            names += [(one.channel, name, made) for name in one.names]
+    bulk.write(sql, "INSERT INTO names VALUES", "ON CONFLICT DO NOTHING", names)
+    return rows
+
+
+def _opened(one: Opening, made: int) -> Row:
+    return Row(
+        id=made, channel=one.channel, reference=one.reference, subjects=one.subjects, people=one.people, related=[],
+        opened_at=one.at, last_at=one.at, burst_at=None, due_at=None, version=1,
+    )  # fmt: skip
+
+
+def _values(one: Opening) -> tuple[object, ...]:
+    return (one.channel, one.reference, one.seed, dump(one.subjects), dump(one.people), one.at, one.at, 1)
+
+
 def find(sql: sqlite3.Connection, channel: str, message: Message, at: float, policy: Policy) -> tuple[Row, bool]:
     """The conversation a parsed message belongs to, made when there is none: (row, made just now)."""
     candidates = _candidates(sql, channel, message, policy)
@@ -165,14 +230,14 @@ def make(sql: sqlite3.Connection, channel: str, digest: bytes, at: float, *, rel
 
 
 def name(sql: sqlite3.Connection, channel: str, conversation_id: int, names: tuple[str, ...]) -> None:
-    for one in names:
-        sql.execute("INSERT INTO names VALUES (?,?,?) ON CONFLICT DO NOTHING", (channel, one, conversation_id))
+    rows = [(channel, one, conversation_id) for one in names]
+    bulk.write(sql, "INSERT INTO names VALUES", "ON CONFLICT DO NOTHING", rows)
 
 
 def absorb(sql: sqlite3.Connection, row: Row, message: Message, at: float) -> Row:
     """Let the conversation learn a message's people, subject and names."""
     known = set(row.people)
-    newcomers = [who for who in dict.fromkeys((message.author.id, *message.participants)) if who not in known]
+    newcomers = [who for who in _people(message) if who not in known]
     subject = base_subject(message.subject)
     row = replace(
         row,
@@ -185,7 +250,7 @@ def absorb(sql: sqlite3.Connection, row: Row, message: Message, at: float) -> Ro
         "UPDATE conversations SET people=?, subjects=?, last_at=?, version=? WHERE id=?",
         (dump(row.people), dump(row.subjects), row.last_at, row.version, row.id),
     )
-    name(sql, row.channel, row.id, _names(message))
+    name(sql, row.channel, row.id, names_of("", message))
     return row
 
 
@@ -214,12 +279,16 @@ def _candidates(sql: sqlite3.Connection, channel: str, message: Message, policy:
         for row in sql.execute(query, (channel, one)):
             found.setdefault(row[0], _row(row))
     if policy.threading is Threading.MAIL:
-        for quoted in find_references(f"{message.subject}\n{message.text[:4000]}"):
+        for quoted in _quoted(message):
             query = f"SELECT {_COLUMNS} FROM conversations WHERE reference=? AND channel=?"
             row = sql.execute(query, (quoted, channel)).fetchone()
             if row:
                 found.setdefault(row[0], _row(row))
     return list(found.values())
+
+
+def _quoted(message: Message) -> tuple[str, ...]:
+    return find_references(f"{message.subject}\n{message.text[:4000]}")
 
 
 def _admits(row: Row, message: Message, at: float, policy: Policy) -> bool:
@@ -254,8 +323,8 @@ def _seed(channel: str, message: Message, policy: Policy) -> bytes:
     return seed("item", channel, root or message.external_id)
 
 
-def _names(message: Message) -> tuple[str, ...]:
-    return tuple(dict.fromkeys((message.external_id, *message.known_as, *message.thread)))
+def _people(message: Message) -> list[str]:
+    return list(dict.fromkeys((message.author.id, *message.participants)))
 
 
 def _row(row: Any) -> Row:

@@ -5,31 +5,49 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
-from allears.journal import conversations
+from allears.journal import bulk, conversations
+from allears.journal.arrivals import Arrival
 from allears.journal.conversations import Row
 from allears.journal.records import DueConversation, Route, Router
 from allears.journal.rows import known_moment, stamp
 from allears_sdk import codec
 from allears_sdk.complaint import Complaint, Event, EventKind
-from allears_sdk.message import Kind
+from allears_sdk.message import Kind, Message
 from allears_sdk.reference import event_id
-from normalizer.conversation import Draft, Heard
+from normalizer.conversation import Draft
 from normalizer.derive import changes
 
 Before = float
 """What was said before this time (the journal's birth or restoration) may be in the ticket stores already."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Matter:
-    """What is being filed, and when."""
+_INTO_EVENTS = "INSERT INTO events (id, complaint_id, sequence, kind, at, body) VALUES"
+_INTO_COMPLAINTS = (
+    "INSERT INTO complaints (id, conversation_id, channel, title, nature, category, priority, customer, opened_at,"
+    " updated_at, events) VALUES"
+)
+_UPDATING = (
+    "ON CONFLICT (id) DO UPDATE SET title=excluded.title, nature=excluded.nature, category=excluded.category,"
+    " priority=excluded.priority, customer=excluded.customer, updated_at=excluded.updated_at, events=excluded.events"
+)
+_INTO_LINES = "INSERT INTO lines (complaint_id, destination) VALUES"
+_INTO_DELIVERIES = (
+    "INSERT INTO deliveries (line_id, event_id, complaint_id, destination, channel, priority, state, head, doubtful,"
+    " created_at, next_at) VALUES"
+)
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filed:
+    """An event to be written, and where it goes."""
+
+    event: Event
     conversation: int
     channel: str
     at: float
-    before: Before
+    route: Route
+    doubtful: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,13 +62,42 @@ class _New:
     counts: bool
 
 
-def file_first(sql: sqlite3.Connection, row: Row, heard: Heard, draft: Draft, router: Router, before: Before) -> None:
-    """File a conversation of one message with the record its worker made, without deriving again."""
-    record = replace(
+def opening(row: Row, arrival: Arrival, message: Message, router: Router, before: Before) -> Filed | None:
+    """The first event of a conversation of one message, with the record its worker made, without deriving again. None
+    when it does not deserve filing."""
+    draft = arrival.draft
+    if draft is None or not draft.files:
+        return None
+    derived = replace(
         draft.record, id=row.reference, related=tuple(row.related), received_at=known_moment(row.opened_at)
     )
-    matter = _Matter(conversation=row.id, channel=row.channel, at=stamp(heard.received_at), before=before)
-    _file(sql, matter, replace(draft, record=record), router, settles=False)
+    route = router(derived)
+    event = Event(
+        id=event_id(row.reference, _key(message.external_id, message.revision)),
+        complaint_id=row.reference,
+        sequence=1,
+        kind=EventKind.OPENED,
+        at=known_moment(arrival.received_at),
+        record=_routed(derived, None, route),
+        messages=(message.external_id,),
+    )
+    said_at = arrival.received_at if message.posted_at is None else stamp(message.posted_at)
+    return Filed(
+        event=event, conversation=row.id, channel=row.channel, at=arrival.received_at, route=route,
+        doubtful=said_at < before,
+    )  # fmt: skip
+
+
+def write_openings(sql: sqlite3.Connection, filed: Sequence[Filed]) -> None:
+    """Events of complaints that were not there before, with their new lines and deliveries."""
+    _write(sql, filed)
+    lines = _make_lines(sql, [(one.event.complaint_id, name) for one in filed for name in _names(one.route)])
+    rows = [
+        _delivery(one, name, lines[one.event.complaint_id, name], is_head=True)
+        for one in filed
+        for name in _names(one.route)
+    ]
+    bulk.write(sql, _INTO_DELIVERIES, "", rows)
 
 
 def file_due(
@@ -68,25 +115,37 @@ def file_due(
     if row is None or row[0] != conversation.version:
         return False
     conversations.clear_timer(sql, conversation.id)
-    matter = _Matter(conversation=conversation.id, channel=conversation.channel, at=now, before=before)
-    _file(sql, matter, draft, router, settles=settles)
+    latest = latest_event(sql, conversation.id)
+    fresh = _new_messages(sql, conversation.id)
+    if draft.files if latest is None else any(message.counts for message in fresh):
+        _file(sql, conversation, draft.record, latest, [fresh] if settles else _one_by_one(fresh), router, before, now)
     return True
 
 
-def _file(sql: sqlite3.Connection, matter: _Matter, draft: Draft, router: Router, *, settles: bool) -> None:
-    latest = latest_event(sql, matter.conversation)
-    fresh = _new_messages(sql, matter.conversation)
-    if latest is None and not draft.files:
-        return
-    if latest is not None and not any(message.counts for message in fresh):
-        return
-    route = router(draft.record)
-    for messages in [fresh] if settles else _one_by_one(fresh):
-        record = _routed(draft.record, latest.record if latest else None, route)
-        latest = _event(record, latest, messages, matter.at)
-        _write(sql, matter, latest, messages)
-        said_at = min((message.said_at for message in messages), default=matter.at)
-        _deliver(sql, latest, matter.channel, route, matter.at, doubtful=said_at < matter.before)
+def _file(
+    sql: sqlite3.Connection,
+    conversation: DueConversation,
+    derived: Complaint,
+    latest: Event | None,
+    groups: Sequence[Sequence[_New]],
+    router: Router,
+    before: Before,
+    now: float,
+) -> None:
+    route = router(derived)
+    for messages in groups:
+        record = _routed(derived, latest.record if latest else None, route)
+        latest = _event(record, latest, messages, now)
+        filed = Filed(
+            event=latest, conversation=conversation.id, channel=conversation.channel, at=now, route=route,
+            doubtful=min((message.said_at for message in messages), default=now) < before,
+        )  # fmt: skip
+        if latest.sequence == 1:
+            write_openings(sql, [filed])
+        else:
+            _write(sql, [filed])
+            _deliver(sql, filed)
+        sql.executemany("UPDATE messages SET event_id=? WHERE id=?", [(latest.id, message.id) for message in messages])
 
 
 def _one_by_one(fresh: Sequence[_New]) -> list[list[_New]]:
@@ -130,15 +189,16 @@ def _routed(record: Complaint, previous: Complaint | None, route: Route) -> Comp
     """Routing is decided at the opening and kept."""
     if previous is not None:
         return replace(record, team=previous.team, assignee=previous.assignee, handler=previous.handler)
-    return replace(
-        record, team=route.team, assignee=route.assignee, handler=record.handler or route.assignee or route.team
-    )
+    handler = record.handler or route.assignee or route.team
+    if (record.team, record.assignee, record.handler) == (route.team, route.assignee, handler):
+        return record
+    return replace(record, team=route.team, assignee=route.assignee, handler=handler)
 
 
 def _event(record: Complaint, latest: Event | None, fresh: Sequence[_New], at: float) -> Event:
     sequence = latest.sequence + 1 if latest else 1
     newest = next((message for message in reversed(fresh) if message.counts), fresh[-1] if fresh else None)
-    key = f"{newest.external_id}\n{newest.revision}" if newest else f"sequence {sequence}"
+    key = _key(newest.external_id, newest.revision) if newest else f"sequence {sequence}"
     return Event(
         id=event_id(record.id, key),
         complaint_id=record.id,
@@ -160,55 +220,61 @@ def _kind(latest: Event | None, fresh: Sequence[_New]) -> EventKind:
     return EventKind.EDITED if kinds == {Kind.EDITED.value} else EventKind.FOLLOWED_UP
 
 
-def _write(sql: sqlite3.Connection, matter: _Matter, event: Event, messages: Sequence[_New]) -> None:
-    record = event.record
-    sql.execute(
-        "INSERT INTO events (id, complaint_id, sequence, kind, at, body) VALUES (?,?,?,?,?,?)",
-        (event.id, event.complaint_id, event.sequence, event.kind.value, matter.at, codec.encode(event)),
-    )
-    sql.execute(
-        "INSERT INTO complaints (id, conversation_id, channel, title, nature, category, priority, customer, opened_at,"
-        " updated_at, events) VALUES (?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (id) DO UPDATE SET"
-        " title=excluded.title, nature=excluded.nature, category=excluded.category, priority=excluded.priority,"
-        " customer=excluded.customer, updated_at=excluded.updated_at, events=excluded.events",
+def _key(external_id: str, revision: str) -> str:
+    return f"{external_id}\n{revision}"
+
+
+def _write(sql: sqlite3.Connection, filed: Sequence[Filed]) -> None:
+    events = [
         (
-            record.id, matter.conversation, matter.channel, record.title, record.nature, record.category,
-            record.priority, record.customer.name or record.customer_id, stamp(record.received_at), matter.at,
-            event.sequence,
-        ),
+            one.event.id,
+            one.event.complaint_id,
+            one.event.sequence,
+            one.event.kind.value,
+            one.at,
+            codec.encode(one.event),
+        )
+        for one in filed
+    ]
+    bulk.write(sql, _INTO_EVENTS, "", events)
+    bulk.write(sql, _INTO_COMPLAINTS, _UPDATING, [_complaint(one) for one in filed])
+
+
+def _complaint(filed: Filed) -> tuple[object, ...]:
+    record = filed.event.record
+    return (
+        record.id, filed.conversation, filed.channel, record.title, record.nature, record.category, record.priority,
+        record.customer.name or record.customer_id, stamp(record.received_at), filed.at, filed.event.sequence,
     )  # fmt: skip
-    sql.executemany("UPDATE messages SET event_id=? WHERE id=?", [(event.id, message.id) for message in messages])
 
 
-def _deliver(sql: sqlite3.Connection, event: Event, channel: str, route: Route, at: float, *, doubtful: bool) -> None:
+def _deliver(sql: sqlite3.Connection, filed: Filed) -> None:
     """A delivery on every line the complaint has, and on a new line for each destination matched just now."""
-    lines: dict[str, int] = {}
-    if event.sequence > 1:
-        query = "SELECT destination, id FROM lines WHERE complaint_id=?"
-        lines = dict(sql.execute(query, (event.complaint_id,)).fetchall())
-    for destination in route.destinations:
-        if not destination.is_view and destination.name not in lines:
-            made = sql.execute(
-                "INSERT INTO lines (complaint_id, destination) VALUES (?,?)", (event.complaint_id, destination.name)
-            )
-            assert made.lastrowid is not None
-            lines[destination.name] = made.lastrowid
-    for name, line in lines.items():
-        _insert_delivery(sql, event, channel, name, line, at, doubtful=doubtful)
+    complaint = filed.event.complaint_id
+    lines = dict(sql.execute("SELECT destination, id FROM lines WHERE complaint_id=?", (complaint,)).fetchall())
+    matched = [(complaint, name) for name in _names(filed.route) if name not in lines]
+    lines |= {name: line for (_, name), line in _make_lines(sql, matched).items()}
+    query = "SELECT 1 FROM deliveries WHERE line_id=? AND state NOT IN ('sent','discarded') LIMIT 1"
+    rows = [
+        _delivery(filed, name, line, is_head=sql.execute(query, (line,)).fetchone() is None)
+        for name, line in lines.items()
+    ]
+    bulk.write(sql, _INTO_DELIVERIES, "", rows)
 
 
-def _insert_delivery(
-    sql: sqlite3.Connection, event: Event, channel: str, destination: str, line: int, at: float, *, doubtful: bool
-) -> None:
-    waits: Any = None
-    if event.sequence > 1:
-        query = "SELECT 1 FROM deliveries WHERE line_id=? AND state NOT IN ('sent','discarded') LIMIT 1"
-        waits = sql.execute(query, (line,)).fetchone()
-    sql.execute(
-        "INSERT INTO deliveries (line_id, event_id, complaint_id, destination, channel, priority, state, head,"
-        " doubtful, created_at, next_at) VALUES (?,?,?,?,?,?,?,?,?,?,?)",
-        (
-            line, event.id, event.complaint_id, destination, channel, event.record.priority or "P3",
-            "doubt" if doubtful else "pending", int(waits is None), int(doubtful), at, at,
-        ),
+def _names(route: Route) -> list[str]:
+    return list(dict.fromkeys(one.name for one in route.destinations if not one.is_view))
+
+
+def _make_lines(sql: sqlite3.Connection, wanted: Sequence[tuple[str, str]]) -> dict[tuple[str, str], int]:
+    """The id of each new line by complaint and destination."""
+    made = bulk.execute(sql, _INTO_LINES, "RETURNING complaint_id, destination, id", wanted)
+    return {(complaint, destination): line for complaint, destination, line in made}
+
+
+def _delivery(filed: Filed, destination: str, line: int, *, is_head: bool) -> tuple[object, ...]:
+    event = filed.event
+    return (
+        line, event.id, event.complaint_id, destination, filed.channel, event.record.priority or "P3",
+        "doubt" if filed.doubtful else "pending", int(is_head), int(filed.doubtful), filed.at, filed.at,
     )  # fmt: skip

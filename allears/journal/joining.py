@@ -4,35 +4,21 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
 from functools import partial
 from itertools import islice
 from typing import Any
 
-from allears.journal import conversations, filing, raws
+from allears.journal import arrivals, conversations, filing, firsts, messages, raws
 from allears.journal.accepting import write_letter
+from allears.journal.arrivals import Arrival
 from allears.journal.raws import MAX_ATTEMPTS
 from allears.journal.records import DueConversation, LetterKind, Policy, Reading, Router
-from allears.journal.rows import known_moment, stamp
+from allears.journal.rows import known_moment
 from allears.journal.turns import channels_of, interleaved, turned
 from allears.journal.writer import run_apart
 from allears_sdk import codec
 from allears_sdk.connector import Threading
-from allears_sdk.message import Message, Role
-from normalizer.conversation import Draft, Heard
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Origin:
-    """The raw a message came from."""
-
-    id: int
-    channel: str
-    key: str
-    ordinal: int
-    received_at: float
-    conversation: int | None
+from allears_sdk.message import Message
 
 
 def join(
@@ -46,8 +32,9 @@ def join(
     """Each raw's messages. A raw whose messages cannot be joined loses an attempt, the others lose nothing."""
 
     def join_these(sql: sqlite3.Connection, these: Sequence[Reading]) -> None:
-        for reading in these:
-            _join_raw(sql, reading, policies, router, before)
+        arrived = arrivals.claim(sql, these, policies)
+        for arrival in firsts.file(sql, arrived, router, before):
+            _join(sql, arrival, router, before)
 
     _, failed = run_apart(sql, partial(join_these, these=readings))
     if failed is None:
@@ -58,35 +45,15 @@ def join(
             raws.fail(sql, reading.raw_id, f"cannot be joined: {type(error).__name__}: {error}", now, quarantine=False)
 
 
-def _join_raw(
-    sql: sqlite3.Connection,
-    reading: Reading,
-    policies: Mapping[str, Policy],
-    router: Router,
-    before: filing.Before,
-) -> None:
-    """A raw that is no longer waiting was joined before: nothing happens twice. One whose channel has gone
-    meanwhile waits on."""
-    row = sql.execute(
-        "UPDATE raws SET state='read', reason='' WHERE id=? AND state='waiting'"
-        " RETURNING id, channel, raw_key, ordinal, received_at, conversation_id, thread",
-        (reading.raw_id,),
-    ).fetchone()
-    if row is None:
-        return
-    if row[1] not in policies:
-        sql.execute("UPDATE raws SET state='waiting' WHERE id=?", (row[0],))
-        return
-    conversation = row[5]
-    if conversation is None and row[6]:
-        conversation, _, _ = conversations.for_thread(sql, row[1], row[6], row[2], row[4], policies[row[1]])
-    origin = _Origin(
-        id=row[0], channel=row[1], key=row[2], ordinal=row[3], received_at=row[4], conversation=conversation
-    )
-    policy = policies[origin.channel]
-    for index, message in enumerate(reading.messages):
-        draft = reading.draft if len(reading.messages) == 1 else None
-        _join_message(sql, origin, _identified(origin, index, message), policy, draft, router, before)
+def _join(sql: sqlite3.Connection, arrival: Arrival, router: Router, before: filing.Before) -> None:
+    conversation = arrival.conversation
+    if conversation is None and arrival.thread:
+        conversation, _, _ = conversations.for_thread(
+            sql, arrival.channel, arrival.thread, arrival.key, arrival.received_at, arrival.policy
+        )
+    for message in arrival.messages:
+        if not messages.is_known(sql, arrival.channel, message):
+            _join_message(sql, arrival, message, conversation, router, before)
 
 
 def load_due(
@@ -122,80 +89,32 @@ def _timed_channels(sql: sqlite3.Connection) -> list[str]:
 
 def _join_message(
     sql: sqlite3.Connection,
-    origin: _Origin,
+    arrival: Arrival,
     message: Message,
-    policy: Policy,
-    draft: Draft | None,
+    conversation: int | None,
     router: Router,
     before: filing.Before,
 ) -> None:
-    if _is_known(sql, origin.channel, message):
-        return
-    if origin.conversation is not None:
-        row = conversations.load_row(sql, origin.conversation)
+    if conversation is not None:
+        row = conversations.load_row(sql, conversation)
     else:
-        row, _ = conversations.find(sql, origin.channel, message, origin.received_at, policy)
+        row, _ = conversations.find(sql, arrival.channel, message, arrival.received_at, arrival.policy)
     is_first = row.version == 0
-    row = conversations.absorb(sql, row, message, origin.received_at)
-    counts = message.author.role is Role.CUSTOMER and not message.is_automatic
-    _insert(sql, origin, row.id, message, counts=counts)
-    if is_first and draft is not None and policy.threading is not Threading.CHAT:
-        heard = Heard(message=message, received_at=known_moment(origin.received_at))
-        filing.file_first(sql, row, heard, draft, router, before)
-    elif counts or is_first:
-        conversations.set_timer(sql, row, origin.received_at, policy)
-
-
-def _identified(origin: _Origin, index: int, message: Message) -> Message:
-    """Fill in what the source left to us: an id from the raw's key, a revision from its ordinal, a sane time."""
-    external_id = message.external_id or (origin.key if index == 0 else f"{origin.key}#{index}")
-    return replace(
-        message,
-        external_id=external_id,
-        revision=message.revision or str(origin.ordinal),
-        posted_at=_clamp(message.posted_at, origin.received_at),
-    )
-
-
-def _clamp(posted_at: datetime | None, received_at: float) -> datetime | None:
-    """A claim about the future is not believed."""
-    if posted_at is None:
-        return None
-    return posted_at if stamp(posted_at) <= received_at else known_moment(received_at)
-
-
-def _is_known(sql: sqlite3.Connection, channel: str, message: Message) -> bool:
-    query = "SELECT 1 FROM messages WHERE channel=? AND external_id=? AND revision=?"
-    return sql.execute(query, (channel, message.external_id, message.revision)).fetchone() is not None
-
-
-def _insert(sql: sqlite3.Connection, origin: _Origin, conversation: int, message: Message, *, counts: bool) -> None:
-    kept = replace(message, html="") if message.text else message  # the raw keeps the HTML
-    sql.execute(
-        "INSERT INTO messages (channel, external_id, revision, raw_id, conversation_id, kind, counts, posted_at,"
-        " received_at, body) VALUES (?,?,?,?,?,?,?,?,?,?)",
-        (
-            origin.channel, message.external_id, message.revision, origin.id, conversation, message.kind.value,
-            int(counts), None if message.posted_at is None else stamp(message.posted_at), origin.received_at,
-            codec.encode(kept),
-        ),
-    )  # fmt: skip
+    row = conversations.absorb(sql, row, message, arrival.received_at)
+    stands_alone = is_first and arrival.draft is not None and arrival.policy.threading is not Threading.CHAT
+    filed = filing.opening(row, arrival, message, router, before) if stands_alone else None
+    messages.insert(sql, [messages.row(arrival, message, row.id, filed.event.id if filed else None)])
+    if filed:
+        filing.write_openings(sql, [filed])
+    if not stands_alone and (arrivals.counts(message) or is_first):
+        conversations.set_timer(sql, row, arrival.received_at, arrival.policy)
 
 
 def _due(sql: sqlite3.Connection, row: Any) -> DueConversation:
     return DueConversation(
         id=row[0], version=row[1], channel=row[2], reference=row[3], opened_at=known_moment(row[4]),
-        related=codec.decode(row[5], list[str]), messages=heard(sql, row[0]),
+        related=codec.decode(row[5], list[str]), messages=messages.heard(sql, row[0]),
     )  # fmt: skip
-
-
-def heard(sql: sqlite3.Connection, conversation: int) -> list[Heard]:
-    """A conversation's messages by when they were said, then by when we got them."""
-    rows = sql.execute(
-        "SELECT body, received_at FROM messages WHERE conversation_id=? ORDER BY coalesce(posted_at, received_at), id",
-        (conversation,),
-    )
-    return [Heard(message=codec.decode(body, Message), received_at=known_moment(at)) for body, at in rows]
 
 
 def fail(sql: sqlite3.Connection, conversation: DueConversation, reason: str, now: float) -> None:

@@ -1,0 +1,86 @@
+"""Arrivals: what workers made of raws that still wait, on its way into conversations."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from allears.journal import bulk
+from allears.journal.records import Policy, Reading
+from allears.journal.rows import known_moment, stamp
+from allears_sdk.message import Message, Role
+from normalizer.conversation import Draft
+
+_CLAIM = "UPDATE raws SET state='read', reason='' WHERE state='waiting' AND id IN"
+_CLAIMED = "RETURNING id, channel, raw_key, ordinal, received_at, conversation_id, thread"
+_GIVE_BACK = "UPDATE raws SET state='waiting' WHERE id IN"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """A raw's messages; what the source left to us is filled in."""
+
+    raw_id: int
+    channel: str
+    key: str
+    thread: str
+    """Known before parsing; "" where only the messages tell."""
+    received_at: float
+    conversation: int | None
+    """Where it was put when it was accepted."""
+    policy: Policy
+    messages: Sequence[Message]
+    draft: Draft | None
+    """The record of its one message, standing alone."""
+
+
+def claim(sql: sqlite3.Connection, readings: Sequence[Reading], policies: Mapping[str, Policy]) -> list[Arrival]:
+    """Raws that are no longer waiting were joined before: nothing happens twice. Those whose channel has gone
+    meanwhile wait on."""
+    claimed = {row[0]: row for row in bulk.update(sql, _CLAIM, _CLAIMED, [one.raw_id for one in readings])}
+    gone = [row[0] for row in claimed.values() if row[1] not in policies]
+    bulk.update(sql, _GIVE_BACK, "", gone)
+    for raw_id in gone:
+        del claimed[raw_id]
+    arrivals = []
+    for reading in readings:
+        row = claimed.pop(reading.raw_id, None)  # popped: a raw that was read twice arrives once
+        if row is not None:
+            arrivals.append(_arrival(row, reading, policies[row[1]]))
+    return arrivals
+
+
+def counts(message: Message) -> bool:
+    """Whether it can make an event: company and machines are context."""
+    return message.author.role is Role.CUSTOMER and not message.is_automatic
+
+
+def _arrival(row: Any, reading: Reading, policy: Policy) -> Arrival:
+    raw_id, channel, key, ordinal, received_at, conversation, thread = row
+    messages = [_identified(message, key, ordinal, received_at, at) for at, message in enumerate(reading.messages)]
+    return Arrival(
+        raw_id=raw_id, channel=channel, key=key, thread=thread, received_at=received_at, conversation=conversation,
+        policy=policy, messages=messages, draft=reading.draft if len(messages) == 1 else None,
+    )  # fmt: skip
+
+
+def _identified(message: Message, key: str, ordinal: int, received_at: float, index: int) -> Message:
+    """Fill in what the source left to us: an id from the raw's key, a revision from its ordinal, a sane time. The raw
+    keeps the HTML."""
+    return replace(
+        message,
+        external_id=message.external_id or (key if index == 0 else f"{key}#{index}"),
+        revision=message.revision or str(ordinal),
+        posted_at=_clamp(message.posted_at, received_at),
+        html="" if message.text else message.html,
+    )
+
+
+def _clamp(posted_at: datetime | None, received_at: float) -> datetime | None:
+    """A claim about the future is not believed."""
+    if posted_at is None:
+        return None
+    return posted_at if stamp(posted_at) <= received_at else known_moment(received_at)
