@@ -7,10 +7,11 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, ClassVar
 
-from allears_sdk.connector import Batch, Connector, ConnectorSpec, Cursor, Hears, Identity, Threading, Wake
+from allears_sdk.connector import Ask, Batch, Connector, ConnectorSpec, Cursor, Hears, Identity, Threading, Wake
 from allears_sdk.context import Context
 from allears_sdk.errors import ConfigError
 from allears_sdk.settings import ChannelSettings, nearest
+from connectors.email.account import Account
 from connectors.email.faults import Broken
 from connectors.email.line import Line
 from connectors.email.session import Session
@@ -37,7 +38,8 @@ class EmailConnector(Connector[EmailSettings]):
 
     def __init__(self, settings: EmailSettings, context: Context) -> None:
         super().__init__(settings, context)
-        self._line = Line(settings, context)
+        self._account = Account(settings, context)
+        self._line = Line(settings, context, self._account)
         self._walks = {
             stream_name(settings, folder): Walk(folder, self._line, settings, context) for folder in settings.folders
         }
@@ -82,11 +84,17 @@ class EmailConnector(Connector[EmailSettings]):
             return
 
     async def check(self) -> Identity:
+        return await self._account.enter(self._look)
+
+    async def _look(self, token: str) -> Identity:
         session = Session(self.settings)
         try:
-            return await self.context.blocking(session.run, _check, self.settings)
+            return await self.context.blocking(session.run, _check, self.settings, token)
         finally:
             session.kill()
+
+    async def login(self, ask: Ask) -> None:
+        await self._account.login(ask)
 
 
 def stream_name(settings: EmailSettings, folder: str) -> str:
@@ -94,8 +102,8 @@ def stream_name(settings: EmailSettings, folder: str) -> str:
     return f"imap://{settings.username}@{settings.host.lower()}/{folder}"
 
 
-def _check(session: Session, settings: EmailSettings) -> Identity:
-    session.open()
+def _check(session: Session, settings: EmailSettings, token: str) -> Identity:
+    session.open(token)
     names = session.folders()
     wanted = [*settings.folders, *([settings.move_to] if settings.move_to else [])]
     absent = [name for name in wanted if name not in names and name.upper() != "INBOX"]

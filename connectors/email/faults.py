@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 import ssl
 from imaplib import IMAP4
@@ -16,7 +17,9 @@ _BUSY = re.compile(
     re.I,
 )
 _LOST = re.compile(r"socket error|EOF")  # imapclient turns imaplib's abort into a LoginError
-BUSY_SECONDS = 120.0
+_NOT_CONNECTED = re.compile(r"authenticated but not connected", re.I)
+BUSY_SECONDS = (120.0, 180.0)
+"""Somewhere between: the mailboxes a server turned away together do not come back together."""
 
 _HINTS = (
     (
@@ -30,13 +33,17 @@ _HINTS = (
     (r"(^|\.)(gmail|googlemail)\.com$", "Gmail wants an app password, which needs 2-step verification"),
     (
         r"(^|\.)(outlook|office365|hotmail|live)\.com$",
-        "Microsoft takes no passwords over IMAP any more, except app passwords of some personal accounts",
+        "Microsoft takes no passwords over IMAP any more: use oauth",
     ),
 )
 
 
 class Refused(Unavailable):
     """The server said NO or BAD to one command; the connection is still good."""
+
+
+class TokenRefused(AuthError):
+    """The access token was refused: it may have expired or been withdrawn."""
 
 
 class Broken(Unavailable):
@@ -49,7 +56,7 @@ def translate(error: Exception, host: str) -> AllearsError:
     if isinstance(error, IMAP4.error) and not isinstance(error, IMAP4.abort):
         return _refusal(error, text)
     if _BUSY.search(text):
-        return RetryLater(f"{host} asks to come back later", after_seconds=BUSY_SECONDS, detail=text)
+        return _later(f"{host} asks to come back later", text)
     return Broken(_lost(error, host), detail=text)
 
 
@@ -59,16 +66,32 @@ def login_failed(error: Exception, host: str) -> AllearsError:
     if _LOST.search(text):
         return Broken(f"{host} hung up on the login", detail=text)
     if _BUSY.search(text) and not _WRONG_LOGIN.search(text):
-        return RetryLater(f"{host} takes no login now", after_seconds=BUSY_SECONDS, detail=text)
+        return _later(f"{host} takes no login now", text)
     hint = next((hint for pattern, hint in _HINTS if re.search(pattern, host, re.I)), "")
     return AuthError(f"{host} refused the login" + (f"; {hint}" if hint else ""), detail=text)
+
+
+def token_refused(error: Exception, host: str, refusal: bytes) -> AllearsError:
+    """What a refused AUTHENTICATE means; `refusal` is the challenge by which servers say why."""
+    fault = login_failed(error, host)
+    if not isinstance(fault, AuthError):
+        return fault
+    said = " ".join(refusal.decode("utf-8", "replace").split())[:200]
+    return TokenRefused(f"{host} refused the access token", detail=f"{fault.detail} {said}".strip())
+
+
+def _later(what: str, text: str) -> RetryLater:
+    return RetryLater(what, after_seconds=random.uniform(*BUSY_SECONDS), detail=text)  # noqa: S311 - spreads load
 
 
 def _refusal(error: Exception, text: str) -> AllearsError:
     if error.__class__.__name__ == "ProtocolError":
         return Broken("the server's answer makes no sense", detail=text)
     if _BUSY.search(text):
-        return RetryLater("the server asks to come back later", after_seconds=BUSY_SECONDS, detail=text)
+        return _later("the server asks to come back later", text)
+    if _NOT_CONNECTED.search(text):
+        # Exchange Online takes any good token and says only now that the mailbox is not ours, or not to be had.
+        return Broken("the token is good, but not for this mailbox: is username its address?", detail=text)
     return Refused("the server refused a command", detail=text)
 
 

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from allears_sdk.context import Context
 from allears_sdk.errors import AllearsError, Unavailable
+from connectors.email.account import Account
 from connectors.email.faults import Broken, Refused
 from connectors.email.session import Session
 from connectors.email.settings import EmailSettings
@@ -24,9 +25,10 @@ _PATIENCE_SECONDS = 60.0
 class Line:
     """Whoever holds the lock uses the session alone. A session in an unknown state is killed, never reused."""
 
-    def __init__(self, settings: EmailSettings, context: Context) -> None:
+    def __init__(self, settings: EmailSettings, context: Context, account: Account) -> None:
         self._settings = settings
         self._context = context
+        self._account = account
         self._lock = asyncio.Lock()
         self._session: Session | None = None
         self._waiting = 0
@@ -106,13 +108,13 @@ class Line:
         if self._session is not None:
             with suppress(Broken):  # it was lost while nobody looked: a new one takes its place
                 return await self._enter(self._session, folder, readonly, sync)
-        return await self._enter(await self._connect(), folder, readonly, sync)
+        return await self._enter(await self._account.enter(self._connect), folder, readonly, sync)
 
-    async def _connect(self) -> Session:
+    async def _connect(self, token: str) -> Session:
         session = Session(self._settings)
         self._session = session
         try:
-            await self._run(session, Session.open)
+            await self._run(session, Session.open, token)
         except AllearsError as error:
             self._drop(session)
             if isinstance(error, Refused):

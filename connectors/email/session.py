@@ -19,9 +19,10 @@ from imapclient.exceptions import IMAPClientError
 
 from allears_sdk.errors import AllearsError, AuthError, ConfigError
 from allears_sdk.settings import nearest
+from connectors._mail.xoauth2 import Xoauth2
 from connectors.email.client import Client
 from connectors.email.cursor import message_set
-from connectors.email.faults import Broken, Refused, login_failed, translate
+from connectors.email.faults import Broken, Refused, login_failed, token_refused, translate
 from connectors.email.mail import Listed
 from connectors.email.settings import EmailSettings
 
@@ -139,13 +140,17 @@ class Session:
         if self.dead:
             raise Broken("the connection was closed")
 
-    def open(self) -> None:
-        """Connect, encrypt, log in, and introduce ourselves. Raises AuthError, RetryLater, Unavailable."""
+    def open(self, token: str) -> None:
+        """Connect, encrypt, log in (with the access token unless it is ""), and introduce ourselves. Raises
+        TokenRefused, AuthError, RetryLater, Unavailable."""
         settings = self._settings
         self._client = client = Client(self.connect, settings)
         if settings.tls == "starttls":
             self._start_tls(client)
-        self._log_in(client)
+        if token:
+            self._authenticate(client, token)
+        else:
+            self._log_in(client)
         if client.has_capability("ID"):
             # RFC 2971. 163 and 126 answer SELECT with "Unsafe Login" to a client that has not said who it is.
             with suppress(IMAPClientError):
@@ -157,8 +162,18 @@ class Session:
         client.starttls(tls_context(self._settings.ca_file))
         self._hold(client.socket())
 
+    def _authenticate(self, client: Client, token: str) -> None:
+        settings = self._settings
+        if not client.has_capability("AUTH=XOAUTH2"):
+            raise ConfigError(f"{settings.host} takes no access tokens (no XOAUTH2): use a password")
+        mechanism = Xoauth2(settings.username, token)
+        try:
+            client.sasl_login("XOAUTH2", mechanism)
+        except imaplib.IMAP4.error as error:
+            raise token_refused(error, settings.host, mechanism.refusal) from None
+
     def _log_in(self, client: Client) -> None:
-        settings, password = self._settings, self._settings.password.get_secret_value()
+        settings, password = self._settings, self._settings.login_password
         if client.has_capability("LOGINDISABLED"):
             raise ConfigError(f'{settings.host} takes no login without TLS: use tls = "implicit" or "starttls"')
         try:

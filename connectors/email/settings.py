@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from ipaddress import ip_address
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field, SecretStr, model_validator
 
+from allears_sdk.oauth import OAuthSettings
 from allears_sdk.settings import ChannelSettings
+from connectors.email.presets import Preset, fill
 
 PORTS = {"implicit": 993, "starttls": 143, "none": 143}
 
@@ -19,7 +21,12 @@ class EmailSettings(ChannelSettings):
     example_name: ClassVar[str] = "support-mail"
 
     connector: Literal["email"] = Field(default="email", description="Which connector listens here.")
-    host: str = Field(min_length=1, description="IMAP server.", examples=["imap.example.com"])
+    preset: Preset | None = Field(
+        default=None,
+        description="A known service: fills in host, port and tls; what is set beside it counts more.",
+        examples=["qq"],
+    )
+    host: str = Field(default="", description="IMAP server; not needed with a preset.", examples=["imap.example.com"])
     port: int | None = Field(
         default=None,
         ge=1,
@@ -40,8 +47,13 @@ class EmailSettings(ChannelSettings):
     username: str = Field(
         min_length=1, description="Login name, usually the whole address.", examples=["support@example.com"]
     )
-    password: SecretStr = Field(
-        description="Password, or the authorisation code (QQ, 163, 126) or app password (Gmail) in its place."
+    password: SecretStr | None = Field(
+        default=None,
+        description="Password, or the authorisation code (QQ, 163, 126) or app password (Gmail) in its place.",
+        examples=["env:SUPPORT_MAIL_PASSWORD"],
+    )
+    oauth: OAuthSettings | None = Field(
+        default=None, description="Access tokens in place of a password: Microsoft 365, Gmail, Google Workspace."
     )
     folders: tuple[str, ...] = Field(
         default=("INBOX",),
@@ -68,8 +80,17 @@ class EmailSettings(ChannelSettings):
     )
     connect_timeout_seconds: float = Field(default=10, ge=1, le=120, description="How long connecting may take.")
 
+    @model_validator(mode="before")
+    @classmethod
+    def _fill(cls, given: Any) -> Any:
+        return fill(given) if isinstance(given, dict) else given
+
     @model_validator(mode="after")
     def _agree(self) -> EmailSettings:
+        if not self.host:
+            raise ValueError("host is missing; or choose a preset")
+        if (self.password is None) == (self.oauth is None):
+            raise ValueError("exactly one of password and oauth is needed")
         if self.tls == "none" and not self.allow_plain and not is_loopback(self.host):
             raise ValueError('tls = "none" sends the password readable: use "implicit" or "starttls"')
         if (self.after == "move") != bool(self.move_to):
@@ -79,6 +100,10 @@ class EmailSettings(ChannelSettings):
         if len(set(self.folders)) < len(self.folders):
             raise ValueError("a folder is named twice")
         return self
+
+    @property
+    def login_password(self) -> str:
+        return self.password.get_secret_value() if self.password else ""
 
     @property
     def effective_port(self) -> int:
