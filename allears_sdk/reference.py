@@ -60,6 +60,8 @@ def normalise(text: str) -> str:
 
 def find_references(text: str) -> tuple[str, ...]:
     """Every valid reference that stands in `text`, in order, without repeats."""
+    if "ale" not in text.lower():  # a tenth of what the pattern takes to find nothing
+        return ()
     found = (normalise(match.group()) for match in _PATTERN.finditer(text))
     return tuple(dict.fromkeys(reference for reference in found if reference))
 
