@@ -6,9 +6,11 @@ raw 8-bit headers, and bounds what a hostile mail can cost. What lies beyond a b
 
 from __future__ import annotations
 
+import codecs
 import re
 from dataclasses import dataclass, field
 
+from normalizer.readers import transfer
 from normalizer.readers.mime_header import parameters
 
 MAX_DEPTH = 32
@@ -18,13 +20,17 @@ MAX_HEADER_BYTES = 65_536
 """Of one field's value; the rest of it is not looked at."""
 _HEADER_BLOCK = 1_048_576
 
+_FIELD = re.compile(rb"([!-9;-~]{1,200})[ \t]*:(.*(?:\n[ \t].*)*)\n?")
 _HEADER_LINE = re.compile(rb"([!-9;-~]{1,200})[ \t]*:")
 _LINE_BREAK = re.compile(rb"\r{0,2}\n|\r(?!\n)")
-_BLANK = re.compile(rb"(?:\r{0,2}\n|\r(?!\n))[ \t]*(?:\r{0,2}\n|\r(?!\n))")
-_LEADING = re.compile(rb"(?:[ \t]*\r{0,2}[\r\n])*(?:>?From (?![ \t]*:)[^\r\n]*\r?\n)?")
+_BLANK = re.compile(rb"\n[ \t]*\r{0,2}\n")
+_BLANK_WITHOUT_LINE_FEEDS = re.compile(rb"\r[ \t]*\r")
+_LEADING = re.compile(rb"(?:\xef\xbb\xbf)?(?:[ \t]*\r{0,2}[\r\n])*(?:>?From (?![ \t]*:)[^\r\n]*\r?\n)?")
+_MEDIA_TYPE = re.compile(r"[\w.+*-]+/[\w.+*-]+")
 _GUESSED_BOUNDARY = re.compile(
     rb"^--([^\r\n]{1,200}?)[ \t]*\r?\n(?=Content-[A-Za-z-]{1,40}:)", re.MULTILINE | re.IGNORECASE
 )
+_CLOSING_LINE = re.compile(rb"^--([^\s-][^\r\n]{0,200}?)--\s{0,100}\Z", re.MULTILINE)
 
 
 @dataclass(slots=True)
@@ -49,7 +55,10 @@ class Part:
 
     def header(self, name: str) -> bytes:
         """The first non-empty value of that name, raw and still folded; empty when there is none."""
-        return next((value for value in self.headers.get(name, ()) if value.strip()), b"")
+        for value in self.headers.get(name, ()):
+            if value and not value.isspace():
+                return value
+        return b""
 
 
 class _Budget:
@@ -59,6 +68,8 @@ class _Budget:
 
 def parse(data: bytes) -> Part:
     """The whole mail. Any bytes give a tree."""
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        data = data.decode("utf-16", "replace").encode()
     leading = _LEADING.match(data, 0, 8192)
     start = leading.end() if leading else 0
     return _parse_part(data, start, len(data), depth=0, budget=_Budget(), default="text/plain")
@@ -77,7 +88,7 @@ def _parse_part(data: bytes, start: int, end: int, *, depth: int, budget: _Budge
 def _read_types(part: Part, default: str) -> None:
     raw_type = part.header("content-type")
     name, part.parameters = parameters(raw_type) if raw_type else ("", {})
-    part.media_type = name if re.fullmatch(r"[\w.+*-]+/[\w.+*-]+", name) else _broken_type(name, default)
+    part.media_type = name if _MEDIA_TYPE.fullmatch(name) else _broken_type(name, default)
     raw_disposition = part.header("content-disposition")
     if raw_disposition:
         part.disposition, part.disposition_parameters = parameters(raw_disposition)
@@ -94,13 +105,18 @@ def _parse_headers(data: bytes, start: int, end: int, *, is_top: bool) -> tuple[
     if not is_top and data.startswith((b"\n", b"\r"), start, end):
         first = _LINE_BREAK.match(data, start, end)
         return {}, first.end() if first else start
-    blank = _BLANK.search(data, start, min(end, start + _HEADER_BLOCK))
+    limit = min(end, start + _HEADER_BLOCK)
+    blank = _BLANK.search(data, start, limit)
     while blank and _continues(data, blank, end):
-        blank = _BLANK.search(data, blank.end() - 1, min(end, start + _HEADER_BLOCK))
-    stop = blank.start() if blank else min(end, start + _HEADER_BLOCK)
-    headers, bad = _read_fields(data, start, stop, is_top=is_top)
-    if bad is not None:
-        return headers, bad
+        blank = _BLANK.search(data, blank.end() - 1, limit)
+    if blank is None and data.find(b"\n", start, limit) < 0:
+        blank = _BLANK_WITHOUT_LINE_FEEDS.search(data, start, limit)
+    stop = blank.start() + 1 if blank else limit
+    headers = _read_sound_fields(data[start:stop])
+    if headers is None:
+        headers, bad = _read_fields(data, start, stop, is_top=is_top)
+        if bad is not None:
+            return headers, bad
     return headers, blank.end() if blank else stop
 
 
@@ -111,6 +127,24 @@ def _continues(data: bytes, blank: re.Match[bytes], end: int) -> bool:
     return bool(_HEADER_LINE.match(data, blank.end(), end)) or data[blank.end() : blank.end() + 1] in (b" ", b"\t")
 
 
+def _read_sound_fields(block: bytes) -> dict[str, list[bytes]] | None:
+    """Fields by name; none when some line is neither a field nor a folded one."""
+    if b"\r" in block:
+        block = block.replace(b"\r\n", b"\n")
+        if b"\r" in block:
+            return None
+    headers: dict[str, list[bytes]] = {}
+    position, end = 0, len(block)
+    while position < end and len(headers) < MAX_HEADERS:
+        found = _FIELD.match(block, position)
+        if found is None:
+            return None
+        name, value = found.groups()
+        headers.setdefault(name.decode("ascii").lower(), []).append(value[:MAX_HEADER_BYTES])
+        position = found.end()
+    return headers
+
+
 def _read_fields(data: bytes, start: int, stop: int, *, is_top: bool) -> tuple[dict[str, list[bytes]], int | None]:
     """Fields by name, and where the body begins when a line that cannot be header comes before a blank one."""
     headers: dict[str, list[bytes]] = {}
@@ -119,18 +153,26 @@ def _read_fields(data: bytes, start: int, stop: int, *, is_top: bool) -> tuple[d
     while position < stop and count < MAX_HEADERS:
         line_break = _LINE_BREAK.search(data, position, stop)
         line_end = line_break.start() if line_break else stop
+        if current is None and is_top:
+            position = _past_blanks(data, position, line_end)
         found = _HEADER_LINE.match(data, position, line_end)
-        if found and data[position] not in b" \t":
+        if found:
             current = headers.setdefault(found[1].decode("ascii").lower(), [])
             current.append(data[found.end() : min(line_end, found.end() + MAX_HEADER_BYTES)])
             count += 1
-        elif current is not None and (data[position] in b" \t" or _more_fields(data, line_end, stop)):
+        elif current is not None and (data.startswith((b" ", b"\t"), position) or _more_fields(data, line_end, stop)):
             if len(current[-1]) < MAX_HEADER_BYTES:
                 current[-1] += b"\n" + data[position : min(line_end, position + MAX_HEADER_BYTES)]
         elif not (is_top and current is None and _more_fields(data, line_end, stop)):
             return headers, position
         position = line_break.end() if line_break else stop
     return headers, None
+
+
+def _past_blanks(data: bytes, position: int, end: int) -> int:
+    while position < end and data[position] in b" \t":
+        position += 1
+    return position
 
 
 def _more_fields(data: bytes, position: int, stop: int) -> bool:
@@ -146,15 +188,20 @@ def _more_fields(data: bytes, position: int, stop: int) -> bool:
 
 
 def _split(part: Part, depth: int, budget: _Budget) -> None:
-    spans = boundary_spans(part.data, part.start, part.end, part.parameters.get("boundary", ""))
+    data = part.data
+    spans = boundary_spans(data, part.start, part.end, part.parameters.get("boundary", ""))
+    if not spans and (encoding := part.header("content-transfer-encoding")):
+        data = transfer.decode(part.body, encoding.decode("latin-1"))
+        spans = boundary_spans(data, 0, len(data), part.parameters.get("boundary", ""))
     default = "message/rfc822" if part.media_type == "multipart/digest" else "text/plain"
     for start, end in spans:
         if budget.parts <= 0 or depth >= MAX_DEPTH:
-            rest = Part(data=part.data, headers={}, start=start, end=part.end, overflow=True)
+            whole = part.end if data is part.data else len(data)
+            rest = Part(data=data, headers={}, start=start, end=whole, overflow=True)
             rest.media_type = "application/octet-stream"
             part.children.append(rest)
             return
-        part.children.append(_parse_part(part.data, start, end, depth=depth + 1, budget=budget, default=default))
+        part.children.append(_parse_part(data, start, end, depth=depth + 1, budget=budget, default=default))
 
 
 def boundary_spans(data: bytes, start: int, end: int, boundary: str) -> list[tuple[int, int]]:
@@ -164,7 +211,7 @@ def boundary_spans(data: bytes, start: int, end: int, boundary: str) -> list[tup
     spans = exact_spans(data, start, end, raw) if raw else []
     if spans:
         return spans
-    guessed = _GUESSED_BOUNDARY.search(data, start, end)
+    guessed = _GUESSED_BOUNDARY.search(data, start, end) or _CLOSING_LINE.search(data, max(start, end - 1000), end)
     return exact_spans(data, start, end, guessed[1]) if guessed else []
 
 
@@ -180,7 +227,7 @@ def exact_spans(data: bytes, start: int, end: int, boundary: bytes) -> list[tupl
         if line is not None:
             if opened is not None:
                 spans.append((opened, _before_break(data, opened, position)))
-            closes = data.startswith(b"-", after, end)
+            closes = data[after:line].lstrip().startswith(b"-")
             opened = None if closes else line
             after = line
         position = data.find(delimiter, after, end)
@@ -199,7 +246,7 @@ def _delimiter_end(data: bytes, after: int, end: int) -> int | None:
     return found.end() if found else None
 
 
-_DELIMITER_TAIL = re.compile(rb"(?:-{1,4})?[ \t]*(?:\r{0,2}\n|\r|\Z)|--[^\w\r\n][^\r\n]{0,80}(?:\r{0,2}\n|\r|\Z)")
+_DELIMITER_TAIL = re.compile(rb"[ \t]*(?:-{1,4})?[ \t]*(?:\r{0,2}\n|\r|\Z)|--[^\w\r\n][^\r\n]{0,80}(?:\r{0,2}\n|\r|\Z)")
 
 
 def _before_break(data: bytes, start: int, position: int) -> int:
