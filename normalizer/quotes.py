@@ -21,6 +21,7 @@ _DATE = re.compile(
     r"|\b\d{1,2}(?:st|nd|rd|th|º|er)?\.?\s?(?:de |of )?[^\W\d_]{3,12}\.?,?\s?(?:de |of )?\d{2,4}"
     r"|[^\W\d_]{3,12}\.?[ -]\d{1,2}(?:st|nd|rd|th)?,? \d{2,4}"
 )
+_DIGIT = re.compile(r"\d")
 _TIME = re.compile(r"\d{1,2}[:.h：]\d{2}")
 _YEAR = re.compile(r"(?:19|20)\d\d")
 _ADDRESS = re.compile(r"[^\s<>()\[\]\"',;:]{1,200}@[\w.-]{1,200}")
@@ -102,7 +103,7 @@ def _announcement(lines: list[str], index: int) -> Mark | None:
         joined = f"{joined} {line}" if joined else line
         if _is_announcement(joined):
             return Mark(index, index + count + 1, "wrote")
-        if count == 0 and "@" not in line and not _DATE.search(line):
+        if count == 0 and "@" not in line and not (_DIGIT.search(line) and _DATE.search(line)):
             return None
     return None
 
@@ -118,9 +119,9 @@ def _is_announcement(joined: str) -> bool:
     if tail in ":：":
         return _ends_like_announcement(joined)
     return (
-        bool(_WROTE_END.search(joined))
-        and bool(_YEAR.search(joined))
+        bool(_YEAR.search(joined))
         and bool(_TIME.search(joined) or _ADDRESS.search(joined))
+        and bool(_WROTE_END.search(joined))
     )
 
 
@@ -164,7 +165,7 @@ def _match_label(line: str) -> re.Match[str] | None:
 
 def introduces_quote(line: str) -> bool:
     """`Somebody wrote:`, which counts only when quoted lines follow."""
-    return len(line) <= MAX_LINE and bool(_INTRODUCES.search(line))
+    return len(line) <= MAX_LINE and line.rstrip().endswith((":", "：")) and bool(_INTRODUCES.search(line))
 
 
 def label_value(line: str) -> tuple[str, str] | None:
