@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, SecretStr, ValidationError
 
 __all__ = ["ChannelSettings", "DestinationSettings", "SecretStr", "Settings", "explain"]
+
+
+FILL_IN: Mapping[str, JsonValue] = {"x-fill-in": True}
+"""`json_schema_extra` of a field that can be left out though most people set it: example files have it ready."""
 
 
 class Settings(BaseModel):

@@ -72,9 +72,10 @@ def _table(
 
 
 def _setting(key: str, field: FieldInfo, schema: dict[str, Any], prefix: str) -> list[str]:
-    """What it means, then the setting: ready to fill in when it is required, else as a comment."""
+    """What it means, then the setting: ready to fill in when it is required or usual, else as a comment."""
     given = f"{key} = {_value(key, field, schema, prefix)}"
-    return [_comment(field.description or key), given if field.is_required() else f"# {given}"]
+    is_ready = field.is_required() or "x-fill-in" in schema
+    return [_comment(field.description or key), given if is_ready else f"# {given}"]
 
 
 def _value(key: str, field: FieldInfo, schema: dict[str, Any], prefix: str) -> str:

@@ -10,6 +10,7 @@ from pydantic.fields import FieldInfo
 
 from allears.settings.catalogue import BASES, WORDS, Component, components
 from allears.settings.environment import variable
+from allears.settings.secrets import models_in
 from allears.settings.sections import SECTIONS
 from allears.settings.spelling import default, type_name
 
@@ -35,6 +36,7 @@ def reference() -> str:
     for family in ("channels", "destinations"):
         members = [component for component in found if component.family == family]
         blocks += [_family(family), *(_component(component) for component in members)]
+    blocks += [_inner(name, model) for name, model in sorted(_tables(found).items())]
     return "\n".join(blocks)
 
 
@@ -64,6 +66,20 @@ def _component(component: Component) -> str:
     }
     rows = {**component.own_fields, **changed}
     return title + verified + (_table(component.model, rows) if rows else "No settings of its own.\n")
+
+
+def _tables(found: Iterable[Component]) -> dict[str, type[BaseModel]]:
+    """The tables that settings of some kinds hold, by key."""
+    return {
+        name: model
+        for component in found
+        for name, field in component.own_fields.items()
+        for model in models_in(field.annotation)
+    }
+
+
+def _inner(name: str, model: type[BaseModel]) -> str:
+    return f"## The table `{name}`\n\n{_line(model.__doc__)}\n\n{_table(model, model.model_fields)}"
 
 
 def _table(model: type[BaseModel], fields: Mapping[str, FieldInfo]) -> str:

@@ -94,6 +94,12 @@ def _arms(annotation: Any) -> list[Any]:
     return [annotation]
 
 
+def models_in(annotation: Any) -> list[type[BaseModel]]:
+    """The settings models that a value of this type is, or holds."""
+    found = [arm for arm in _arms(annotation) if isinstance(arm, type) and issubclass(arm, BaseModel)]
+    return found + [model for arm in _arms(annotation) for inner in get_args(arm) for model in models_in(inner)]
+
+
 def holds_secret(annotation: Any) -> bool:
     """Whether values of this type are secrets, or hold some."""
     return any(arm is SecretStr or any(map(holds_secret, get_args(arm))) for arm in _arms(annotation))

@@ -79,6 +79,12 @@ def test_every_setting_is_in_the_reference() -> None:
             assert f"| `{name}` |" in text
 
 
+def test_tables_inside_settings_are_in_the_reference() -> None:
+    text = (CONFIG / "reference.md").read_text(encoding="utf-8")
+    assert "## The table `oauth`" in text
+    assert "| `tenant` |" in text
+
+
 @pytest.fixture
 def secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in re.findall(r'"env:(\w+)"', (CONFIG / "example.toml").read_text(encoding="utf-8")):
@@ -120,6 +126,6 @@ def test_schema_names_each_kind() -> None:
     assert json.loads((CONFIG / "schema.json").read_text(encoding="utf-8")) == schema
     email: dict[str, Any] = schema["$defs"]["connector.email"]
     assert email["properties"]["connector"]["const"] == "email"
-    assert set(email["required"]) >= {"connector", "host", "password"}
+    assert set(email["required"]) >= {"connector", "username"}
     assert email["additionalProperties"] is False
     assert "env:NAME" in email["properties"]["password"]["description"]
