@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field, SecretStr, model_validator
 
 from allears_sdk.oauth import OAuthSettings
-from allears_sdk.settings import ChannelSettings
+from allears_sdk.settings import FILL_IN, ChannelSettings
 from connectors.email.presets import Preset, fill
 
 PORTS = {"implicit": 993, "starttls": 143, "none": 143}
@@ -26,7 +26,12 @@ class EmailSettings(ChannelSettings):
         description="A known service: fills in host, port and tls; what is set beside it counts more.",
         examples=["qq"],
     )
-    host: str = Field(default="", description="IMAP server; not needed with a preset.", examples=["imap.example.com"])
+    host: str = Field(
+        default="",
+        description="IMAP server; not needed with a preset.",
+        examples=["imap.example.com"],
+        json_schema_extra=dict(FILL_IN),
+    )
     port: int | None = Field(
         default=None,
         ge=1,
@@ -50,10 +55,12 @@ class EmailSettings(ChannelSettings):
     password: SecretStr | None = Field(
         default=None,
         description="Password, or the authorisation code (QQ, 163, 126) or app password (Gmail) in its place.",
-        examples=["env:SUPPORT_MAIL_PASSWORD"],
+        json_schema_extra=dict(FILL_IN),
     )
     oauth: OAuthSettings | None = Field(
-        default=None, description="Access tokens in place of a password: Microsoft 365, Gmail, Google Workspace."
+        default=None,
+        description="Access tokens in place of a password: Microsoft 365, Gmail, Google Workspace.",
+        examples=[{"provider": "microsoft", "tenant": "contoso.onmicrosoft.com", "client_id": "11111111-2222-…"}],
     )
     folders: tuple[str, ...] = Field(
         default=("INBOX",),
