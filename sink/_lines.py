@@ -1,7 +1,7 @@
 """A file of lines that is appended to whole lines at a time, and knows which keys it holds.
 
-All methods block, and may be called from any thread: one works at a time, so that `has` waits for an `append` whose
-caller has given up.
+Methods block, unless they say otherwise, and may be called from any thread: one works at a time, so that `has` waits
+for an `append` whose caller has given up.
 """
 
 from __future__ import annotations
@@ -100,6 +100,16 @@ class LineFile:
             except OSError as error:
                 raise Unavailable(f"{self._path}: {error.strerror}") from None
             return key in self._index
+
+    def has_at_once(self, key: str) -> bool | None:
+        """`has` without waiting: None while the file is written, or before its keys have been read."""
+        if self._index is None or not self._mutex.acquire(blocking=False):
+            return None
+        try:
+            self._make_ready()
+            return None if self._index is None else key in self._index
+        finally:
+            self._mutex.release()
 
     def _make_ready(self) -> None:
         """Open, at its path, undamaged, and rotated when that is due."""

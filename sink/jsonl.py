@@ -86,10 +86,10 @@ class JsonlSink(Sink[JsonlSettings]):
         await self._append(payload, key)
 
     async def find(self, key: str) -> Ticket | None:
-        return Ticket(id=key) if await self._do(lambda file: file.has(key)) else None
+        return Ticket(id=key) if await self._has(key) else None
 
     async def find_follow_up(self, ticket: Ticket, key: str) -> bool:
-        return await self._do(lambda file: file.has(key))
+        return await self._has(key)
 
     async def send_many(self, sendings: Sequence[Sending]) -> Sequence[Ticket | Exception]:
         good = [sending for sending in sendings if b"\n" not in sending.payload]
@@ -104,6 +104,10 @@ class JsonlSink(Sink[JsonlSettings]):
         if isinstance(result, Exception):
             raise result
         return result
+
+    async def _has(self, key: str) -> bool:
+        known = self._file.has_at_once(key) if self._file else None
+        return known if known is not None else await self._do(lambda file: file.has(key))
 
     async def _do(self, work: Callable[[LineFile], T]) -> T:
         if self._file is None:
