@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import msgspec
 
@@ -20,7 +21,7 @@ _INTO = (
     "INSERT INTO raws (channel, raw_key, ordinal, digest, state, reason, media_type, received_at, stored_at, thread,"
     " context, size, blob, body) VALUES"
 )
-_RETURNING = "ON CONFLICT DO NOTHING RETURNING channel, raw_key, id"
+_UNLESS_KNOWN = "ON CONFLICT DO NOTHING"
 _NEWEST = (
     "SELECT ordinal, digest, conversation_id FROM raws WHERE channel=? AND raw_key=? ORDER BY ordinal DESC LIMIT 1"
 )
@@ -36,11 +37,25 @@ class Step(msgspec.Struct, frozen=True):
 
 def accept_many(sql: sqlite3.Connection, steps: Sequence[Step]) -> list[list[Accepted]]:
     """Store deposits as one: few statements for many raws. Each deposit's answers, in order."""
-    fresh = {(channel, key): raw_id for channel, key, raw_id in bulk.execute(sql, _INTO, _RETURNING, _rows(steps))}
+    fresh = _insert(sql, _rows(steps))
     threads = conversations.item_references(sql, _item_threads(steps))
     accepted = [_accept(sql, step, fresh, threads) for step in steps]
     _count(sql, steps, accepted)
     return accepted
+
+
+def _insert(sql: sqlite3.Connection, rows: Sequence[tuple[Any, ...]]) -> dict[tuple[str, str], int]:
+    """The ids of the rows that are new, by (channel, key). [RETURNING them costs half as much again.]"""
+    before = sql.total_changes
+    bulk.write(sql, _INTO, _UNLESS_KNOWN, rows)
+    count = sql.total_changes - before
+    if not count:
+        return {}
+    (last,) = sql.execute("SELECT last_insert_rowid()").fetchone()
+    if count == len(rows):
+        return {(row[0], row[1]): row_id for row_id, row in enumerate(rows, start=last - count + 1)}
+    query = "SELECT channel, raw_key, id FROM raws WHERE id > ?"
+    return {(channel, key): row_id for channel, key, row_id in sql.execute(query, (last - count,))}
 
 
 def _accept(
@@ -65,21 +80,19 @@ def _count(sql: sqlite3.Connection, steps: Sequence[Step], accepted: Sequence[Se
     """One row per channel, however many deposits it made."""
     counts: dict[str, list[float]] = {}
     for step, answers in zip(steps, accepted, strict=True):
-        if not answers:
-            continue
         row = counts.setdefault(step.deposit.channel, [0, 0, 0, 0, 0.0])
-        stored = sum(one.is_new for one in answers)
-        row[0] += len(answers)
-        row[1] += stored
-        row[2] += len(answers) - stored
-        row[3] += sum(one.is_new and bool(raw.quarantine) for one, raw in zip(answers, step.deposit.raws, strict=True))
-        row[4] = max(row[4], step.now)
+        for raw, answer in zip(step.deposit.raws, answers, strict=True):
+            row[0] += 1
+            row[1] += answer.is_new
+            row[2] += not answer.is_new
+            row[3] += answer.is_new and bool(raw.quarantine)
+            row[4] = step.now
     sql.executemany(
         "INSERT INTO channels (name, seen, stored, duplicate, quarantined, last_item_at) VALUES (?,?,?,?,?,?)"
         " ON CONFLICT (name) DO UPDATE SET seen = seen + excluded.seen, stored = stored + excluded.stored,"
         " duplicate = duplicate + excluded.duplicate, quarantined = quarantined + excluded.quarantined,"
         " last_item_at = max(coalesce(last_item_at, 0), excluded.last_item_at)",
-        [(channel, *row) for channel, row in counts.items()],
+        [(channel, *row) for channel, row in counts.items() if row[0]],
     )
 
 
@@ -141,8 +154,8 @@ def _revise(sql: sqlite3.Connection, step: Step, raw: Raw, blob: str | None) -> 
     ordinal, digest, conversation = newest
     if not raw.digest or raw.digest == digest:
         return None, ordinal, conversation
-    ((_, _, raw_id),) = bulk.execute(sql, _INTO, _RETURNING, [_row(step, raw, ordinal + 1, blob)])
-    return raw_id, ordinal + 1, conversation
+    ids = _insert(sql, [_row(step, raw, ordinal + 1, blob)])
+    return ids[step.deposit.channel, raw.key], ordinal + 1, conversation
 
 
 def _reference(sql: sqlite3.Connection, conversation: int | None) -> str:
