@@ -18,7 +18,7 @@ CONFIGURATION = """\
 base_dir = {run}
 state_dir = {run}
 log_path = {base}/dovecot.log
-protocols = imap
+protocols = {protocols}
 listen = 127.0.0.1
 ssl = {ssl}
 {certificate}
@@ -66,6 +66,22 @@ service imap-login {{
     ssl = yes
   }}
 }}
+{pop3}
+"""
+
+POP3 = """\
+service pop3-login {{
+  chroot =
+  service_count = 0
+  client_limit = {clients}
+  inet_listener pop3 {{
+    port = {pop3_port}
+  }}
+  inet_listener pop3s {{
+    port = {pop3_tls_port}
+    ssl = yes
+  }}
+}}
 """
 
 
@@ -84,6 +100,8 @@ class Knobs:
     """Capabilities to announce instead of its own, as "IMAP4rev1 LITERAL+ ID"."""
     inotify_instances: int | None = None
     """Raise `fs.inotify.max_user_instances` to this while it runs (as root): one per idle mailbox."""
+    pop3: bool = False
+    """Listen for POP3 too, on `pop3_port`, with a certificate also on `pop3_tls_port`."""
 
 
 class Dovecot:
@@ -92,6 +110,7 @@ class Dovecot:
     def __init__(self, folder: Path, knobs: Knobs | None = None) -> None:
         self.knobs = knobs or Knobs()
         self.host, self.port, self.tls_port = process.LOOPBACK, process.free_port(), process.free_port()
+        self.pop3_port, self.pop3_tls_port = process.free_port(), process.free_port()
         self.password = self.knobs.password
         self._base = folder / "dovecot"
         self._run: Path | None = None
@@ -128,6 +147,11 @@ class Dovecot:
             _INOTIFY.write_text(self._inotify_before)
             self._inotify_before = None
 
+    @staticmethod
+    def has_pop3() -> bool:
+        """Whether its POP3 server is installed."""
+        return Path("/usr/lib/dovecot/pop3").exists()
+
     def maildir(self, user: str) -> Path:
         """The user's INBOX on disk."""
         return self._base / "mail" / user
@@ -163,7 +187,13 @@ class Dovecot:
             clients=knobs.clients,
             anvil=knobs.clients * 3 + 100,
             fsync=knobs.fsync,
+            protocols="imap pop3" if knobs.pop3 else "imap",
+            pop3=self._pop3() if knobs.pop3 else "",
         )
+
+    def _pop3(self) -> str:
+        tls_port = self.pop3_tls_port if self.knobs.certificate else 0
+        return POP3.format(clients=self.knobs.clients, pop3_port=self.pop3_port, pop3_tls_port=tls_port)
 
     def _raise_inotify(self) -> None:
         if self.knobs.inotify_instances is None:
