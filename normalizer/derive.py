@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
-from typing import Any
+from typing import Any, TypedDict
 
 from allears_sdk.complaint import (
     AttachedFile,
     Complaint,
     Contact,
     Customer,
+    Entities,
     Evidence,
     Provenance,
     Said,
@@ -23,7 +23,7 @@ from normalizer.fields.expectation import expectation_of
 from normalizer.fields.language import detect
 from normalizer.fields.nature import is_greeting, nature_of
 from normalizer.fields.priority import priority_of
-from normalizer.fields.reading import Reading, Readings, current, quoted, read
+from normalizer.fields.reading import Reading, Readings, current, read
 from normalizer.fields.signals import weigh
 from normalizer.fields.title import title_of
 from normalizer.rules import Rules, load
@@ -48,38 +48,48 @@ _COMPARED = (
     "handler",
 )
 _HOTLINE = re.compile(r"(?:[48]00|1-8\d\d|9\d{4}$|1\d{4}$)")
+_NOBODY = Author()
+_AS_SAID = Provenance(source="channel")
+_AS_SAID_AT_FIRST = Provenance(source="channel:first 20000 characters")
+_BY_SCRIPT = Provenance(source="script")
 _NOT_FILED = frozenset({"spam", "automatic", "praise"})
+
+Sources = dict[str, Provenance]
+"""Why fields say what they say, by field."""
 
 
 def derive(conversation: Conversation, facts: Facts, rules: Rules | None = None) -> Complaint:
     """Never raises on any text; rules read the customer's first 20,000 characters."""
     messages = current(conversation)
     customers = [message for message in messages if message.author.role is Role.CUSTOMER]
-    readings = read(conversation)
-    record = _frame(conversation, facts, messages, customers)
-    record = _with_entities(record, readings, quoted(conversation), customers)
-    return _with_judgement(record, readings, customers, facts, rules or load())
-
-
-def _frame(conversation: Conversation, facts: Facts, messages: list[Message], customers: list[Message]) -> Complaint:
-    """What the channel says by itself."""
-    author = customers[0].author if customers else Author()
-    rating = next((message.rating for message in reversed(customers) if message.rating), None)
+    author = customers[0].author if customers else _NOBODY
+    readings = read(customers)
+    entities, named = entities_of(readings.mentions, readings.quoted)
+    product_or_order, about = _product_or_order(entities, named, customers)
+    contact, reached = _contact(author, named)
+    customer_id = author.id or author.email or author.phone or author.handle
+    known = {"customer_id": _AS_SAID} if customer_id else {}
+    judgement, judged = _judge(readings.words, customers, facts, rules or load())
+    words, worded = _words(readings, customers)
     return Complaint(
         id=conversation.reference,
-        title="",
-        nature="other",
-        customer_id=author.id or author.email or author.phone or author.handle,
+        customer_id=customer_id,
+        contact=contact,
         channel=facts.channel,
-        connector=facts.connector,
         received_at=conversation.opened_at,
-        attachments=tuple(file for message in messages for file in _files(message)),
+        product_or_order=product_or_order,
+        attachments=tuple([file for message in messages for file in _files(message)]),
+        connector=facts.connector,
         customer=Customer(name=author.name, level=facts.customer_level or author.level),
-        rating=rating,
+        entities=entities,
+        rating=next((message.rating for message in reversed(customers) if message.rating), None),
         conversation=_said(conversation),
         permalink=next((message.permalink for message in messages if message.permalink), ""),
         tags=("withdrawn",) if any(message.kind is Kind.WITHDRAWN for message in customers) else (),
         related=conversation.related,
+        provenance=named | about | reached | known | judged | worded,
+        **judgement,
+        **words,
     )
 
 
@@ -114,79 +124,79 @@ def _said(conversation: Conversation) -> tuple[Said, ...]:
     )
 
 
-def _with_entities(record: Complaint, readings: Readings, quotes: Reading, customers: list[Message]) -> Complaint:
-    hints = tuple(message.product for message in customers if message.product)
-    entities, provenance = entities_of(readings.mentions, quotes)
-    orders = (*entities.order, *(message.order for message in customers if message.order))
-    named = dict.fromkeys((*hints, *entities.product, *orders))
-    about = [provenance[key] for key in ("entities.product", "entities.order") if key in provenance]
-    if named:
-        evidence = tuple(words for source in about for words in source.evidence)
-        source = about[0].source if about else "channel"
-        provenance["product_or_order"] = Provenance(source=source, score=0.9, evidence=evidence)
-    contact, contact_source = _contact(customers, provenance)
-    if contact_source is not None:
-        provenance["contact"] = contact_source
-    if record.customer_id:
-        provenance["customer_id"] = Provenance(source="channel")
-    return replace(record, entities=entities, contact=contact, product_or_order=", ".join(named), provenance=provenance)
+def _product_or_order(entities: Entities, named: Sources, customers: list[Message]) -> tuple[str, Sources]:
+    """What the source hints at and what is named."""
+    hints = [message.product for message in customers if message.product]
+    orders = [message.order for message in customers if message.order]
+    both = dict.fromkeys((*hints, *entities.product, *entities.order, *orders))
+    if not both:
+        return "", {}
+    about = [named[key] for key in ("entities.product", "entities.order") if key in named]
+    evidence = tuple([words for source in about for words in source.evidence])
+    source = about[0].source if about else "channel"
+    return ", ".join(both), {"product_or_order": Provenance(source=source, score=0.9, evidence=evidence)}
 
 
-def _contact(customers: list[Message], found: dict[str, Provenance]) -> tuple[Contact, Provenance | None]:
+def _contact(author: Author, named: Sources) -> tuple[Contact, Sources]:
     """What the channel knows of the author, then what the customer wrote."""
-    author = customers[0].author if customers else Author()
     known = {"name": author.name, "email": author.email, "phone": author.phone, "handle": author.handle}
-    written = {kind: _own(found, kind) for kind in ("email", "phone", "wechat") if not known.get(kind)}
+    written = {kind: _own(named, kind) for kind in ("email", "phone", "wechat") if not known.get(kind)}
     filled = {kind: evidence for kind, evidence in written.items() if evidence is not None}
-    words = {kind: evidence.words for kind, evidence in filled.items()}
-    contact = Contact(**({key: value for key, value in known.items() if value} | words))
-    if contact == Contact():
-        return contact, None
-    source = "channel" if any(known.values()) else found[f"entities.{next(iter(filled))}"].source
-    return contact, Provenance(source=source, score=0.9, evidence=tuple(filled.values()))
+    if not filled and not any(known.values()):
+        return Contact(), {}
+    contact = Contact(**(known | {kind: evidence.words for kind, evidence in filled.items()}))
+    source = "channel" if any(known.values()) else named[f"entities.{next(iter(filled))}"].source
+    return contact, {"contact": Provenance(source=source, score=0.9, evidence=tuple(filled.values()))}
 
 
-def _own(found: dict[str, Provenance], kind: str) -> Evidence | None:
+def _own(named: Sources, kind: str) -> Evidence | None:
     """The last one given, which is where people put their own; hotlines are nobody's."""
-    given = found.get(f"entities.{kind}", Provenance(source="")).evidence
+    source = named.get(f"entities.{kind}")
+    given = source.evidence if source is not None else ()
     return next((words for words in reversed(given) if not _HOTLINE.match(words.words)), None)
 
 
-def _with_judgement(
-    record: Complaint, readings: Readings, customers: list[Message], facts: Facts, rules: Rules
-) -> Complaint:
+class _Judgement(TypedDict):
+    nature: str
+    category: str
+    priority: str
+    expectation: tuple[str, ...]
+
+
+def _judge(reading: Reading, customers: list[Message], facts: Facts, rules: Rules) -> tuple[_Judgement, Sources]:
     """What only the words say."""
-    signals = weigh(readings.words, rules)
-    provenance = dict(record.provenance)
-    nature, provenance["nature"] = nature_of(signals, customers, facts)
+    signals = weigh(reading, rules)
+    nature, why = nature_of(signals, customers, facts)
     category, category_source = category_of(signals, nature)
     priority, priority_source = priority_of(signals, nature, category, facts)
-    expectation, provenance["expectation"] = expectation_of(signals, nature)
-    sources = {"category": category_source, "priority": priority_source}
-    provenance |= {name: source for name, source in sources.items() if source is not None}
-    words = "\n".join(passage.text.strip() for passage in readings.words.passages if passage.offset >= 0)
-    description = words.strip()[:DESCRIPTION_CHARACTERS]
+    expectation, wanted = expectation_of(signals, nature)
+    sources = {"nature": why, "expectation": wanted, "category": category_source, "priority": priority_source}
+    judgement = _Judgement(nature=nature, category=category, priority=priority, expectation=expectation)
+    return judgement, {name: source for name, source in sources.items() if source is not None}
+
+
+class _Words(TypedDict):
+    title: str
+    description: str
+    language: str
+
+
+def _words(readings: Readings, customers: list[Message]) -> tuple[_Words, Sources]:
+    """The customer's own, as a person reads them."""
+    sources: Sources = {}
+    said = [passage.text.strip() for passage in readings.words.passages if passage.offset >= 0]
+    description = "\n".join(said).strip()[:DESCRIPTION_CHARACTERS]
     subject = next((message.subject for message in customers if message.subject), "")
     title = title_of(subject, description)
     if description:
-        provenance["description"] = Provenance(source="channel" if readings.whole else "channel:first 20000 characters")
+        sources["description"] = _AS_SAID if readings.whole else _AS_SAID_AT_FIRST
     if title:
-        provenance["title"] = Provenance(source="channel")
+        sources["title"] = _AS_SAID
     hint = next((message.language for message in customers if message.language), "")
     language = detect(description or subject, hint)
     if language:
-        provenance["language"] = Provenance(source="channel" if language == hint else "script")
-    return replace(
-        record,
-        title=title,
-        nature=nature,
-        category=category,
-        priority=priority,
-        expectation=expectation,
-        description=description,
-        language=language,
-        provenance=provenance,
-    )
+        sources["language"] = _AS_SAID if language == hint else _BY_SCRIPT
+    return _Words(title=title, description=description, language=language), sources
 
 
 def deserves_filing(complaint: Complaint, *, public: bool) -> bool:

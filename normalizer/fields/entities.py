@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Set
+from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
 
 from allears_sdk.complaint import Entities, Evidence, Provenance
 from normalizer.fields.reading import Reading
-from normalizer.rules.shapes import Shape, Shapes, load_shapes
+from normalizer.rules.shapes import Patterns, Shape, Shapes, Span, load_shapes, near_digits
 
 KINDS = tuple(kind.name for kind in fields(Entities))
 _MAX_EACH = 20
-_PRESENT = {"digit": re.compile(r"\d"), "latin": re.compile(r"[a-zA-Z]"), "han": re.compile(r"[^\x00-\x7f]")}
+_DIGIT = re.compile(r"\d")
+_LATIN = re.compile("[a-zA-Z]")
 _ORDER_NEAR = re.compile(r"订单|单号|\border\b")
 _LONG_NUMBER = re.compile(r"\d(?<![\w.-].)\d{9,21}(?![\w.-])")
 _ORDER_REACH = 160
@@ -24,16 +25,11 @@ _TELLING_MODEL = 4
 @dataclass(slots=True)
 class _Found:
     reading: Reading
-    shapes: Shapes
-    spans: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
-    claimed: list[tuple[int, int]] = field(default_factory=list)
+    not_names: frozenset[str]
+    spans: dict[str, list[Span]] = field(default_factory=dict)
+    claimed: list[Span] = field(default_factory=list)
     names: dict[str, str] = field(default_factory=dict)
     """Which shape found the first of a kind."""
-    seen: Set[str] = frozenset()
-    """Literals of shapes that occur."""
-
-    def __post_init__(self) -> None:
-        self.seen = self.shapes.literals.scan(self.reading.folded).seen
 
     def take(self, kind: str, name: str, start: int, end: int) -> None:
         if any(start < stop and begin < end for begin, stop in self.claimed):
@@ -48,23 +44,19 @@ class _Found:
 def entities_of(mentions: Reading, quoted: Reading) -> tuple[Entities, dict[str, Provenance]]:
     """Entities of the customer's messages, 20 of a kind at most; quoted replies give order numbers only."""
     shapes = load_shapes()
-    found = _Found(mentions, shapes)
-    _by_shape(found)
-    _signed(found)
-    _spoken_orders(found)
-    only_orders = _Found(quoted if "order" not in found.spans else Reading(()), shapes)
-    if only_orders.reading.text:
-        _by_shape(only_orders)
-    words = {kind: _unique(found, kind) for kind in KINDS}
-    provenance = {f"entities.{kind}": _provenance(found, kind) for kind in KINDS if found.spans.get(kind)}
-    if "order" in only_orders.spans:
-        words["order"] = _unique(only_orders, "order")
-        provenance["entities.order"] = _provenance(only_orders, "order")
+    found = _search(mentions, shapes, is_own=True)
+    words = {kind: _unique(found, kind) for kind in KINDS if kind in found.spans}
+    provenance = {f"entities.{kind}": _provenance(found, kind) for kind in words}
+    if quoted.text and "order" not in words:
+        below = _search(quoted, shapes, is_own=False)
+        if "order" in below.spans:
+            words["order"] = _unique(below, "order")
+            provenance["entities.order"] = _provenance(below, "order")
     return Entities(**words), provenance
 
 
 def _unique(found: _Found, kind: str) -> tuple[str, ...]:
-    spans = sorted(found.spans.get(kind, ()))
+    spans = sorted(found.spans[kind])
     return tuple(dict.fromkeys(found.reading.text[start:end] for start, end in spans))
 
 
@@ -73,21 +65,29 @@ def _provenance(found: _Found, kind: str) -> Provenance:
     return Provenance(source=f"shape:{kind}.{found.names[kind]}", score=0.9, evidence=tuple(evidence))
 
 
-def _by_shape(found: _Found) -> None:
+def _search(reading: Reading, shapes: Shapes, *, is_own: bool) -> _Found:
+    """By shape, in their order; signatures and numbers read out only in the customer's own words."""
+    text, found = reading.text, _Found(reading, shapes.not_names)
+    has = {"digit": _DIGIT.search(text), "latin": _LATIN.search(text), "han": not text.isascii()}
+    whole = [(0, len(text))]
+    digits = near_digits(text) if has["digit"] else []
+    worthwhile = shapes.worthwhile(reading.folded)
+    for shape, patterns in worthwhile:
+        if shape.where == "text" and has.get(shape.needs, shape.needs in text):
+            _take_all(found, shape, patterns, digits if shape.is_near_digit else whole)
+    if is_own:
+        _signed(found, [pair for pair in worthwhile if pair[0].where == "signature"])
+        _spoken_orders(found, digits)
+    return found
+
+
+def _take_all(found: _Found, shape: Shape, patterns: Patterns, spans: Iterable[Span]) -> None:
     text = found.reading.text
-    has = {name: pattern.search(text) is not None for name, pattern in _PRESENT.items()}
-    for shape in found.shapes.everywhere:
-        if has.get(shape.needs, shape.needs in text):
-            _take_all(found, shape, 0, len(text))
-
-
-def _take_all(found: _Found, shape: Shape, begin: int, end: int) -> None:
-    text = found.reading.text if shape.cased else found.reading.folded
-    for match in shape.find(text, found.seen, begin, end):
+    for match in shape.find(patterns, text if shape.cased else found.reading.folded, spans):
         start, stop = _span(shape, match)
         if shape.kind == "order" and text[start - 1 : start] == "#":
             start -= 1
-        if _holds(found, shape, match, found.reading.text[start:stop]):
+        if _holds(found, shape, match, text[start:stop]):
             found.take(shape.kind, shape.name, start, stop)
 
 
@@ -100,25 +100,27 @@ def _holds(found: _Found, shape: Shape, match: re.Match[str], words: str) -> boo
     if shape.name == "model":
         return bool(match["en"] or match["zh"]) or len(match["model"]) >= _TELLING_MODEL
     if shape.kind == "person" and shape.cased:
-        return not any(word.strip(".").casefold() in found.shapes.not_names for word in words.split())
+        return not any(word.strip(".").casefold() in found.not_names for word in words.split())
     return True
 
 
-def _spoken_orders(found: _Found) -> None:
+def _spoken_orders(found: _Found, digits: list[Span]) -> None:
     """A long number soon after somebody spoke of an order (read out and repeated in a call)."""
     text = found.reading.folded
-    for match in _LONG_NUMBER.finditer(text):
-        if _ORDER_NEAR.search(text, max(0, match.start() - _ORDER_REACH), match.start()):
-            found.take("order", "spoken", *match.span())
+    for begin, end in digits:
+        for match in _LONG_NUMBER.finditer(text, begin, end):
+            if _ORDER_NEAR.search(text, max(0, match.start() - _ORDER_REACH), match.start()):
+                found.take("order", "spoken", *match.span())
 
 
-def _signed(found: _Found) -> None:
+def _signed(found: _Found, shapes: list[tuple[Shape, Patterns]]) -> None:
     """Names that stand alone in one of a message's last lines."""
     reading = found.reading
     for passage, start in zip(reading.passages, reading.starts, strict=True):
         if "\n" in passage.text:
-            for shape in found.shapes.signature:
-                _take_all(found, shape, start + _tail(passage.text), start + len(passage.text))
+            tail = (start + _tail(passage.text), start + len(passage.text))
+            for shape, patterns in shapes:
+                _take_all(found, shape, patterns, [tail])
 
 
 def _tail(text: str) -> int:

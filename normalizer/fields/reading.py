@@ -7,6 +7,8 @@ from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
+import msgspec
+
 from allears_sdk.complaint import Evidence
 from allears_sdk.message import Kind, Message, Role
 from normalizer.conversation import Conversation
@@ -30,8 +32,7 @@ _MIN_TURNS = 3
 _CLAUSE = re.compile(r"[。！？!?；;\n,，…~～]+|(?<!\d)[.：:](?=\s|$)|(?<=\d)\.(?=\s|$)|(?<=[^\x00-\x7f])[ \t]+")
 
 
-@dataclass(frozen=True, slots=True)
-class Passage:
+class Passage(msgspec.Struct, frozen=True):
     """A run of one message's text, or of its subject (`offset` is -1 then)."""
 
     message: str
@@ -53,9 +54,10 @@ class Reading:
         for passage in self.passages:
             starts.append(at)
             at += len(passage.text) + 1
-        text = "\n".join(passage.text for passage in self.passages)
-        for name, value in {"text": text, "folded": fold(text), "starts": tuple(starts)}.items():
-            object.__setattr__(self, name, value)
+        text = "\n".join([passage.text for passage in self.passages])
+        object.__setattr__(self, "text", text)
+        object.__setattr__(self, "folded", fold(text))
+        object.__setattr__(self, "starts", tuple(starts))
 
     def clause_start(self, position: int, reach: int) -> int:
         """Where the clause with `position` begins, looking back no further than `reach` characters."""
@@ -77,26 +79,35 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Readings:
-    """Two views of a conversation: what the customer says, and where names and numbers may stand."""
+    """Views of a conversation: what the customer says, and where names and numbers may stand."""
 
     words: Reading
     """The customer's new words: no quoted replies, no signature, no agent speech."""
     mentions: Reading
     """With signature, forwarded text and both sides of a transcript."""
+    quoted: Reading
+    """What stands in quoted replies: only order numbers are taken from there."""
     whole: bool
     """False when there was more text than rules read."""
 
 
-def read(conversation: Conversation) -> Readings:
-    messages = current(conversation)
+def read(messages: Sequence[Message]) -> Readings:
+    """Of a conversation's current messages, the customer's."""
     customers = [message for message in messages if message.author.role is Role.CUSTOMER]
     subjects = _subjects(customers)
     words = _capped([*subjects, *(part for message in customers for part in _spoken(message))])
     own = [passage for passage in subjects if not _ANSWERING.match(passage.text)]
-    mentions = _capped([*own, *(part for message in customers for part in _unquoted(message))])
+    split = [_split(message) for message in customers]
+    mentions = _capped([*own, *(above for above, _ in split)])
+    quoted = tuple(below for _, below in split if below is not None)
     reading = Reading(words[0])
     same = mentions[0] == words[0]
-    return Readings(reading, reading if same else Reading(mentions[0]), words[1] and mentions[1])
+    return Readings(
+        words=reading,
+        mentions=reading if same else Reading(mentions[0]),
+        quoted=Reading(_capped(quoted)[0]) if quoted else _NOTHING,
+        whole=words[1] and mentions[1],
+    )
 
 
 def current(conversation: Conversation) -> list[Message]:
@@ -134,14 +145,16 @@ def _capped(passages: Iterable[Passage]) -> tuple[tuple[Passage, ...], bool]:
     for passage in passages:
         if room <= 0:
             return tuple(kept), False
-        kept.append(passage if len(passage.text) <= room else replace(passage, text=passage.text[:room]))
+        kept.append(
+            passage if len(passage.text) <= room else Passage(passage.message, passage.text[:room], passage.offset)
+        )
         room -= len(passage.text) + 1
     return tuple(kept), room >= 0
 
 
 def _spoken(message: Message) -> list[Passage]:
     text = message.text
-    turns = list(_TURN.finditer(text[: READ_CHARACTERS * 2]))
+    turns = list(_TURN.finditer(text[: READ_CHARACTERS * 2])) if text.count("\n") + 1 >= _MIN_TURNS else []
     if len(turns) >= _MIN_TURNS and any(turn["company"] for turn in turns):
         ends = [turn.start() for turn in turns[1:]] + [len(text)]
         pairs = zip(turns, ends, strict=True)
@@ -187,22 +200,15 @@ _ANSWERING = re.compile(
 _FORWARD_SUBJECT = re.compile(r"^\s*(?:fwd?|转发|轉發|轉寄|转)\s*[:：]", re.IGNORECASE)
 
 
-def _unquoted(message: Message) -> list[Passage]:
+_NOTHING = Reading(())
+
+
+def _split(message: Message) -> tuple[Passage, Passage | None]:
+    """What stands above a quoted reply and the reply itself; a forward is the customer's own in both."""
     text = message.text[: READ_CHARACTERS * 2]
     head = _QUOTE_HEAD.search(text)
-    if head is None or _FORWARD_SUBJECT.match(message.subject) or message.original is not None:
-        return [Passage(message.external_id, text, 0)]
-    return [Passage(message.external_id, text[: head.start()], 0)]
-
-
-def quoted(conversation: Conversation) -> Reading:
-    """What stands in quoted replies of the customer's messages: only order numbers are taken from there."""
-    passages = []
-    for message in current(conversation):
-        if message.author.role is not Role.CUSTOMER:
-            continue
-        text = message.text[: READ_CHARACTERS * 2]
-        head = _QUOTE_HEAD.search(text)
-        if head is not None:
-            passages.append(Passage(message.external_id, text[head.start() :], head.start()))
-    return Reading(_capped(passages)[0])
+    if head is None:
+        return Passage(message.external_id, text, 0), None
+    below = Passage(message.external_id, text[head.start() :], head.start())
+    is_forward = message.original is not None or _FORWARD_SUBJECT.match(message.subject)
+    return Passage(message.external_id, text if is_forward else text[: head.start()], 0), below

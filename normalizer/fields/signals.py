@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from operator import attrgetter
+
+import msgspec
 
 from allears_sdk.complaint import Evidence, Provenance
 from normalizer.fields.reading import Reading
-from normalizer.rules import Hit, Pack, Rule, Rules
+from normalizer.rules import Found, Pack, Rule, Rules
 
 _NEGATION_REACH = 28
 _UNREAD = re.compile(r"https?://[^\s\u4e00-\u9fff]{1,500}|@[a-z0-9_]{1,40}")
@@ -20,14 +22,16 @@ _ANOTHER = 0.5
 _MAX_EVIDENCE = 5
 
 
-class Sign(NamedTuple):
+class Sign(msgspec.Struct, frozen=True, gc=False):
     """A hit that stands, with its weight in this text."""
 
     rule: Rule
     start: int
     end: int
     weight: float
-    contrasted: bool
+
+
+_WEIGHT, _START = attrgetter("weight"), attrgetter("start")
 
 
 @dataclass(slots=True)
@@ -47,7 +51,8 @@ class Signals:
 
     def provenance(self, signs: Iterable[Sign], score: float) -> Provenance:
         """Named after the heaviest rule; its words first."""
-        ranked = sorted(signs, key=lambda sign: (-sign.weight, sign.start))
+        ranked = sorted(signs, key=_START)
+        ranked.sort(key=_WEIGHT, reverse=True)
         evidence = tuple(self.evidence(ranked[:_MAX_EVIDENCE]))
         return Provenance(source=f"rule:{ranked[0].rule.id}", score=round(score, 2), evidence=evidence)
 
@@ -61,13 +66,14 @@ class Signals:
 
 def weigh(reading: Reading, rules: Rules) -> Signals:
     signals = Signals(reading)
-    folded = _UNREAD.sub(lambda match: " " * len(match[0]), reading.folded)
+    folded = reading.folded
+    if "@" in folded or "://" in folded:
+        folded = _UNREAD.sub(lambda match: " " * len(match[0]), folded)
     for pack in _fitting(folded, rules):
-        contrast = pack.contrast.search(folded)
-        contrast_at = contrast.start() if contrast is not None else -1
+        found = pack.find(folded)
         if signals.contrast_at < 0:
-            signals.contrast_at = contrast_at
-        _weigh(signals, pack, folded, contrast_at)
+            signals.contrast_at = found.contrast_at
+        _weigh(signals, pack, folded, found)
     return signals
 
 
@@ -78,27 +84,33 @@ def _fitting(folded: str, rules: Rules) -> Iterator[Pack]:
             yield pack
 
 
-def _weigh(signals: Signals, pack: Pack, folded: str, contrast_at: int) -> None:
-    reading = signals.reading
-    last: dict[str, int] = {}
+def _weigh(signals: Signals, pack: Pack, folded: str, found: Found) -> None:
     heard: dict[str, set[str]] = {}
-    for hit in sorted(pack.find(folded), key=lambda hit: (hit.start, -hit.end)):
-        rule = hit.rule
-        if hit.start < last.get(rule.id, -1) or (rule.negatable and _is_negated(reading, pack, hit)):
+    last: dict[str, int] = {}
+    contrast_at = found.contrast_at if found.contrast_at >= 0 else len(folded)
+    for hit in found.hits:
+        rule, start, end = hit.rule, hit.start, hit.end
+        if start < last.get(rule.id, 0):
             continue
-        last[rule.id] = hit.end
-        words, known = folded[hit.start : hit.end], heard.setdefault(rule.id, set())
-        factor = _REPEATED if words in known else _ANOTHER if known else 1.0
-        known.add(words)
-        contrasted = 0 <= contrast_at <= hit.start
-        weight = rule.weight * factor * (_AFTER_CONTRAST if contrasted else 1.0)
-        sign = Sign(rule, hit.start, hit.end, weight, contrasted)
-        signals.signs.setdefault((rule.field, rule.value), []).append(sign)
+        if found.may_negate and rule.negatable and _is_negated(signals.reading, pack, start):
+            continue
+        last[rule.id] = end
+        weight = rule.weight * _factor(heard.setdefault(rule.id, set()), folded[start:end])
+        if start >= contrast_at:
+            weight *= _AFTER_CONTRAST
+        signals.signs.setdefault((rule.field, rule.value), []).append(Sign(rule, start, end, weight))
 
 
-def _is_negated(reading: Reading, pack: Pack, hit: Hit) -> bool:
-    before = reading.folded[max(0, hit.start - _NEGATION_REACH) : hit.start]
+def _factor(known: set[str], words: str) -> float:
+    """What further words of one rule add."""
+    factor = _REPEATED if words in known else _ANOTHER if known else 1.0
+    known.add(words)
+    return factor
+
+
+def _is_negated(reading: Reading, pack: Pack, start: int) -> bool:
+    before = reading.folded[max(0, start - _NEGATION_REACH) : start]
     if pack.negation.search(before) is None:
         return False
-    begin = reading.clause_start(hit.start, _NEGATION_REACH)
-    return pack.negation.search(reading.folded[begin : hit.start]) is not None
+    begin = reading.clause_start(start, _NEGATION_REACH)
+    return pack.negation.search(reading.folded[begin:start]) is not None

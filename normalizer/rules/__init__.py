@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from normalizer.rules.pack import Hit, Pack, Rule, RuleError, Rules, load
+from normalizer.rules.pack import Found, Hit, Pack, Rule, RuleError, Rules, load
 
-__all__ = ["Hit", "Pack", "Rule", "RuleError", "Rules", "load"]
+__all__ = ["Found", "Hit", "Pack", "Rule", "RuleError", "Rules", "load"]

@@ -29,26 +29,33 @@ class Guarded:
 
 
 class Guards:
-    """Which of many guarded expressions are worth running on a text."""
+    """Of many owners, each with a few guarded expressions: whose are worth running on a text."""
 
-    def __init__(self, guarded: Sequence[Guarded]) -> None:
-        self.literals = {literal for each in guarded for some in each.needs for literal in some}
-        self._guarded = guarded
+    def __init__(self, owned: Sequence[Sequence[Guarded]]) -> None:
+        self.literals = {literal for ways in owned for way in ways for some in way.needs for literal in some}
+        self._ways = [(owner, way) for owner, ways in enumerate(owned) for way in ways]
+        self._always = [number for number, (_, way) in enumerate(self._ways) if not way.needs]
         self._by_literal: dict[str, list[int]] = {}
-        for number, each in enumerate(guarded):
-            for literal in each.needs[0] if each.needs else _NOTHING:
+        for number, (_, way) in enumerate(self._ways):
+            for literal in way.needs[0] if way.needs else ():
                 self._by_literal.setdefault(literal, []).append(number)
 
-    def worthwhile(self, seen: Set[str]) -> list[int]:
-        """Their numbers, in order, for a text in which these literals were seen."""
+    def worthwhile(self, seen: Set[str]) -> dict[int, list[re.Pattern[str]]]:
+        """By owner, in order, for a text in which these literals were seen."""
         known = self._by_literal
-        hinted = {number for literal in (seen & known.keys()) | _NOTHING for number in known.get(literal, ())}
-        return [number for number in sorted(hinted) if may_match(self._guarded[number].needs, seen)]
+        hinted = set(self._always)
+        for literal in known.keys() & seen:
+            hinted.update(known[literal])
+        found: dict[int, list[re.Pattern[str]]] = {}
+        for owner, way in map(self._ways.__getitem__, sorted(hinted)):
+            if may_match(way.needs, seen):
+                found.setdefault(owner, []).append(way.pattern)
+        return found
 
 
 def may_match(needs: Needs, seen: Set[str]) -> bool:
     """Whether a text in which these literals were seen has all that is needed."""
-    return not any(map(seen.isdisjoint, needs))
+    return not any(map(seen.isdisjoint, needs)) if needs else True
 
 
 def guard(pattern: re.Pattern[str]) -> Guarded:
@@ -61,8 +68,11 @@ def first_matches(
     """The first match of any of `patterns`, then the first after it, as one expression of them all would find
     them, only that each skips what it cannot begin with. None of them may match nothing."""
     if len(patterns) == 1:
-        yield from patterns[0].finditer(text, begin, end)
-        return
+        return patterns[0].finditer(text, begin, end)
+    return _first_of_several(patterns, text, begin, end)
+
+
+def _first_of_several(patterns: Sequence[re.Pattern[str]], text: str, begin: int, end: int) -> Iterator[re.Match[str]]:
     ahead = [(pattern, pattern.search(text, begin, end)) for pattern in patterns]
     while matches := [match for _, match in ahead if match is not None]:
         first = min(matches, key=re.Match.start)
@@ -73,6 +83,11 @@ def first_matches(
             for pattern, match in ahead
             if match is not None
         ]
+
+
+def widest(pattern: re.Pattern[str]) -> int:
+    """Characters of its longest match."""
+    return int(_parser.parse(pattern.pattern, pattern.flags).getwidth()[1])
 
 
 def needed(pattern: re.Pattern[str]) -> Needs:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib import resources
-from itertools import groupby
+from operator import attrgetter
 from typing import Any, NamedTuple
 
+import msgspec
+
 from allears_sdk.complaint import CATEGORIES, EXPECTATIONS, NATURES, PRIORITIES
-from normalizer.rules.literals import Guards, first_matches, guard
+from normalizer.rules.literals import Guarded, Guards, first_matches, guard, may_match
 from normalizer.rules.matcher import Words
 
 _VALUES = {
@@ -48,12 +50,26 @@ class Rule:
     """For a category: whether the words say by themselves that something is wrong."""
 
 
-class Hit(NamedTuple):
+class Hit(msgspec.Struct, frozen=True, gc=False):
     """Words of the folded text that a rule is about."""
 
     rule: Rule
     start: int
     end: int
+
+
+class Found(NamedTuple):
+    """What a pack finds in a text."""
+
+    hits: list[Hit]
+    """Negated or not, by where they begin; of those that begin together the longest first."""
+    contrast_at: int
+    """Where a contrast (但是, but) begins; -1: nowhere."""
+    may_negate: bool
+    """Whether the text has words of a negation at all."""
+
+
+_START, _END = attrgetter("start"), attrgetter("end")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,32 +82,35 @@ class Pack:
     contrast: re.Pattern[str]
     _words: Words = field(init=False, repr=False)
     _by_word: dict[str, tuple[Rule, ...]] = field(init=False, repr=False)
-    _patterns: tuple[tuple[Rule, re.Pattern[str]], ...] = field(init=False, repr=False)
     _guards: Guards = field(init=False, repr=False)
+    _negation: Guarded = field(init=False, repr=False)
+    _contrast: Guarded = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         by_word: dict[str, tuple[Rule, ...]] = {}
         for rule in self.rules:
             for word in rule.words:
                 by_word[word] = (*by_word.get(word, ()), rule)
-        patterns = [(rule, pattern) for rule in self.rules for pattern in _patterns(rule)]
-        guards = Guards([guard(pattern) for _, pattern in patterns])
+        guards = Guards([list(map(guard, _patterns(rule))) for rule in self.rules])
+        negation, contrast = guard(self.negation), guard(self.contrast)
+        literals = guards.literals.union(*negation.needs, *contrast.needs)
         object.__setattr__(self, "_by_word", by_word)
-        object.__setattr__(self, "_words", Words(by_word, guards.literals))
-        object.__setattr__(self, "_patterns", tuple(patterns))
+        object.__setattr__(self, "_words", Words(by_word, literals))
         object.__setattr__(self, "_guards", guards)
+        object.__setattr__(self, "_negation", negation)
+        object.__setattr__(self, "_contrast", contrast)
 
-    def find(self, text: str) -> Iterator[Hit]:
-        """Every hit in folded text, whether negated or not."""
+    def find(self, text: str) -> Found:
+        """In folded text."""
         words, seen = self._words.scan(text)
-        for word, start, end in words:
-            for rule in self._by_word[word]:
-                yield Hit(rule, start, end)
-        worthwhile = [self._patterns[number] for number in self._guards.worthwhile(seen)]
-        for _, group in groupby(worthwhile, key=lambda pair: pair[0].id):
-            rules, patterns = zip(*group, strict=True)
-            for match in first_matches(patterns, text):
-                yield Hit(rules[0], match.start(), match.end())
+        hits = [Hit(rule, start, end) for word, start, end in words for rule in self._by_word[word]]
+        for number, patterns in self._guards.worthwhile(seen).items():
+            rule = self.rules[number]
+            hits += [Hit(rule, *match.span()) for match in first_matches(patterns, text)]
+        hits.sort(key=_END, reverse=True)
+        hits.sort(key=_START)
+        contrast = self.contrast.search(text) if may_match(self._contrast.needs, seen) else None
+        return Found(hits, contrast.start() if contrast else -1, may_match(self._negation.needs, seen))
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator, Mapping, Set
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib import resources
 from typing import Any
 
 from normalizer.rules.fold import fold
-from normalizer.rules.literals import Guarded, first_matches, may_match, needed
+from normalizer.rules.literals import Guarded, Guards, first_matches, needed, widest
 from normalizer.rules.matcher import Words
+
+Patterns = Sequence[re.Pattern[str]]
+Span = tuple[int, int]
+
+_REACH = 80
+_LOOKS_AHEAD = 16
+"""Characters behind its match that a pattern may look at, at most."""
+_DIGITS = re.compile(r"\d+(?:\D{1,160}\d+)*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,15 +38,18 @@ class Shape:
     ways: tuple[Guarded, ...]
     """Alternatives; what they need is folded. The last matched group is the entity; without groups (or when
     `model` matched) the whole match."""
+    is_near_digit: bool
+    """No match is so long that it could begin or end out of the reach of a digit in it."""
 
-    def find(self, text: str, seen: Set[str], begin: int, end: int) -> Iterator[re.Match[str]]:
-        """Matches from left to right in `text[begin:end]`, where of all literals those `seen` occur."""
-        patterns = [way.pattern for way in self.ways if may_match(way.needs, seen)]
-        if not patterns or (self.sight is not None and self.sight.search(text, begin, end) is None):
-            return iter(())
-        if self.starts is not None:
-            return _from_starts(self.starts, patterns[0], text, begin, end)
-        return first_matches(patterns, text, begin, end)
+    def find(self, patterns: Patterns, text: str, spans: Iterable[Span]) -> Iterator[re.Match[str]]:
+        """Matches of those of its patterns that are worth trying, from left to right within each span."""
+        for begin, end in spans:
+            if self.sight is not None and self.sight.search(text, begin, end) is None:
+                continue
+            if self.starts is not None:
+                yield from _from_starts(self.starts, patterns[0], text, begin, end)
+            else:
+                yield from first_matches(patterns, text, begin, end)
 
 
 def _from_starts(
@@ -50,13 +61,32 @@ def _from_starts(
             yield match
 
 
+def near_digits(text: str) -> list[Span]:
+    """Where shapes `is_near_digit` may stand: spans that do not overlap, from left to right."""
+    return [(max(0, run.start() - _REACH), min(len(text), run.end() + _REACH)) for run in _DIGITS.finditer(text)]
+
+
 @dataclass(frozen=True, slots=True)
 class Shapes:
     everywhere: tuple[Shape, ...]
     signature: tuple[Shape, ...]
     not_names: frozenset[str]
     """Words that no person's name contains (Ltd, Manager, Regards), case-folded."""
-    literals: Words
+    _all: tuple[Shape, ...] = field(init=False, repr=False)
+    _guards: Guards = field(init=False, repr=False)
+    _literals: Words = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        shapes = (*self.everywhere, *self.signature)
+        guards = Guards([shape.ways for shape in shapes])
+        object.__setattr__(self, "_all", shapes)
+        object.__setattr__(self, "_guards", guards)
+        object.__setattr__(self, "_literals", Words((), guards.literals))
+
+    def worthwhile(self, folded: str) -> list[tuple[Shape, Patterns]]:
+        """What may stand in a text whose folded form is `folded`, with the patterns to try."""
+        seen: Set[str] = self._literals.scan(folded).seen
+        return [(self._all[number], patterns) for number, patterns in self._guards.worthwhile(seen).items()]
 
 
 @lru_cache(maxsize=1)
@@ -64,12 +94,10 @@ def load_shapes() -> Shapes:
     text = resources.files("normalizer.rules").joinpath("shapes.toml").read_text(encoding="utf-8")
     data = tomllib.loads(text)
     shapes = [_shape(row, data["surnames"]) for row in data["shape"]]
-    everywhere = tuple(shape for shape in shapes if shape.where == "text")
     return Shapes(
-        everywhere,
+        tuple(shape for shape in shapes if shape.where == "text"),
         tuple(shape for shape in shapes if shape.where == "signature"),
         frozenset(data["not_names"].split()),
-        Words((), {one for shape in shapes for way in shape.ways for some in way.needs for one in some}),
     )
 
 
@@ -85,4 +113,5 @@ def _shape(row: Mapping[str, Any], surnames: str) -> Shape:
         sight=re.compile(row["sight"]) if "sight" in row else None,
         starts=re.compile(row["starts"]) if "starts" in row else None,
         ways=tuple(Guarded(one, tuple(frozenset(map(fold, some)) for some in needed(one))) for one in compiled),
+        is_near_digit=row["needs"] == "digit" and max(map(widest, compiled)) <= _REACH - _LOOKS_AHEAD,
     )

@@ -38,7 +38,7 @@ def test_an_admins_layer_replaces_a_rule_and_adds_another() -> None:
 
     pack = build([base, layer])
 
-    assert [(hit.rule.id, hit.start) for hit in pack.find("坏了碎了漏了")] == [("zh.a", 2), ("zh.b", 4)]
+    assert [(hit.rule.id, hit.start) for hit in pack.find("坏了碎了漏了").hits] == [("zh.a", 2), ("zh.b", 4)]
 
 
 @pytest.mark.parametrize(

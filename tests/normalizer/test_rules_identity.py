@@ -13,7 +13,7 @@ from normalizer.rules import load
 from normalizer.rules.fold import fold
 from normalizer.rules.literals import first_matches, may_match, needed
 from normalizer.rules.matcher import Words
-from normalizer.rules.shapes import load_shapes
+from normalizer.rules.shapes import load_shapes, near_digits
 
 SAID = [
     "洗了就痒，才两天就坏了，客服态度很差",
@@ -27,9 +27,12 @@ SAID = [
     "I need my money back :( want my $30 back, 3 weeks later",
     "Hi Anna, Kevin from the service desk. 2-206-1184203-5529817",
 ]
+FAR = "很" * 100
+"""Two of them put what follows out of the reach of what stands before."""
 PIECES = sorted({word for line in SAID for word in re.findall(r"\w+|\W", line)})
 TEXTS = st.one_of(
-    st.lists(st.sampled_from(SAID), max_size=4).map("\n".join),
+    st.lists(st.sampled_from([*SAID, FAR, FAR]), max_size=6).map("\n".join),
+    st.lists(st.sampled_from(["1", "138 0013 8000", "(", "A", FAR, "a" * 90]), max_size=12).map("".join),
     st.lists(st.sampled_from(PIECES), max_size=40).map("".join),
     st.text(max_size=60),
 )
@@ -39,7 +42,7 @@ TEXTS = st.one_of(
 def test_a_pack_finds_every_match_of_every_pattern(text: str) -> None:
     folded = fold(text)
     for pack in load().packs:
-        found = {(hit.rule.id, hit.start, hit.end) for hit in pack.find(folded)}
+        found = {(hit.rule.id, hit.start, hit.end) for hit in pack.find(folded).hits}
         for rule in (rule for rule in pack.rules if rule.patterns):
             plain = re.compile("|".join(f"(?:{pattern})" for pattern in rule.patterns))
             missed = {(rule.id, *match.span()) for match in plain.finditer(folded)} - found
@@ -50,11 +53,14 @@ def test_a_pack_finds_every_match_of_every_pattern(text: str) -> None:
 def test_a_shape_finds_what_its_pattern_finds(text: str) -> None:
     shapes = load_shapes()
     folded = fold(text)
-    seen = shapes.literals.scan(folded).seen
+    worthwhile = {shape.name + shape.kind: patterns for shape, patterns in shapes.worthwhile(folded)}
+    digits = near_digits(text)
     for shape in (*shapes.everywhere, *shapes.signature):
         read = text if shape.cased else folded
+        patterns = worthwhile.get(shape.name + shape.kind, ())
+        spans = digits if shape.is_near_digit else [(0, len(text))]
         plain = re.compile("|".join(f"(?:{way.pattern.pattern})" for way in shape.ways), re.MULTILINE)
-        found = [match.span() for match in shape.find(read, seen, 0, len(read))]
+        found = [match.span() for match in shape.find(patterns, read, spans)] if patterns else []
         assert found == [match.span() for match in plain.finditer(read)], shape.name
 
 
