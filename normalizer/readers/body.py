@@ -4,28 +4,41 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from hashlib import sha256
 
-from normalizer.readers import charset, html, mime, tnef, transfer
+from normalizer.readers import charset, html, mime, transfer
+from normalizer.readers.file_name import file_name, name_of
 from normalizer.readers.mime import Part
 
 MAX_TEXT_BYTES = 8 * 1024 * 1024
 """Of one text part; more of it is kept as an attachment, beside the beginning as text."""
-_MAX_UU_FILES = 50
+_MAX_ENCODED_FILES = 50
+_MAX_SIGNED = 3
+"""Signed envelopes that are opened, one inside the other."""
 
-_DEFAULT_NAMES = {
-    "application/pkcs7-mime": "smime.p7m",
-    "application/x-pkcs7-mime": "smime.p7m",
-    "application/pkcs7-signature": "smime.p7s",
-    "application/x-pkcs7-signature": "smime.p7s",
-    "application/pgp-signature": "signature.asc",
-    "text/calendar": "invite.ics",
-}
+_TEXT = frozenset({"text/plain", "text/html"})
 _SECOND_CHOICE = frozenset({"text/enriched", "text/richtext", "text/markdown"})
+_FILES_OF_TEXT = re.compile(r"text/(?:calendar|csv|rtf|(?:x-)?vcard|directory|css|javascript|xml|tab-separated-values)")
+_NOT_FOR_READERS = frozenset({"text/x-amp-html", "text/watch-html"})
+_FOR_MACHINES = frozenset(
+    {
+        "message/delivery-status",
+        "message/global-delivery-status",
+        "message/disposition-notification",
+        "message/global-disposition-notification",
+        "message/feedback-report",
+        "text/rfc822-headers",
+        "message/global-headers",
+    }
+)
+"""Of a bounce or receipt: nobody attached them. They are read where nothing is said in words."""
+_SIGNED = frozenset({"application/pkcs7-mime", "application/x-pkcs7-mime"})
 _NEEDS_HTML = re.compile(
     r"\bhtml\b|web ?browser|in your browser|不支持|无法显示|無法顯示|网页版|浏览器|瀏覽器|HTMLメール", re.IGNORECASE
 )
 _FLOWED_QUOTE = (">", " >")
-_PATH = re.compile(r"^(?:[A-Za-z]:[\\/]|[\\/]|\.\.?[\\/]|file:/*)(?:.*[\\/])?", re.DOTALL)
+_RICH = re.compile(r"(<<)|<param>.*?</param>|</?[A-Za-z]{1,40}>", re.DOTALL | re.IGNORECASE)
+_NOT_A_LETTER = re.compile(r"[\W_]+")
 
 
 @dataclass(slots=True)
@@ -38,6 +51,11 @@ class Leaf:
     content_id: str = ""
     location: str = ""
     inline: bool = False
+    digest: bytes = b""
+    """SHA-256 of the content."""
+
+    def __post_init__(self) -> None:
+        self.digest = sha256(self.content).digest()
 
 
 @dataclass(slots=True)
@@ -52,12 +70,22 @@ class Segment:
 class Body:
     segments: list[Segment] = field(default_factory=list)
     files: list[Leaf] = field(default_factory=list)
-    read: list[bytes] = field(default_factory=list)
-    """The decoded bytes of what is read, for the content digest."""
+    reports: list[str] = field(default_factory=list)
+    """What a bounce or receipt says to machines."""
+    digests: list[bytes] = field(default_factory=list)
+    """SHA-256 of each part as sent, in order; of text with its white space made equal. Taken before anything is
+    interpreted."""
+    opened: int = 0
 
     @property
     def text(self) -> str:
-        return "\n".join(filter(None, map(_readable, self.segments)))
+        """Of a part that only says the same again (in HTML, beside the plain text) nothing."""
+        said: list[str] = []
+        for segment in self.segments:
+            readable = _readable(segment)
+            if readable and not (said and not segment.text and _repeats(readable, said[-1])):
+                said.append(readable)
+        return "\n".join(said)
 
     @property
     def html(self) -> str:
@@ -67,11 +95,16 @@ class Body:
 def read_body(root: Part) -> Body:
     """Everything in the mail below `root`."""
     body = Body()
-    has_text = _has_plain_body(root)
-    _walk(root, body, body.segments, has_text=has_text, in_related=False)
+    _walk_tree(root, body)
     _open_winmail(body)
+    if not body.segments:
+        _read_anything(body)
     _mark_inline(body)
     return body
+
+
+def _walk_tree(root: Part, body: Body) -> None:
+    _walk(root, body, body.segments, has_text=_has_plain_body(root), in_related=False)
 
 
 def _readable(segment: Segment) -> str:
@@ -84,14 +117,18 @@ def _readable(segment: Segment) -> str:
     return plain
 
 
+def _repeats(text: str, other: str) -> bool:
+    return _NOT_A_LETTER.sub("", text) == _NOT_A_LETTER.sub("", other)
+
+
 def _has_plain_body(root: Part) -> bool:
     """Whether some text part without a file name is there to be the body."""
     stack = [root]
     while stack:
         part = stack.pop()
         stack += part.children
-        is_text = not part.children and part.media_type in ("text/plain", "text/html")
-        if is_text and not file_name(part) and part.disposition != "attachment":
+        is_text = not part.children and part.media_type in _TEXT
+        if is_text and part.disposition != "attachment" and not file_name(part):
             return True
     return False
 
@@ -105,8 +142,8 @@ def _walk(part: Part, body: Body, segments: list[Segment], *, has_text: bool, in
             segments.append(segment)
         if file_name(part):
             body.files.append(_read_file(part, in_related=in_related))
-    elif part.media_type != "text/x-amp-html":
-        body.files.append(_read_file(part, in_related=in_related))
+    elif part.media_type not in _NOT_FOR_READERS:
+        _take_file(part, body, in_related=in_related)
 
 
 def _walk_children(part: Part, body: Body, segments: list[Segment], *, has_text: bool, in_related: bool) -> None:
@@ -127,41 +164,80 @@ def _walk_children(part: Part, body: Body, segments: list[Segment], *, has_text:
 def _is_body(part: Part, *, has_text: bool) -> bool:
     if part.overflow or part.disposition == "attachment":
         return False
-    if part.media_type.startswith("multipart/"):
+    kind = part.media_type
+    if kind.startswith("multipart/"):
         return True
-    if part.media_type not in ("text/plain", "text/html") and part.media_type not in _SECOND_CHOICE:
-        return False
-    return not file_name(part) or not has_text
+    if kind in _TEXT or kind in _SECOND_CHOICE:
+        return not has_text or not file_name(part)
+    return not has_text and _is_unknown_text(kind) and not file_name(part)
+
+
+def _is_unknown_text(kind: str) -> bool:
+    """RFC 2046: a subtype of text that nobody knows is read as plain."""
+    return kind.startswith("text/") and not (
+        kind in _FOR_MACHINES or kind in _NOT_FOR_READERS or _FILES_OF_TEXT.fullmatch(kind)
+    )
+
+
+def _take_file(part: Part, body: Body, *, in_related: bool) -> None:
+    leaf = _read_file(part, in_related=in_related)
+    body.digests.append(_digest(leaf.content) if part.media_type.startswith("text/") else leaf.digest)
+    if part.media_type in _FOR_MACHINES and part.disposition != "attachment" and not file_name(part):
+        body.reports.append(charset.decode(leaf.content, part.parameters.get("charset", "")))
+        return
+    body.files.append(leaf)
+    if part.media_type in _SIGNED or leaf.name.lower().endswith(".p7m"):
+        _open_signed(leaf, body)
+
+
+def _open_signed(leaf: Leaf, body: Body) -> None:
+    """What is signed only, not encrypted, is read; the envelope stays attached as it is."""
+    from normalizer.readers.smime import signed_content
+
+    content = signed_content(leaf.content) if body.opened < _MAX_SIGNED else b""
+    if content:
+        body.opened += 1
+        seen = len(body.digests)
+        _walk_tree(mime.parse(content), body)
+        del body.digests[seen:]
 
 
 def _read_text(part: Part, body: Body) -> Segment:
-    content = transfer.decode(part.body, part.header("content-transfer-encoding").decode("latin-1"))
+    content = _content(part)
+    body.digests.append(_digest(content))
     declared = part.parameters.get("charset", "")
-    is_html = part.media_type == "text/html" or (part.media_type != "text/plain" and _looks_like_html(content))
+    is_html = part.media_type == "text/html"
+    if not is_html and _looks_like_html(content):
+        return Segment(text=html.to_text(charset.decode(content[:MAX_TEXT_BYTES], declared)))
     if not is_html:
-        content, files = transfer.find_uu_files(content, _MAX_UU_FILES)
+        content, files = transfer.find_files(content, _MAX_ENCODED_FILES)
         body.files += [Leaf(charset.decode(name), "application/octet-stream", data) for name, data in files]
     if len(content) > MAX_TEXT_BYTES:
         body.files.append(Leaf(file_name(part), part.media_type, content))
         content = content[:MAX_TEXT_BYTES]
-    body.read.append(b" ".join(content.split()))
     if is_html:
         return Segment(html=_tidy_lines(charset.decode(content, declared or charset.declared_in_html(content))))
     text = _tidy_lines(charset.decode(content, declared))
     if part.parameters.get("format", "").lower() == "flowed":
         text = _unflow(text, delete_space=part.parameters.get("delsp", "").lower() == "yes")
     if part.media_type in ("text/enriched", "text/richtext"):
-        text = re.sub(r"<param>.*?</param>|</?[A-Za-z]{1,40}>", "", text)
+        text = _RICH.sub(lambda tag: "<" if tag[1] else "", text)
     return Segment(text=text)
 
 
+def _digest(text: bytes) -> bytes:
+    return sha256(b" ".join(text.split()) if len(text) <= MAX_TEXT_BYTES else text).digest()
+
+
 def _looks_like_html(content: bytes) -> bool:
-    return content[:512].lstrip()[:14].lower().startswith((b"<html", b"<!doctype html"))
+    return content[:512].lstrip(b"\xef\xbb\xbf \t\r\n")[:14].lower().startswith((b"<html", b"<!doctype html"))
 
 
 def _tidy_lines(text: str) -> str:
     if "\r" in text:
-        text = re.sub(r"\r{1,2}\n|\r", "\n", text)
+        text = text.replace("\r\n", "\n")
+        if "\r" in text:
+            text = re.sub(r"\r\n?", "\n", text)
     return text
 
 
@@ -182,66 +258,34 @@ def _unflow(text: str, *, delete_space: bool) -> str:
     return "\n".join(out)
 
 
+def _content(part: Part) -> bytes:
+    encoding = part.header("content-transfer-encoding")
+    if not encoding or part.overflow:
+        return part.body
+    return transfer.decode(part.body, encoding.decode("latin-1"))
+
+
 def _read_file(part: Part, *, in_related: bool) -> Leaf:
-    content = part.body
-    if not part.overflow:
-        content = transfer.decode(content, part.header("content-transfer-encoding").decode("latin-1"))
+    content = _content(part)
     content_id = part.header("content-id").decode("utf-8", "replace").strip().strip("<>")
-    location = part.header("content-location").decode("utf-8", "replace").strip()
-    name = file_name(part) or _DEFAULT_NAMES.get(part.media_type, "") or _name_in_location(location)
-    if not name and part.media_type in ("message/rfc822", "message/global"):
-        name = _mail_name(content)
     return Leaf(
-        name=name,
+        name=name_of(part, content),
         media_type=part.media_type,
         content=content,
         content_id=content_id,
-        location=location,
+        location=part.header("content-location").decode("utf-8", "replace").strip(),
         inline=in_related and bool(content_id) and part.disposition != "attachment",
     )
 
 
-def _mail_name(content: bytes) -> str:
-    """A nested mail is named by its subject, as mail programs do."""
-    from normalizer.readers.mime_header import decode_value
-
-    subject = decode_value(mime.parse_header_block(content).get("subject", [b""])[0])
-    return re.sub(r'[\\/:*?"<>|\s]+', " ", subject).strip()[:120] + ".eml" if subject else "message.eml"
-
-
-def file_name(part: Part) -> str:
-    """As the sender named it, without any folders; empty when not named."""
-    name = part.disposition_parameters.get("filename") or part.parameters.get("name") or ""
-    if not name:
-        name = part.disposition_parameters.get("name") or part.parameters.get("filename") or ""
-    return clean_name(name)
-
-
-def clean_name(name: str) -> str:
-    """Without folders, on one line, of a length any file system takes."""
-    if "%" in name and name.isascii():
-        name = _unquote(name)
-    return _PATH.sub("", " ".join(name.split()))[:200]
-
-
-def _name_in_location(location: str) -> str:
-    """`Content-Location: photo.jpg`, as old MMS gateways name their pictures."""
-    return location if re.fullmatch(r"[^\s/\\:?#<>]{1,100}\.[A-Za-z0-9]{2,5}", location) else ""
-
-
-def _unquote(name: str) -> str:
-    """Some programs percent-encode a plain parameter; only what then is non-ASCII UTF-8 was meant so."""
-    from urllib.parse import unquote
-
-    decoded = unquote(name, errors="replace")
-    return decoded if not decoded.isascii() and "\ufffd" not in decoded else name
-
-
 def _open_winmail(body: Body) -> None:
+    if not any(map(_is_winmail, body.files)):
+        return
+    from normalizer.readers.tnef import open_winmail
+
     files: list[Leaf] = []
     for leaf in body.files:
-        is_winmail = leaf.media_type.endswith("ms-tnef") or leaf.name.lower() == "winmail.dat"
-        opened = tnef.open_winmail(leaf.content) if is_winmail else None
+        opened = open_winmail(leaf.content) if _is_winmail(leaf) else None
         if opened is None:
             files.append(leaf)
             continue
@@ -251,8 +295,30 @@ def _open_winmail(body: Body) -> None:
     body.files = files
 
 
+def _is_winmail(leaf: Leaf) -> bool:
+    return leaf.media_type.endswith("ms-tnef") or leaf.name.lower() == "winmail.dat"
+
+
+def _read_anything(body: Body) -> None:
+    """Where no part is there to be read: a bounce's report, an invitation's description, text without a name
+    that calls itself an attachment."""
+    if body.reports:
+        body.segments.append(Segment(text="\n".join(map(_tidy_lines, body.reports))))
+        return
+    for leaf in body.files:
+        if leaf.media_type == "text/calendar":
+            from normalizer.readers.calendar import event_text
+
+            body.segments.append(Segment(text=event_text(charset.decode(leaf.content))))
+        elif leaf.media_type in _TEXT and not leaf.name:
+            text = _tidy_lines(charset.decode(leaf.content[:MAX_TEXT_BYTES]))
+            body.segments.append(Segment(html=text) if leaf.media_type == "text/html" else Segment(text=text))
+
+
 def _mark_inline(body: Body) -> None:
     """Inline is what the HTML shows; phones send evidence with `inline` too, and that is attached."""
+    if not body.files:
+        return
     markup = body.html
     for leaf in body.files:
         shown = bool(leaf.content_id) and f"cid:{leaf.content_id}" in markup

@@ -8,7 +8,7 @@ import re
 from allears_sdk.errors import BadMessage
 from allears_sdk.message import Attachment, Author, Message, Raw
 from normalizer.readers import charset, mime
-from normalizer.readers.body import clean_name
+from normalizer.readers.file_name import clean_name
 from normalizer.readers.mime import Part
 from normalizer.readers.mime_header import parameters
 

@@ -122,15 +122,13 @@ def _language(root: Part) -> str:
 
 
 def _external_id(root: Part, sender: Mailbox, body: Body, message_id: str) -> str:
-    """Message-ID and a digest of what a reader sees, taken before charsets and HTML are interpreted: reading
-    better one day must not make another message of the same mail."""
+    """Message-ID and a digest of sender, subject, date and all parts, taken before charsets, HTML and kinds of
+    parts are interpreted: reading better one day must not make another message of the same mail."""
     digest = hashlib.sha256(sender.address.encode("utf-8", "replace"))
     for name in ("subject", "date"):
         digest.update(b"\0" + b" ".join(root.header(name).split()))
-    for content in body.read:
-        digest.update(b"\0" + hashlib.sha256(content).digest())
-    for leaf in body.files:
-        digest.update(b"\1" + hashlib.sha256(leaf.content).digest())
+    for part in body.digests:
+        digest.update(part)
     return f"{message_id}#{digest.hexdigest()[: 12 if message_id else 24]}"
 
 
@@ -139,7 +137,7 @@ def _attachment(leaf: Leaf, with_content: bool) -> Attachment:
         name=leaf.name,
         media_type=leaf.media_type,
         size=len(leaf.content),
-        sha256=hashlib.sha256(leaf.content).hexdigest(),
+        sha256=leaf.digest.hex(),
         inline=leaf.inline,
         content_id=leaf.content_id,
         content=leaf.content if with_content else None,

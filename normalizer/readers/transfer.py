@@ -1,4 +1,4 @@
-"""Content-Transfer-Encoding undone: base64, quoted-printable and uuencode as they really arrive. Never raises."""
+"""Content-Transfer-Encoding undone: base64, quoted-printable, uuencode and yEnc as they really arrive. Never raises."""
 
 from __future__ import annotations
 
@@ -10,18 +10,29 @@ _BASE64 = (ascii_letters + digits + "+/").encode()
 _NOT_BASE64 = bytes(set(range(256)) - set(_BASE64))
 _URL_SAFE = bytes.maketrans(b"-_", b"+/")
 _PADDING_INSIDE = re.compile(rb"=[=\s]*[A-Za-z0-9+/]")
-_SEGMENT = re.compile(rb"[A-Za-z0-9+/\s]+")
+_BASE64_LINES = re.compile(rb"\s*((?:[A-Za-z0-9+/]{16,76}[ \t]*\r?\n)*[A-Za-z0-9+/]{2,76}={0,2})[ \t]*(?:\r?\n|\Z)")
+_SOFT_BREAK = re.compile(rb"=[ \t]+(?=\r?\n)")
+_NAME = re.compile(r"[\w-]+")
 _UU_BEGIN = re.compile(rb"^begin[ \t]+[0-7]{3,4}[ \t]+([^\r\n]{1,255})\r?\n", re.MULTILINE)
+_UU_LINES = re.compile(rb"(?:[ -`]{2,90}[ \t]*\r?\n)+[` ]?[ \t]*(?:\r?\n)?\Z")
+_YENC = re.compile(
+    rb"^=ybegin [^\r\n]{0,300}?\bname=([^\r\n]{1,255})\r?\n(?:=ypart [^\r\n]{0,200}\r?\n)?"
+    rb"((?:(?!=yend )[^\n]*\n)*+)=yend [^\r\n]{0,300}",
+    re.MULTILINE,
+)
+_YENC_ESCAPE = re.compile(rb"=(.)", re.DOTALL)
+_YENC_SHIFT = bytes((byte - 42) & 0xFF for byte in range(256))
 
 
 def decode(data: bytes, encoding: str) -> bytes:
     """`data` as it was before the encoding named in the header; an unknown name, or content that visibly is
     not so encoded, leaves it as it is."""
-    name = encoding.strip(" \t\r\n;\"'").lower()
+    found = _NAME.search(encoding)
+    name = found[0].lower() if found else ""
     if name == "base64":
         return decode_base64(data)
     if name.startswith("quoted"):
-        return binascii.a2b_qp(data)
+        return binascii.a2b_qp(_SOFT_BREAK.sub(b"=", data) if b"= " in data or b"=\t" in data else data)
     if name in ("x-uuencode", "uuencode", "x-uue", "uue"):
         return decode_uu(data)
     return data
@@ -34,6 +45,9 @@ def decode_base64(data: bytes) -> bytes:
             return binascii.a2b_base64(data)
     except binascii.Error:
         pass
+    lines = _BASE64_LINES.match(data)
+    if lines and _is_plain(data[lines.end() :]) and len(b"".join(lines[1].split())) % 4 == 0:
+        return binascii.a2b_base64(lines[1]) + b"\n" + data[lines.end() :]
     return data if _is_plain(data) else b"".join(map(_decode_segment, _segments(data)))
 
 
@@ -66,23 +80,38 @@ def decode_uu(data: bytes) -> bytes:
     return _uu_lines(data[begin.end() :]) if begin else data
 
 
-def find_uu_files(data: bytes, most: int) -> tuple[bytes, list[tuple[bytes, bytes]]]:
-    """Text with uuencoded files in it → the text without them, and (raw name, content) of each."""
-    begins = list(_UU_BEGIN.finditer(data)) if b"\nend" in data else []
-    if not begins:
-        return data, []
-    text: list[bytes] = []
+def find_files(data: bytes, most: int) -> tuple[bytes, list[tuple[bytes, bytes]]]:
+    """Text with uuencoded or yEnc files in it → the text without them, and (raw name, content) of each."""
     files: list[tuple[bytes, bytes]] = []
+    if b"=ybegin " in data:
+        data = _YENC.sub(lambda found: _take_yenc(found, files, most), data)
+    begins = list(_UU_BEGIN.finditer(data)) if b"begin" in data else []
+    text: list[bytes] = []
     position = 0
-    for begin, following in zip(begins, [*begins[1:], None], strict=True):
-        end = data.find(b"\nend", begin.end() - 1, following.start() if following else len(data))
+    for begin, following in zip(begins, [*begins[1:], None], strict=False):
+        end = _uu_end(data, begin.end(), following.start() if following else len(data))
         content = _uu_lines(data[begin.end() : end]) if end >= 0 and len(files) < most else b""
         if content:
             text.append(data[position : begin.start()])
             files.append((begin[1].strip(), content))
-            position = end + 4
+            position = min(end + 4, len(data))
     text.append(data[position:])
     return b"".join(text), files
+
+
+def _uu_end(data: bytes, start: int, limit: int) -> int:
+    """Before the line `end`, or where the data ends when all up to there looks encoded; -1 where neither is so."""
+    end = data.find(b"\nend", start - 1, limit)
+    return limit if end < 0 and limit == len(data) and _UU_LINES.match(data, start) else end
+
+
+def _take_yenc(found: re.Match[bytes], files: list[tuple[bytes, bytes]], most: int) -> bytes:
+    if len(files) >= most:
+        return found[0]
+    lines = found[2].translate(None, b"\r\n")
+    plain = _YENC_ESCAPE.sub(lambda escape: bytes(((escape[1][0] - 64) & 0xFF,)), lines)
+    files.append((found[1].strip(), plain.translate(_YENC_SHIFT)))
+    return b""
 
 
 def _uu_lines(data: bytes) -> bytes:
