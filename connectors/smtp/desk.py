@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from ipaddress import ip_address
+from collections.abc import Sequence
+from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import TYPE_CHECKING, Any
 
 from allears_sdk.context import Context
 from allears_sdk.signing import same
 from connectors.smtp.address import client_address, is_among
 from connectors.smtp.mail import Client, Envelope, loop_in, raw_of
-from connectors.smtp.settings import Network, SmtpSettings
+from connectors.smtp.settings import SmtpSettings
 from connectors.smtp.tray import Tray
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ class Desk:
         if self._connections[address] <= 0:
             del self._connections[address]
 
-    def _judge(self, address: str, networks: tuple[Network, ...]) -> str:
+    def _judge(self, address: str, networks: Sequence[IPv4Network | IPv6Network]) -> str:
         if not networks or not address or any(ip_address(address) in network for network in networks):
             return ""
         return self.refuse(STRANGER, "connection from an address that is not allowed")

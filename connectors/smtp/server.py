@@ -28,7 +28,7 @@ class Certificate:
     def __init__(self, settings: SmtpSettings, context: Context) -> None:
         self._settings = settings
         self._log = context.log
-        self._changed_at = 0
+        self._read: tuple[int, ...] = ()
         self._tls: ssl.SSLContext | None = None
 
     def current(self) -> ssl.SSLContext | None:
@@ -37,9 +37,9 @@ class Certificate:
         if path is None:
             return None
         try:
-            changed_at = path.stat().st_mtime_ns
-            if self._tls is None or changed_at != self._changed_at:
-                self._changed_at = changed_at
+            found = tuple(file.stat().st_mtime_ns for file in (path, self._settings.key_file) if file)
+            if self._tls is None or found != self._read:
+                self._read = found
                 self._tls = load_certificate(self._settings)
         except (OSError, ConfigError) as error:
             if self._tls is None:

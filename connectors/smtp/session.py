@@ -32,7 +32,8 @@ PROXY_SECONDS = 10.0
 CROSS = "421 4.7.0 too many errors"
 BUSY = "452 4.3.1 not enough memory just now, send it again later"
 
-logging.getLogger("mail.log").setLevel(logging.CRITICAL + 1)  # it would write addresses; we say what matters
+for name in ("mail.log", "mail.debug"):  # aiosmtpd would write addresses; we say what matters
+    logging.getLogger(name).setLevel(logging.CRITICAL + 1)
 
 
 class Session(SMTP):
@@ -79,6 +80,11 @@ class Session(SMTP):
     def connection_lost(self, error: Exception | None) -> None:
         super().connection_lost(error)
         self._on_end(self)
+
+    def eof_received(self) -> bool:
+        """aiosmtpd ends its session here, and would keep the socket."""
+        super().eof_received()
+        return False
 
     async def _handle_client(self) -> None:
         refusal = self._desk.admit(self._peer)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Network, IPv6Network, ip_address
+from ipaddress import ip_address
 from pathlib import Path
 from typing import ClassVar, Literal
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, IPvAnyNetwork, SecretStr, field_validator, model_validator
 
 from allears_sdk.settings import ChannelSettings
 from connectors.smtp.address import fold_domain, fold_recipient
-
-Network = IPv4Network | IPv6Network
 
 
 class SmtpSettings(ChannelSettings):
@@ -50,12 +48,12 @@ class SmtpSettings(ChannelSettings):
         "machine can connect.",
         examples=[["complaints@example.com", "tousu.example.cn"]],
     )
-    allow_from: tuple[Network, ...] = Field(
+    allow_from: tuple[IPvAnyNetwork, ...] = Field(
         default=(),
         description="Networks that may connect; empty: everyone who reaches the port.",
         examples=[["203.0.113.0/24"]],
     )
-    proxy_from: tuple[Network, ...] = Field(
+    proxy_from: tuple[IPvAnyNetwork, ...] = Field(
         default=(),
         description="Load balancers in front of us: only they may connect, and must say the client's address by the "
         "PROXY protocol.",

@@ -19,6 +19,5 @@ async def post(tmp_path: Path) -> AsyncIterator[Post]:
     try:
         yield post
     finally:
-        post.gate.open.set()
-        await post.intake.stop(1)
+        await post.close()
         await journal.close()

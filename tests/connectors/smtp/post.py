@@ -48,6 +48,7 @@ class Post(Hall):
         self.journal = journal
         self.port = free_port()
         self.connectors: list[SmtpConnector] = []
+        self.callers: list[Caller] = []
 
     def make_intake(self) -> Intake:
         gate: Any = self.gate
@@ -86,7 +87,15 @@ class Post(Hall):
         await asyncio.to_thread(deliver)
 
     async def knock(self) -> Caller:
-        return Caller(*await asyncio.open_connection("127.0.0.1", self.port))
+        caller = Caller(*await asyncio.open_connection("127.0.0.1", self.port))
+        self.callers.append(caller)
+        return caller
+
+    async def close(self) -> None:
+        self.gate.open.set()
+        for caller in self.callers:
+            await caller.hang_up()
+        await self.intake.stop(1)
 
     async def bodies(self) -> list[bytes]:
         """Of all raws on disk, read by a connection of its own."""

@@ -42,7 +42,6 @@ async def test_250_comes_after_the_commit_and_not_before(post: Post) -> None:
     post.gate.open.set()
     assert (await answer).startswith("250 ")
     assert await post.counts() == (1, 0)
-    await caller.hang_up()
 
 
 async def test_what_arrives_during_a_commit_shares_the_next_one(post: Post) -> None:
@@ -56,8 +55,6 @@ async def test_what_arrives_during_a_commit_shares_the_next_one(post: Post) -> N
     post.gate.open.set()
     assert {(await caller.hear())[:3] for caller in callers} == {"250"}
     assert [len(deposit.raws) for deposit in post.gate.deposits] == [1, 11]
-    for caller in callers:
-        await caller.hang_up()
 
 
 async def test_the_same_mail_again_is_a_no_op_also_in_one_batch(post: Post) -> None:
@@ -72,8 +69,6 @@ async def test_the_same_mail_again_is_a_no_op_also_in_one_batch(post: Post) -> N
     assert {(await caller.hear())[:3] for caller in callers} == {"250"}
     await post.send(mail())
     assert await post.counts() == (1, 3)
-    for caller in callers:
-        await caller.hang_up()
 
 
 async def test_two_hundred_mails_over_twenty_connections(post: Post) -> None:
@@ -119,8 +114,6 @@ async def test_everybody_in_a_failed_batch_hears_451(post: Post) -> None:
         caller.say(mail() + b".\r\n")
     assert {(await caller.hear())[:9] for caller in callers} == {"451 4.3.0"}
     assert await post.bodies() == []
-    for caller in callers:
-        await caller.hang_up()
 
 
 async def test_a_late_commit_gets_451_and_is_not_undone(post: Post) -> None:
@@ -150,8 +143,6 @@ async def test_what_was_refused_as_late_before_it_was_taken_up_is_not_stored_beh
     await until(lambda: post.gate.deposits)
     await rest()
     assert await post.bodies() == [mail("先")], "what waited in memory is gone: its sender has it"
-    for caller in (first, second):
-        await caller.hang_up()
 
 
 async def test_a_sender_that_vanishes_before_the_answer_repeats_without_harm(post: Post) -> None:
@@ -199,8 +190,6 @@ async def test_stopping_finishes_the_commit_and_sends_the_others_away(post: Post
     await stopping
     assert [await caller.gone() for caller in (committing, waiting, writing)] == [True] * 3
     assert await post.bodies() == [mail("一")]
-    for caller in (committing, waiting, writing):
-        await caller.hang_up()
 
 
 async def test_changed_settings_take_over_the_port(post: Post) -> None:
@@ -214,7 +203,6 @@ async def test_changed_settings_take_over_the_port(post: Post) -> None:
         await post.send(mail())
     await post.send(mail(), ["tousu@example.org"])
     assert await post.counts() == (1, 0)
-    await caller.hang_up()
 
 
 async def test_death_between_commit_and_answer_files_nothing_twice(tmp_path: Path) -> None:
