@@ -37,6 +37,7 @@ class OAuth:
         identity = (settings.effective_token_url, settings.client_id, self._account, self._scope)
         self._name = "oauth-" + sha256_hex(encode_stable([*identity, settings.effective_grant]))[:24]
         self._kept: Tokens | None = None
+        self._renewals: set[asyncio.Future[Tokens]] = set()
 
     async def access_token(self, *, stale: str = "") -> str:
         """A token that is valid for some minutes. `stale` is one that a server has just refused: another is got,
@@ -44,10 +45,23 @@ class OAuth:
 
         Raises AuthError (nobody has logged in, or access was withdrawn), ConfigError, RetryLater, Unavailable.
         """
-        if self._kept is None or not self._serves(self._kept, stale):
-            async with self._context.tokens.lock(self._name):
-                self._kept = await self._current(stale)
-        return self._kept.access_token
+        if self._kept is not None and self._serves(self._kept, stale):
+            return self._kept.access_token
+        # Whoever asks may be cancelled at any time; an answer that is on its way must still be kept.
+        renewal = asyncio.ensure_future(self._renew(stale))
+        self._renewals.add(renewal)
+        renewal.add_done_callback(self._end)
+        return (await asyncio.shield(renewal)).access_token
+
+    def _end(self, renewal: asyncio.Future[Tokens]) -> None:
+        self._renewals.discard(renewal)
+        if not renewal.cancelled():
+            renewal.exception()  # told to whoever still waits
+
+    async def _renew(self, stale: str) -> Tokens:
+        async with self._context.tokens.lock(self._name):
+            self._kept = await self._current(stale)
+            return self._kept
 
     async def login(self, person: Ask) -> None:
         """Have somebody grant access, and keep it. Without a person to ask (client_credentials, service accounts)
