@@ -17,6 +17,8 @@ _TOKEN = re.compile(
     re.DOTALL,
 )
 _BARE = re.compile(r"[^\s<>()\[\]\"',;:@]{1,256}@(?:[^\s<>()\[\]\"',;:@]+|\[[\w.:]+\])")
+_MAILTO = re.compile(r"\[mailto:([^\s\[\]<>]{1,256})\]", re.IGNORECASE)
+_QUOTED_LOCAL = re.compile(r"""\s*("(?:\\.|[^"\\]){1,64}"@[\w.-]{1,255})\s*""")
 _COMMENT = re.compile(r"\((?:\\.|[^()\\]){0,500}\)")
 _ADDRESS = re.compile(r"[^\s<>,;@]{1,256}@[^\s<>,;@]+")
 
@@ -33,6 +35,8 @@ def parse_addresses(text: str) -> list[Mailbox]:
     address are kept when they have a name."""
     found: list[Mailbox] = []
     carried = ""
+    if "mailto:" in text:
+        text = _MAILTO.sub(r"<\1>", text)
     for piece in _pieces(text[:_MAX_CHARACTERS]):
         name, address, has_angle = _read_piece(piece)
         if not address and not has_angle:
@@ -71,6 +75,8 @@ def _names_group(piece: list[re.Match[str]], text: str, after: int) -> bool:
 
 
 def _read_piece(piece: list[re.Match[str]]) -> tuple[str, str, bool]:
+    if len(piece) < 4 and (quoted := _QUOTED_LOCAL.fullmatch("".join(token[0] for token in piece))):
+        return "", quoted[1].lower(), False
     names: list[str] = []
     comments: list[str] = []
     address, has_angle = "", False
@@ -123,4 +129,6 @@ def _tidy(name: str) -> str:
     name = " ".join(name.split()).strip()
     while len(name) > 1 and name[0] == name[-1] and name[0] in "\"'":
         name = name[1:-1].strip()
-    return name.strip("<> \t").strip('"') if name.count('"') == 1 else name.strip("<> \t")
+    if name.count("<") != name.count(">") or name.startswith("<"):
+        name = name.strip("<> \t")
+    return name.strip('"') if name.count('"') == 1 else name

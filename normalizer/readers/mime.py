@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import codecs
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from normalizer.readers import transfer
@@ -42,9 +43,9 @@ class Part:
     start: int
     end: int
     media_type: str = "text/plain"
-    parameters: dict[str, str] = field(default_factory=dict)
+    parameters: Mapping[str, str] = field(default_factory=dict)
     disposition: str = ""
-    disposition_parameters: dict[str, str] = field(default_factory=dict)
+    disposition_parameters: Mapping[str, str] = field(default_factory=dict)
     children: list[Part] = field(default_factory=list)
     overflow: bool = False
     """Stands for what lay beyond a bound: an opaque attachment."""

@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import binascii
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, timezone
 from email.utils import parsedate_tz
+from functools import lru_cache
 from urllib.parse import unquote_to_bytes
 
 from normalizer.readers import charset
 
 _WORD = re.compile(r"=\?([^?\s]{1,60})\?([bBqQ])\?(.*?)(?:\?=|(?==\?[^?\s]{1,60}\?[bBqQ]\?)|\Z)", re.DOTALL)
 _FOLD = re.compile(r"[\r\n]+[ \t]*")
+_FOLD_IN_WORD = re.compile(rb"=?[\r\n]+[ \t]*")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]+")
 _PARAMETER = re.compile(
     r"""([\w!#$%&'+^`{}|~.*-]{1,80})\s{0,20}=\s{0,20}(?:"((?:\\.|[^"\\]){0,65536})"|([^;]{0,65536}))""", re.DOTALL
@@ -24,6 +27,8 @@ _MESSAGE_ID = re.compile(r"<\s*([^<>\s]{1,998})\s*>")
 _ZONE = re.compile(r"[-+]\d{4}\b|\b(?:GMT|UTC?|Z|[EMPA][SD]T|CDT)\b")
 """Without CST: in China it means +0800, to the standard library -0600."""
 _MAX_PARAMETERS = 200
+_MAX_COMMON = 80
+"""Bytes of a field that is short enough to come again and again: read once."""
 
 
 def decode_value(raw: bytes, hint: str = "") -> str:
@@ -66,7 +71,9 @@ def _decode_words_once(text: str) -> str:
 
 
 def _word_bytes(word: re.Match[str]) -> bytes:
-    payload = _FOLD.sub("", word[3]).encode("utf-8", "replace")
+    payload = word[3].encode("utf-8", "replace")
+    if b"\n" in payload or b"\r" in payload:
+        payload = _FOLD_IN_WORD.sub(b"", payload)
     if word[2] in "qQ":
         return binascii.a2b_qp(payload, header=True)
     from normalizer.readers.transfer import decode_base64
@@ -74,13 +81,19 @@ def _word_bytes(word: re.Match[str]) -> bytes:
     return decode_base64(payload.translate(None, b" \t"))
 
 
-def parameters(raw: bytes) -> tuple[str, dict[str, str]]:
+def parameters(raw: bytes) -> tuple[str, Mapping[str, str]]:
     """`text/plain; charset=x; name*0="..."` → ("text/plain", {"charset": "x", "name": "..."}): lower-case
     value and names, values decoded; the first of several wins."""
-    text = _FOLD.sub(" ", raw_text(raw)).strip()
-    value, separator, rest = text.partition(";")
-    if not separator and "=" in value:
-        value, _, rest = value.partition(" ")
+    return _common_parameters(raw) if len(raw) <= _MAX_COMMON else _read_parameters(raw)
+
+
+def _read_parameters(raw: bytes) -> tuple[str, Mapping[str, str]]:
+    text = raw_text(raw)
+    if "\n" in text or "\r" in text:
+        text = _FOLD.sub(" ", text)
+    value, _, rest = text.strip().partition(";")
+    if "=" in value:
+        value, rest = _without_value(value, rest)
     plain: dict[str, str] = {}
     pieces: dict[str, dict[int, tuple[str, bool]]] = {}
     for count, found in enumerate(_PARAMETER.finditer(rest)):
@@ -90,6 +103,15 @@ def parameters(raw: bytes) -> tuple[str, dict[str, str]]:
     for name, numbered in pieces.items():
         plain[name] = _join_pieces(numbered)
     return value.strip().strip("\"'").lower(), plain
+
+
+_common_parameters = lru_cache(maxsize=512)(_read_parameters)
+
+
+def _without_value(value: str, rest: str) -> tuple[str, str]:
+    """`text/plain charset=x` and `filename=x` lack a semicolon, or the value before it."""
+    first, _, more = value.partition(" ")
+    return ("", f"{value};{rest}") if "=" in first else (first, f"{more};{rest}")
 
 
 def _keep_parameter(
