@@ -273,6 +273,7 @@ async def test_a_socket_left_behind_is_taken_over_one_in_use_is_not(tmp_path: Pa
         await first._server.open()
         with pytest.raises(Unavailable, match="in use"):
             await second._server.open()
+        await rest()
         first._server._server.close()  # type: ignore[union-attr]  # killed: nobody tidies up
         first._server._server = None
         await rest()
