@@ -1,0 +1,274 @@
+"""The walk through a mailbox behind an HTTP API: list, fetch, hand over, and after the commit mark or remove.
+
+A round ends where the source has nothing more. Until all its mails are stored the cursor stays where the round
+began: after a crash they are listed again, and what is known is not fetched again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from allears_sdk.connector import Batch, Cursor, Missing
+from allears_sdk.context import Context
+from allears_sdk.errors import AllearsError, ConfigError, Rejected, Unavailable
+from allears_sdk.message import Raw
+from connectors._mail.authorised import AT_ONCE
+from connectors._mail.position import Reading, load
+from connectors._mail.raw import mail_raw
+from connectors._mail.source import Listed, Mail, Page, Source, Void
+
+PAGE_BYTES = 8 << 20
+ROUND = 50_000
+"""Mails listed before the first is fetched, at most."""
+BACKLOG_PAGES = 4
+"""With more to read than so many pages, the newest and the oldest take turns, and what arrives meanwhile joins."""
+OUTAGE = 3
+"""Failures in a row that are not these mails' fault."""
+PATIENCE_SECONDS = 900.0
+"""A mail that fails so long while others do not is given up: it becomes a letter."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Haul:
+    """What one batch holds."""
+
+    raws: list[Raw] = field(default_factory=list)
+    missing: list[Missing] = field(default_factory=list)
+    whole: list[str] = field(default_factory=list)
+    """Ids of mails that were read whole: these may be marked or removed."""
+    size: int = 0
+    error: AllearsError | None = None
+    """Why nothing more can be fetched now."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """A batch, which of its mails may be settled once it is stored, and why there can be no other now."""
+
+    batch: Batch | None = None
+    whole: Sequence[str] = ()
+    error: AllearsError | None = None
+
+
+class ApiWalk:
+    """Lives as long as the connector; what it remembers beyond the cursor only saves work."""
+
+    def __init__(self, source: Source, context: Context, *, max_mail_bytes: int, settles: bool) -> None:
+        self.source = source
+        self.context = context
+        self.max_mail_bytes = max_mail_bytes
+        self.settles = settles
+        self.failing: dict[str, float] = {}
+        """Ids the source fails to hand over, and since when (monotonic seconds)."""
+        self._settled: tuple[str, ...] = ()
+
+    async def batches(self, cursor: Cursor | None, limit: int, look_back: timedelta | None) -> AsyncIterator[Batch]:
+        """Batches until nothing is left to read. Raises the SDK's errors; every cursor is true once its batch is
+        stored."""
+        since = self.context.clock.now() - look_back if look_back is not None else None
+        reading = load(cursor) if cursor is not None else Reading(since=since)
+        if reading.marks != self._settled:
+            await self._settle(reading.marks, again=True)
+        this = Round(self, reading, cursor)
+        async for page in this.listing():
+            while (step := await this.step(page, limit)) is not None:
+                if step.batch is not None:
+                    yield step.batch
+                    await self._settle(step.whole, again=False)
+                if step.error is not None:
+                    raise step.error
+        this.end()
+
+    async def _settle(self, ids: Sequence[str], *, again: bool) -> None:
+        if ids and self.settles:
+            try:
+                await self.source.settle(ids, again=again)
+            except (Rejected, ConfigError) as error:  # they are stored: that a mark is refused stops no reading
+                facts = {"count": len(ids), "reason": str(error), "detail": error.detail}
+                self.context.log.warning("mail_not_settled", **self.source.place, **facts)
+        self._settled = tuple(ids)
+
+    def is_hopeless(self, listed: Listed) -> bool:
+        since = self.failing.get(listed.id)
+        return since is not None and self.context.clock.monotonic() - since >= PATIENCE_SECONDS
+
+    def header_key(self, listed: Listed) -> str:
+        """The raw key of a mail whose header alone is kept: with a larger limit it is read whole."""
+        return f"{listed.id}#{self.max_mail_bytes}"
+
+
+class Round:
+    """One poll: what was listed and is still to be fetched."""
+
+    def __init__(self, walk: ApiWalk, reading: Reading, stored: Cursor | None) -> None:
+        self._walk = walk
+        self._source = walk.source
+        self._reading = reading
+        self._stored = stored
+        self._todo: list[Listed] = []
+        self._stuck: dict[str, AllearsError] = {}
+        self._failures_in_row = 0
+        self._newest = False
+        self._has_fetched = False
+        self._news = ""
+        """How far what arrived during this round has been listed."""
+
+    async def listing(self) -> AsyncIterator[Page]:
+        """The source's pages, what is unknown of them noted."""
+        try:
+            async for page in self._source.pages(self._reading.position, self._reading.since):
+                await self._note(page)
+                yield page
+            return
+        except Void:
+            self._walk.context.log.warning("mail_position_void", **self._source.place)
+        self._reading = replace(self._reading, position="")
+        try:
+            async for page in self._source.pages("", self._reading.since):
+                await self._note(page)
+                yield page
+        except Void as error:
+            raise Unavailable(f"the source gives up its own list: {error}") from None
+
+    async def step(self, page: Page, limit: int) -> Step | None:
+        """The next batch of what was noted up to this page; None where it is time to list on."""
+        if not page.ends and (not page.position or 0 < len(self._todo) < ROUND):
+            return None
+        if not self._todo:
+            return self._conclude(page)
+        if page.ends and self._has_fetched and len(self._todo) > BACKLOG_PAGES * limit:
+            await self._join_news(page)
+        haul = await self._fetch(limit)
+        marks = tuple(haul.whole) if self._walk.settles else ()
+        after = replace(self._reading, marks=marks)
+        if self._is_done(haul):
+            after = replace(after, position=self._news or page.position)
+        batch = self._batch(haul, after, page) if haul.raws or haul.missing else None
+        return Step(batch=batch, whole=marks, error=haul.error)
+
+    def _conclude(self, page: Page) -> Step | None:
+        """All up to this page is stored: the cursor may say so."""
+        if self._stuck:
+            return None
+        self._reading = replace(self._reading, position=self._news or page.position, marks=())
+        self._news = ""
+        return Step(batch=self._batch(Haul(), self._reading, page)) if self._has_moved() else None
+
+    def _is_done(self, haul: Haul) -> bool:
+        return not (self._todo or self._stuck or haul.error)
+
+    def end(self) -> None:
+        """Mails that failed alone are asked for again by the next poll; the cursor waits for them."""
+        if self._stuck:
+            now = self._walk.context.clock.monotonic()
+            for mail in self._stuck:
+                self._walk.failing.setdefault(mail, now)
+            error = next(iter(self._stuck.values()))
+            raise Unavailable(f"{len(self._stuck)} mails are not handed over; first: {error}", detail=error.detail)
+
+    def _batch(self, haul: Haul, after: Reading, page: Page) -> Batch:
+        self._stored = after.dump()
+        return Batch(
+            raws=haul.raws,
+            missing=haul.missing,
+            cursor=self._stored,
+            more=not (self._is_done(haul) and page.ends),
+            remaining=len(self._todo) or None,
+        )
+
+    def _has_moved(self) -> bool:
+        stored = {**self._stored} if self._stored is not None else {}
+        stored.pop("marks", None)
+        return stored != self._reading.dump()
+
+    # Listing
+
+    async def _note(self, page: Page) -> None:
+        since = self._reading.since
+        there = {one.id for one in self._todo} | self._stuck.keys()
+        fresh = {one.id: one for one in page.listed if one.id not in there and not _is_old(one.at, since)}
+        if not fresh:
+            return
+        keys = {key for one in fresh.values() for key in (one.id, self._walk.header_key(one))}
+        known = await self._walk.context.known(keys)
+        self._todo += [one for one in fresh.values() if not {one.id, self._walk.header_key(one)} & known]
+        self._todo.sort(key=lambda one: one.rank)
+
+    async def _join_news(self, page: Page) -> None:
+        """What has arrived since: today's mail does not wait for last week's."""
+        with suppress(Void):  # the next poll begins anew
+            async for later in self._source.pages(self._news or page.position, self._reading.since):
+                await self._note(later)
+                self._news = later.position or self._news
+
+    # Fetching
+
+    async def _fetch(self, limit: int) -> Haul:
+        haul = Haul()
+        self._has_fetched = True
+        self._newest = limit > 1 and len(self._todo) > BACKLOG_PAGES * limit and not self._newest
+        while self._todo and haul.error is None and haul.size < PAGE_BYTES:
+            room = limit - len(haul.raws) - len(haul.missing)
+            if room <= 0:
+                break
+            group = self._take(min(room, AT_ONCE))
+            answers = await asyncio.gather(*(self._ask(one) for one in group))
+            for one, answer in zip(group, answers, strict=True):
+                self._sort(haul, one, answer)
+        return haul
+
+    def _take(self, count: int) -> list[Listed]:
+        chosen = slice(-count, None) if self._newest else slice(None, count)
+        group = self._todo[chosen]
+        del self._todo[chosen]
+        return group
+
+    async def _ask(self, listed: Listed) -> Mail | AllearsError | None:
+        try:
+            return await self._source.fetch(listed)
+        except AllearsError as error:
+            return error
+
+    def _sort(self, haul: Haul, listed: Listed, answer: Mail | AllearsError | None) -> None:
+        if isinstance(answer, Unavailable) and not self._walk.is_hopeless(listed):
+            self._stuck[listed.id] = answer
+            self._failures_in_row += 1
+            if self._failures_in_row >= OUTAGE:
+                haul.error = haul.error or answer
+            return
+        if isinstance(answer, AllearsError) and not isinstance(answer, Rejected | Unavailable):
+            haul.error = haul.error or answer
+            return
+        if isinstance(answer, AllearsError):
+            haul.missing.append(self._missing(listed, answer))
+            return
+        self._failures_in_row = 0
+        self._walk.failing.pop(listed.id, None)
+        if answer is not None and not _is_old(answer.at, self._reading.since):
+            haul.raws.append(self._raw(listed, answer))
+            haul.size += len(answer.body)
+            haul.whole += [listed.id] if answer.is_whole else []
+
+    def _raw(self, listed: Listed, mail: Mail) -> Raw:
+        now = self._walk.context.clock.now()
+        at, limit, place = mail.at or listed.at or now, self._walk.max_mail_bytes, self._source.place
+        reason = f"larger than {limit} bytes; only the header was read ({listed.id} in {place['folder']})"
+        return mail_raw(
+            listed.id if mail.is_whole else self._walk.header_key(listed),
+            mail.body,
+            min(at, now),
+            context=place,
+            quarantine="" if mail.is_whole else reason,
+        )
+
+    def _missing(self, listed: Listed, error: AllearsError) -> Missing:
+        reason = f"{error}: {error.detail}" if error.detail else str(error)
+        return Missing(key=listed.id, reason=reason, locator={**self._source.place, "id": listed.id})
+
+
+def _is_old(at: datetime | None, since: datetime | None) -> bool:
+    return at is not None and since is not None and at < since

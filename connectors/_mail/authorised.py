@@ -1,0 +1,62 @@
+"""Calls to a mailbox's HTTP API, with an access token that is renewed when it is refused."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+from allears_sdk.context import Context
+from allears_sdk.errors import InDoubt, Unavailable
+from allears_sdk.oauth import OAuth
+from allears_sdk.remote import Response, check_status
+
+AT_ONCE = 3
+"""Requests in flight for one mailbox; Microsoft allows an application four."""
+
+
+class Authorised:
+    """Everything asked of a mailbox may be asked twice: a lost answer is Unavailable, never InDoubt."""
+
+    def __init__(self, context: Context, oauth: OAuth, *, timeout_seconds: float) -> None:
+        self._context = context
+        self._oauth = oauth
+        self._timeout_seconds = timeout_seconds
+        self._gate = asyncio.Semaphore(AT_ONCE)
+
+    async def call(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        params: Mapping[str, Any] | None = None,
+        json: Any = None,
+        cut_at: int = 0,
+    ) -> Response:
+        """Any answer, whatever its status. With `cut_at` one that is larger (bytes) is cut there, and says so."""
+        given: dict[str, Any] = {"params": params, "json": json, "timeout_seconds": self._timeout_seconds}
+        given |= {"max_bytes": cut_at, "repeatable": False} if cut_at else {"repeatable": True}
+        async with self._gate:
+            token = await self._oauth.access_token()
+            response = await self._send(method, url, token, headers, given)
+            if response.status == 401:
+                token = await self._oauth.access_token(stale=token)
+                response = await self._send(method, url, token, headers, given)
+        return response
+
+    async def _send(
+        self, method: str, url: str, token: str, headers: Mapping[str, str] | None, given: Mapping[str, Any]
+    ) -> Response:
+        all_headers = {**(headers or {}), "Authorization": f"Bearer {token}"}
+        try:
+            return await self._context.remote.request(method, url, headers=all_headers, raise_for_status=False, **given)
+        except InDoubt as error:
+            raise Unavailable(str(error), detail=error.detail) from None
+
+    def check(self, response: Response) -> None:
+        """Raises what the status alone asks for; 2xx passes."""
+        try:
+            check_status(response, self._context.clock.now())
+        except InDoubt as error:
+            raise Unavailable(str(error), detail=error.detail) from None
