@@ -1,0 +1,98 @@
+"""Mail over Microsoft Graph: delta queries for what is new, MIME for the mails, notifications as wakes."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import timedelta
+from typing import Any, ClassVar
+
+from allears_sdk.connector import (
+    Ask,
+    Batch,
+    Connector,
+    ConnectorSpec,
+    Cursor,
+    Hears,
+    Identity,
+    Reception,
+    Request,
+    Threading,
+)
+from allears_sdk.context import Context
+from allears_sdk.settings import ChannelSettings
+from connectors._mail.api_walk import ApiWalk
+from connectors.graph_mail.api import GraphApi
+from connectors.graph_mail.folders import Folders
+from connectors.graph_mail.notices import Notices
+from connectors.graph_mail.settings import GraphMailSettings
+from connectors.graph_mail.source import FolderSource
+
+
+class GraphMailConnector(Connector[GraphMailSettings]):
+    """A mailbox. Its raws are mails byte for byte (`message/rfc822`), read by the core's own reader."""
+
+    spec: ClassVar[ConnectorSpec] = ConnectorSpec(
+        kind="graph_mail",
+        title_en="Microsoft 365 mail (Graph)",
+        title_zh="Microsoft 365 邮件(Graph)",
+        hears=frozenset({Hears.POLL, Hears.RECEIVE}),
+        threading=Threading.MAIL,
+        answer_within_seconds=3,
+        look_back=timedelta(days=30),
+        verified="recorded fixtures only",
+    )
+    Settings: ClassVar[type[ChannelSettings]] = GraphMailSettings
+
+    def __init__(self, settings: GraphMailSettings, context: Context) -> None:
+        super().__init__(settings, context)
+        self._api = GraphApi(settings, context)
+        self._folders = Folders(self._api)
+        self._notices = Notices(self._api, self._folders, context)
+        self._walks = {stream_name(settings, folder): self._walk(folder) for folder in settings.folders}
+
+    async def streams(self) -> Sequence[str]:
+        return tuple(self._walks)
+
+    async def poll(
+        self, stream: str, cursor: Cursor | None, hint: Mapping[str, Any], limit: int
+    ) -> AsyncIterator[Batch]:
+        walk = self._walks[stream]
+        look_back = self.settings.look_back if self.settings.look_back is not None else self.spec.look_back
+        await self._notices.keep(walk.source.place["folder"], hint)
+        async for batch in walk.batches(cursor, limit, look_back):
+            yield batch
+
+    async def receive(self, request: Request) -> Reception:
+        return self._notices.receive(request, tuple(self._walks))
+
+    async def check(self) -> Identity:
+        self._folders.forget()
+        account = await self._account()
+        wanted = [*self.settings.folders, *([self.settings.move_to] if self.settings.move_to else [])]
+        found = [await self._folders.find(name) for name in wanted]
+        counts = [f"{folder.name}: {folder.total} mails, {folder.unread} unread" for folder in found]
+        heard = "notifications: heard at once" if self.settings.notification_url else "heard by polling"
+        return Identity(account=account, details=(*counts, heard))
+
+    async def login(self, ask: Ask) -> None:
+        await self._api.oauth.login(ask)
+
+    def _walk(self, folder: str) -> ApiWalk:
+        return ApiWalk(
+            FolderSource(self._api, self._folders, folder),
+            self.context,
+            max_mail_bytes=self.settings.max_mail_bytes,
+            settles=self.settings.after != "nothing",
+        )
+
+    async def _account(self) -> str:
+        if self.settings.mailbox != "me":
+            return self.settings.mailbox
+        person = await self._api.get(f"{self._api.mailbox}?$select=userPrincipalName,mail")
+        return str(person.get("mail") or person.get("userPrincipalName") or "me")
+
+
+def stream_name(settings: GraphMailSettings, folder: str) -> str:
+    """Holds all that a delta link depends on: cloud, mailbox, folder."""
+    host = settings.endpoint.partition("://")[2]
+    return f"graph://{settings.mailbox.lower()}@{host}/{folder}"
