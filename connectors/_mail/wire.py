@@ -5,13 +5,13 @@ from __future__ import annotations
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Literal, ParamSpec, TypeVar
+from typing import BinaryIO, Literal, ParamSpec, TypeVar
 
 from allears_sdk.errors import ConfigError, Unavailable
 
@@ -47,10 +47,11 @@ class Wire:
         self.endpoint = endpoint
         self.dead = False
         self._socket: socket.socket | None = None
+        self._file: BinaryIO | None = None
         self._guard = threading.Lock()
         self._running = False
 
-    def connect(self) -> socket.socket:
+    def connect(self) -> None:
         """Blocking. Connected, and encrypted where TLS is implicit. Raises OSError, ssl.SSLError, ConfigError."""
         there = self.endpoint
         sock = socket.create_connection((there.host, there.port), there.connect_timeout_seconds)
@@ -58,12 +59,12 @@ class Wire:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._hold(sock)
         if there.tls == "implicit":
-            return self.encrypt()
-        sock.settimeout(there.timeout_seconds)
-        return sock
+            self.encrypt()
+        else:
+            self._use(sock)
 
-    def encrypt(self) -> socket.socket:
-        """Blocking. TLS on the connection as it stands; what was read before must not be used any more."""
+    def encrypt(self) -> None:
+        """Blocking. TLS on the connection as it stands; what was read ahead in the open is forgotten."""
         if self._socket is None:
             raise Broken("the connection was closed")
         there = self.endpoint
@@ -72,8 +73,18 @@ class Wire:
         )
         self._hold(secured)
         secured.do_handshake()
-        secured.settimeout(there.timeout_seconds)
-        return secured
+        self._use(secured)
+
+    def send(self, data: bytes) -> None:
+        if self._socket is None:
+            raise Broken("the connection was closed")
+        self._socket.sendall(data)
+
+    def read_line(self, max_bytes: int) -> bytes:
+        """With its line ending; without one it is the end of the connection, or longer than that. b"": ended."""
+        if self._file is None:
+            raise Broken("the connection was closed")
+        return self._file.readline(max_bytes)
 
     def run(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Call it; after `kill` the descriptor is closed as soon as it returns."""
@@ -106,20 +117,18 @@ class Wire:
         if self.dead:
             raise Broken("the connection was closed")
 
+    def _use(self, sock: socket.socket) -> None:
+        sock.settimeout(self.endpoint.timeout_seconds)
+        former, self._file = self._file, sock.makefile("rb")
+        if former is not None:
+            former.close()
+
     def _close(self) -> None:
-        if self._socket is not None:
-            with suppress(OSError):
-                self._socket.close()
-            self._socket = None
-
-
-@contextmanager
-def ended(wire: Wire) -> Iterator[None]:
-    """The wire is dead afterwards, however this ends."""
-    try:
-        yield
-    finally:
-        wire.kill()
+        for thing in (self._file, self._socket):
+            if thing is not None:
+                with suppress(OSError):
+                    thing.close()
+        self._file = self._socket = None
 
 
 @cache

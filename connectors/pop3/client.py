@@ -1,61 +1,68 @@
-"""poplib, plus what it lacks: bytes as they came, long lines, a limit, and a socket that can be shut from outside."""
+"""POP3 as it goes over the wire (RFC 1939, 2449): commands, answers of one line, answers of many.
+
+poplib refuses lines over 2048 bytes, which mails have, drops line endings, and lets nobody end a wait.
+"""
 
 from __future__ import annotations
 
-import poplib
-import socket
-from collections.abc import Callable
-from typing import Any
+from connectors._mail.wire import Wire
 
 MAX_REPLY_BYTES = 4096
 MAX_CAPABILITY_BYTES = 64 << 10
 
 
-class Client(poplib.POP3):
-    """Its `sock` and `file` are used directly: poplib refuses lines over 2048 bytes, and drops line endings."""
+class Negative(Exception):
+    """The server said -ERR; its words, which may hold a code of RFC 2449."""
 
-    def __init__(self, connect: Callable[[], socket.socket], host: str) -> None:
-        self._connect_socket = connect
-        super().__init__(host)
 
-    def _create_socket(self, timeout: Any) -> socket.socket:
-        return self._connect_socket()
+class Garbled(Exception):
+    """The connection ended in the middle, or its answer goes on for longer than it may."""
 
-    def move_to(self, sock: socket.socket) -> None:
-        """Go on over `sock`; what was read ahead on the former one is forgotten."""
-        self.sock = sock
-        self.file = sock.makefile("rb")
+
+class Client:
+    """Blocking. Raises Negative, Garbled, OSError."""
+
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
+
+    def greet(self) -> None:
+        """The server speaks first."""
+        self._reply()
 
     def command(self, line: str) -> str:
-        """What follows "+OK". Raises poplib.error_proto."""
-        self.sock.sendall(line.encode() + b"\r\n")
-        reply: bytes = self.file.readline(MAX_REPLY_BYTES)
-        if not reply.startswith(b"+"):
-            raise poplib.error_proto(reply.strip() or "-ERR EOF")
-        return reply.decode("utf-8", "replace").partition(" ")[2].strip()
+        """What follows "+OK"."""
+        self._wire.send(line.encode() + b"\r\n")
+        return self._reply()
 
     def text(self, line: str, max_bytes: int) -> bytes:
-        """The answer of many lines, without the dots that were put in for the way. Raises poplib.error_proto."""
+        """The answer of many lines, byte for byte, without the dots that were put in for the way."""
         self.command(line)
         parts: list[bytes] = []
         room = max_bytes
-        while (part := self.file.readline(room + 4)) not in (b".\r\n", b".\n"):
-            if not part.endswith(b"\n"):
-                raise poplib.error_proto("answer too long" if len(part) > room else "-ERR EOF")
+        while (part := self._wire.read_line(room + 4)) not in (b".\r\n", b".\n"):
             if part.startswith(b".."):
                 part = part[1:]
             room -= len(part)
             if room < 0:
-                raise poplib.error_proto("answer too long")
+                raise Garbled(f"more than {max_bytes} bytes")
+            if not part.endswith(b"\n"):
+                raise Garbled("hung up")
             parts.append(part)
         return b"".join(parts)
 
     def capabilities(self) -> frozenset[str]:
-        """Upper-case names and their arguments, as "LOGIN-DELAY 60"; empty where the server has no CAPA."""
+        """Upper-case names with their arguments, as "LOGIN-DELAY 60"; empty where the server has no CAPA."""
         try:
             lines = self.text("CAPA", MAX_CAPABILITY_BYTES).decode("ascii", "replace").splitlines()
-        except poplib.error_proto as error:
-            if str(error.args[0]).find("-ERR EOF") >= 0:
-                raise
+        except Negative:
             return frozenset()
         return frozenset(" ".join(line.upper().split()) for line in lines if line.strip())
+
+    def _reply(self) -> str:
+        reply = self._wire.read_line(MAX_REPLY_BYTES)
+        if not reply:
+            raise Garbled("hung up")
+        words = " ".join(reply.decode("utf-8", "replace").split())
+        if not words.startswith("+"):
+            raise Negative(words[:300])
+        return words.partition(" ")[2]

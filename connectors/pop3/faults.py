@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import poplib
 import re
 
 from allears_sdk.errors import AllearsError, AuthError, ConfigError, RetryLater, Unavailable
 from connectors._mail.wire import Broken, why_lost
+from connectors.pop3.client import Negative
 
 BUSY_SECONDS = 120.0
 LOCKED_SECONDS = 60.0
 
 _CODE = re.compile(r"^-ERR\s+\[([A-Z0-9/-]+)\]", re.I)
-_LOST = re.compile(r"EOF|too long")
 _WRONG_LOGIN = re.compile(r"incorrect|invalid|wrong|password|credential|authori[sz]ation code|密码|授权码", re.I)
 _LOCKED = re.compile(r"\block(ed)?\b|already|in use|another (?:session|client|pop)", re.I)
 _BUSY = re.compile(
@@ -41,12 +40,10 @@ class Refused(Unavailable):
 
 
 def translate(error: Exception, host: str) -> AllearsError:
-    """An exception of poplib, ssl or the socket → the SDK's error."""
-    if not isinstance(error, poplib.error_proto):
+    """An exception of the client, ssl or the socket → the SDK's error."""
+    if not isinstance(error, Negative):
         return Broken(why_lost(error, host), detail=f"{type(error).__name__}: {error}"[:300])
-    text = answer_of(error)
-    if _LOST.search(text) and not text.startswith("-ERR ["):
-        return Broken(f"the connection to {host} was lost", detail=text)
+    text = str(error)
     code = _code(text)
     if code == "IN-USE":
         return RetryLater(_locked(host), after_seconds=LOCKED_SECONDS, detail=text)
@@ -70,13 +67,6 @@ def login_failed(error: Exception, host: str) -> AllearsError:
         if _BUSY.search(text):
             return RetryLater(f"{host} takes no login now", after_seconds=BUSY_SECONDS, detail=text)
     return _wrong_login(host, text)
-
-
-def answer_of(error: Exception) -> str:
-    """The server's own words: poplib puts them into its errors as bytes."""
-    said = error.args[0] if error.args else ""
-    text = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
-    return " ".join(text.split())[:300]
 
 
 def _code(text: str) -> str:

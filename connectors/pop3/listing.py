@@ -87,7 +87,7 @@ class Listing:
         if first > 1:
             return [await self._one(visit, number) for number in range(first, count + 1)]
         sizes = await visit.call(Session.sizes)
-        marks = await visit.call(Session.uids) if visit.session.has_uidl else {}
+        marks = await visit.call(Session.uids) if sizes and visit.session.has_uidl else {}
         ambiguous = {mark for mark, times in Counter(marks.values()).items() if times > 1}
         listed = []
         for number, size in sorted(sizes.items()):

@@ -3,15 +3,13 @@ at a time; only `kill` comes from outside."""
 
 from __future__ import annotations
 
-import poplib
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Concatenate, ParamSpec, TypeVar
 
 from allears_sdk.errors import AllearsError, ConfigError, Unavailable
 from connectors._mail.raw import header_block
-from connectors._mail.wire import Broken, Wire
-from connectors.pop3.client import Client
+from connectors._mail.wire import Wire
+from connectors.pop3.client import Client, Negative
 from connectors.pop3.faults import Refused, login_failed, translate
 from connectors.pop3.settings import Pop3Settings
 
@@ -30,7 +28,7 @@ class Session:
     def __init__(self, settings: Pop3Settings) -> None:
         self._settings = settings
         self._wire = Wire(settings.endpoint)
-        self._client: Client | None = None
+        self.client = Client(self._wire)
         self.capabilities: frozenset[str] = frozenset()
         self.has_uidl = False
         self._has_top = True
@@ -48,7 +46,7 @@ class Session:
             fault = translate(error, self._settings.host)
             if not isinstance(fault, Refused):
                 self.kill()
-            raise fault from None  # poplib and the socket quote commands, and so passwords
+            raise fault from None
 
     def kill(self) -> None:
         self._wire.kill()
@@ -57,21 +55,16 @@ class Session:
     def is_dead(self) -> bool:
         return self._wire.dead
 
-    @property
-    def client(self) -> Client:
-        if self._client is None:
-            raise Broken("the connection was closed")
-        return self._client
-
     def open(self) -> None:
         """Connect, encrypt, log in. Raises AuthError, ConfigError, RetryLater, Unavailable."""
         settings = self._settings
         try:
-            self._client = Client(self._wire.connect, settings.host)
+            self._wire.connect()
+            self.client.greet()
             if settings.tls == "starttls":
                 self._start_tls()
             self._log_in()
-        except poplib.error_proto as error:
+        except Negative as error:
             raise login_failed(error, settings.host) from None
         self.capabilities = self.client.capabilities()
         self.has_uidl = settings.identify == "uidl" and self._answers_uidl()
@@ -80,7 +73,7 @@ class Session:
         if "STLS" not in self.client.capabilities():
             raise ConfigError(f'{self._settings.host} has no STLS on this port; is tls = "implicit" meant?')
         self.client.command("STLS")
-        self.client.move_to(self._wire.encrypt())
+        self._wire.encrypt()
 
     def _log_in(self) -> None:
         """A greeting that refuses us was taken for a refused login as well: its words decide."""
@@ -94,7 +87,7 @@ class Session:
             return True
         try:
             return bool(self.uid(count))
-        except poplib.error_proto as error:
+        except Negative as error:
             if isinstance(translate(error, self._settings.host), Refused):
                 return False
             raise
@@ -138,7 +131,7 @@ class Session:
         if self._has_top:
             try:
                 return header_block(self.client.text(f"TOP {number} 0", MAX_HEADER_BYTES))
-            except poplib.error_proto as error:
+            except Negative as error:
                 if not isinstance(translate(error, self._settings.host), Refused) or "TOP" in self.capabilities:
                     raise
                 self._has_top = False
@@ -156,7 +149,7 @@ class Session:
         for number in numbers:
             try:
                 self.client.command(f"DELE {number}")
-            except poplib.error_proto as error:
+            except Negative as error:
                 if not isinstance(translate(error, self._settings.host), Refused):
                     raise
                 refused.append(number)
@@ -166,8 +159,6 @@ class Session:
         """Delete what is marked, and hang up. Lost in the middle it deletes all, some or nothing. Raises Refused
         when the server says that it could not delete."""
         self.client.command("QUIT")
-        with suppress(OSError):
-            self.client.close()
 
 
 def _numbers(text: str, count: int) -> list[int]:
