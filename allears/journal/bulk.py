@@ -9,14 +9,15 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-_SIZES = (64, 32, 16, 8, 4, 2, 1)
+_SIZES = (64, 48, 32, 24, 16, 12, 8, 6, 4, 3, 2, 1)
 """Few lengths, so that their prepared statements stay in the connection's cache."""
+_KNOWN_IS_NOTHING = "ON CONFLICT DO NOTHING"
 
 
 def execute(sql: sqlite3.Connection, before: str, after: str, rows: Sequence[Sequence[Any]]) -> Iterator[Any]:
     """`before` (?,?),(?,?),… `after` for all rows; yields what the statements return. Every row is written only
     when the iterator has been used up."""
-    for part in _parts(rows):
+    for part in _padded(rows) if after.startswith(_KNOWN_IS_NOTHING) else _parts(rows):
         statement = _statement(before, after, len(part[0]), len(part))
         yield from sql.execute(statement, [value for row in part for value in row])
 
@@ -29,7 +30,7 @@ def write(sql: sqlite3.Connection, before: str, after: str, rows: Sequence[Seque
 
 def select(sql: sqlite3.Connection, before: str, values: Sequence[Any], *first: Any) -> Iterator[Any]:
     """`before` (?,?,…) for all values, `first` bound before them. (An IN of row values would scan the table.)"""
-    for part in _parts(values):
+    for part in _padded(values):
         yield from sql.execute(_listing(before, "", len(part)), (*first, *part))
 
 
@@ -37,9 +38,17 @@ def update(sql: sqlite3.Connection, before: str, after: str, values: Sequence[An
     """`before` (?,?,…) `after` for all values, `first` bound before them; what the statements return."""
     return [
         row
-        for part in _parts(values)
+        for part in _padded(values)
         for row in sql.execute(_listing(before, after, len(part)), (*first, *part)).fetchall()
     ]
+
+
+def _padded(values: Sequence[T]) -> Iterator[Sequence[T]]:
+    """Where saying one of them twice changes nothing: the last one fills up to the next length."""
+    for start in range(0, len(values), _SIZES[0]):
+        part = values[start : start + _SIZES[0]]
+        size = min(size for size in _SIZES if size >= len(part))
+        yield [*part, *[part[-1]] * (size - len(part))]
 
 
 def _parts(values: Sequence[T]) -> Iterator[Sequence[T]]:
