@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, fields
 
 from allears_sdk.complaint import Entities, Evidence, Provenance
 from normalizer.fields.reading import Reading
-from normalizer.rules.shapes import Patterns, Shape, Shapes, Span, load_shapes, near_digits
+from normalizer.rules.literals import Span
+from normalizer.rules.shapes import Patterns, Shape, Shapes, load_shapes, near_digits
 
 KINDS = tuple(kind.name for kind in fields(Entities))
 _MAX_EACH = 20

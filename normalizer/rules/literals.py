@@ -13,6 +13,12 @@ from typing import Any
 Needs = tuple[frozenset[str], ...]
 """Of each set at least one literal stands in every match."""
 
+Span = tuple[int, int]
+
+LOOKS_AHEAD = 16
+"""Characters behind its match that a pattern may look at, at most."""
+
+_WIDE = 500
 _MAX_SET = 128
 _MAX_CLASS = 40
 _NOTHING = frozenset({""})
@@ -26,6 +32,8 @@ class Guarded:
 
     pattern: re.Pattern[str]
     needs: Needs
+    width: int
+    """Characters of its longest match."""
 
 
 class Guards:
@@ -40,16 +48,16 @@ class Guards:
             for literal in way.needs[0] if way.needs else ():
                 self._by_literal.setdefault(literal, []).append(number)
 
-    def worthwhile(self, seen: Set[str]) -> dict[int, list[re.Pattern[str]]]:
+    def worthwhile(self, seen: Set[str]) -> dict[int, list[Guarded]]:
         """By owner, in order, for a text in which these literals were seen."""
         known = self._by_literal
         hinted = set(self._always)
         for literal in known.keys() & seen:
             hinted.update(known[literal])
-        found: dict[int, list[re.Pattern[str]]] = {}
+        found: dict[int, list[Guarded]] = {}
         for owner, way in map(self._ways.__getitem__, sorted(hinted)):
             if may_match(way.needs, seen):
-                found.setdefault(owner, []).append(way.pattern)
+                found.setdefault(owner, []).append(way)
         return found
 
 
@@ -59,7 +67,19 @@ def may_match(needs: Needs, seen: Set[str]) -> bool:
 
 
 def guard(pattern: re.Pattern[str]) -> Guarded:
-    return Guarded(pattern, needed(pattern))
+    return Guarded(pattern, needed(pattern), widest(pattern))
+
+
+def reach(ways: Sequence[Guarded], seen: Set[str], text: str) -> Span:
+    """The part of a text in which these literals were seen that holds all matches, and what stands around them."""
+    begin, end = len(text), 0
+    for way in ways:
+        if not way.needs or way.width > _WIDE:
+            return 0, len(text)
+        for literal in way.needs[0] & seen:
+            begin = min(begin, text.find(literal) + len(literal) - way.width)
+            end = max(end, text.rfind(literal) + way.width)
+    return max(0, begin), min(len(text), end + LOOKS_AHEAD)
 
 
 def first_matches(
@@ -100,7 +120,7 @@ def needed(pattern: re.Pattern[str]) -> Needs:
 
 
 def _occurs_anywhere(literal: str) -> bool:
-    return len(literal) == 1 and literal.isascii() and (literal.isalnum() or literal.isspace())
+    return len(literal.strip()) <= 1 and literal.isascii() and (literal.strip().isalnum() or literal.isspace())
 
 
 @dataclass(slots=True)

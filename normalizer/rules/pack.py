@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from allears_sdk.complaint import CATEGORIES, EXPECTATIONS, NATURES, PRIORITIES
-from normalizer.rules.literals import Guarded, Guards, first_matches, guard, may_match
+from normalizer.rules.literals import Guarded, Guards, first_matches, guard, may_match, reach
 from normalizer.rules.matcher import Words
 
 _VALUES = {
@@ -104,9 +104,10 @@ class Pack:
         """In folded text."""
         words, seen = self._words.scan(text)
         hits = [Hit(rule, start, end) for word, start, end in words for rule in self._by_word[word]]
-        for number, patterns in self._guards.worthwhile(seen).items():
-            rule = self.rules[number]
-            hits += [Hit(rule, *match.span()) for match in first_matches(patterns, text)]
+        for number, ways in self._guards.worthwhile(seen).items():
+            rule, patterns = self.rules[number], [way.pattern for way in ways]
+            matches = first_matches(patterns, text, *reach(ways, seen, text))
+            hits += [Hit(rule, *match.span()) for match in matches]
         hits.sort(key=_END, reverse=True)
         hits.sort(key=_START)
         contrast = self.contrast.search(text) if may_match(self._contrast.needs, seen) else None

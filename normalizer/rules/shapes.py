@@ -5,22 +5,19 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from importlib import resources
 from typing import Any
 
 from normalizer.rules.fold import fold
-from normalizer.rules.literals import Guarded, Guards, first_matches, needed, widest
+from normalizer.rules.literals import LOOKS_AHEAD, Guarded, Guards, Span, first_matches, guard
 from normalizer.rules.matcher import Words
 
 Patterns = Sequence[re.Pattern[str]]
-Span = tuple[int, int]
 
 _REACH = 80
-_LOOKS_AHEAD = 16
-"""Characters behind its match that a pattern may look at, at most."""
-_DIGITS = re.compile(r"\d+(?:\D{1,160}\d+)*")
+_DIGITS = re.compile(r"\d++(?:\D{1,160}+\d++)*+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +83,8 @@ class Shapes:
     def worthwhile(self, folded: str) -> list[tuple[Shape, Patterns]]:
         """What may stand in a text whose folded form is `folded`, with the patterns to try."""
         seen: Set[str] = self._literals.scan(folded).seen
-        return [(self._all[number], patterns) for number, patterns in self._guards.worthwhile(seen).items()]
+        found = self._guards.worthwhile(seen).items()
+        return [(self._all[number], [way.pattern for way in ways]) for number, ways in found]
 
 
 @lru_cache(maxsize=1)
@@ -104,6 +102,7 @@ def load_shapes() -> Shapes:
 def _shape(row: Mapping[str, Any], surnames: str) -> Shape:
     patterns = row.get("patterns") or [row["pattern"]]
     compiled = [re.compile(pattern.replace("{SURNAME}", surnames), re.MULTILINE) for pattern in patterns]
+    ways = tuple(_folded(guard(one)) for one in compiled)
     return Shape(
         kind=row["kind"],
         name=row["name"],
@@ -112,6 +111,10 @@ def _shape(row: Mapping[str, Any], surnames: str) -> Shape:
         where=row.get("where", "text"),
         sight=re.compile(row["sight"]) if "sight" in row else None,
         starts=re.compile(row["starts"]) if "starts" in row else None,
-        ways=tuple(Guarded(one, tuple(frozenset(map(fold, some)) for some in needed(one))) for one in compiled),
-        is_near_digit=row["needs"] == "digit" and max(map(widest, compiled)) <= _REACH - _LOOKS_AHEAD,
+        ways=ways,
+        is_near_digit=row["needs"] == "digit" and max(way.width for way in ways) <= _REACH - LOOKS_AHEAD,
     )
+
+
+def _folded(way: Guarded) -> Guarded:
+    return replace(way, needs=tuple(frozenset(map(fold, some)) for some in way.needs))
