@@ -35,6 +35,7 @@ mailbox_list_index = yes
 first_valid_uid = 1
 first_valid_gid = 1
 {capability}
+{oauth}
 passdb {{
   driver = static
   args = password={password}
@@ -84,6 +85,16 @@ service pop3-login {{
 }}
 """
 
+OAUTH = """\
+auth_mechanisms = plain login xoauth2
+auth_failure_delay = 0
+passdb {{
+  driver = oauth2
+  mechanisms = xoauth2
+  args = {file}
+}}
+"""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Knobs:
@@ -98,6 +109,9 @@ class Knobs:
     """PEM with certificate and key: TLS on `tls_port`, STARTTLS on `port`."""
     capability: str = ""
     """Capabilities to announce instead of its own, as "IMAP4rev1 LITERAL+ ID"."""
+    introspection_url: str = ""
+    """Takes access tokens too (XOAUTH2): a GET there with the token as Bearer answers
+    `{"active": true, "email": user}` (RFC 7662)."""
     inotify_instances: int | None = None
     """Raise `fs.inotify.max_user_instances` to this while it runs (as root): one per idle mailbox."""
     pop3: bool = False
@@ -180,6 +194,7 @@ class Dovecot:
             ssl="yes" if certificate else "no",
             certificate=f"ssl_cert = <{certificate}\nssl_key = <{certificate}" if certificate else "",
             capability=f"imap_capability = {knobs.capability}" if knobs.capability else "",
+            oauth=self._oauth(),
             port=self.port,
             tls_port=self.tls_port if certificate else 0,
             password=knobs.password,
@@ -194,6 +209,15 @@ class Dovecot:
     def _pop3(self) -> str:
         tls_port = self.pop3_tls_port if self.knobs.certificate else 0
         return POP3.format(clients=self.knobs.clients, pop3_port=self.pop3_port, pop3_tls_port=tls_port)
+
+    def _oauth(self) -> str:
+        if not self.knobs.introspection_url:
+            return ""
+        file = self._base / "oauth2.conf"
+        lines = ("introspection_mode = auth", f"introspection_url = {self.knobs.introspection_url}")
+        file.write_text("\n".join((*lines, "active_attribute = active", "active_value = true", "")))
+        file.chmod(0o644)
+        return OAUTH.format(file=file)
 
     def _raise_inotify(self) -> None:
         if self.knobs.inotify_instances is None:
