@@ -1,209 +1,210 @@
 """Where a quoted mail begins: the line that announces it, its header block, its separator.
 
-Works on lines; each test looks at a few lines of bounded length, so that time grows with the text's length only.
+A line is looked at closely only when its first or last character, a colon or its last word makes it a candidate;
+each test then sees a few lines of bounded length, so that time grows with the text's length only.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from normalizer import trim_patterns as words
+from normalizer.header_lines import MAX_LINE, Mark, has_date, has_time, header_block
+from normalizer.trim_patterns import plain_view
 
-MAX_LINE = 400
-"""Characters of a line, or of an announcement, beyond which it is none."""
-_MAX_JOINED = 4
-"""Lines over which one announcement may be wrapped."""
-_MAX_HEADER_GAP = 2
+__all__ = ["Mark", "header_block", "is_plain", "is_quoted", "is_rule", "mark_at", "title_kind"]
 
-_DATE = re.compile(
-    r"\d{1,4}[-./年]\s?\d{1,2}[-./月]|\d{4}-\d{2}-\d{2}|\d{4}년|\d{1,2}月\d{1,2}日|\d{1,2}[:.h]\d{2}"
-    r"|\b\d{1,2}(?:st|nd|rd|th|º|er)?\.?\s?(?:de |of )?[^\W\d_]{3,12}\.?,?\s?(?:de |of )?\d{2,4}"
-    r"|[^\W\d_]{3,12}\.?[ -]\d{1,2}(?:st|nd|rd|th)?,? \d{2,4}"
-)
-_DIGIT = re.compile(r"\d")
-_TIME = re.compile(r"\d{1,2}[:.h：]\d{2}")
-_YEAR = re.compile(r"(?:19|20)\d\d")
-_ADDRESS = re.compile(r"[^\s<>()\[\]\"',;:]{1,200}@[\w.-]{1,200}")
-_OPENS = re.compile(
-    r"""^\s*(?:["'«“]|(?:on|am|le|il|in\ data|el|em|op|den|dnia|w\ dniu|på|man|at|în|dne|v|в|во|a|the|al|de|da|
-    mon|tue|wed|thu|fri|sat|sun|monday|tuesday|wednesday|thursday|friday|saturday|sunday|
-    пн|вт|ср|чт|пт|сб|вс|понедельник|вторник|среда|четверг|пятница|суббота|воскресенье|
-    в\ письме\ от|[^\W\d_]{2,4}\.?)\b|\d|在|于|於|\[)""",
-    re.IGNORECASE | re.VERBOSE,
-)
-_WROTE_END = re.compile(
-    rf"(?:{words.WROTE})(?:\s*\(.{{0,20}}\))?\s*(?:[:：]|\.\.\.|…)?\s*[-_]{{0,40}}\s*$", re.IGNORECASE
-)
-_WROTE_COLON = re.compile(rf"(?:^|[\s\W])(?:{words.WROTE})[^:：\n]{{0,160}}[:：]\s*$", re.IGNORECASE)
-_CJK_WROTE = re.compile(r"(?:写道|寫道|さんは書きました|のメール|님이 작성|작성)\s*[:：]\s*$")
-_ZOHO = re.compile(rf"^\s*-{{2,}}.{{5,200}}(?:{words.WROTE})\s*-{{2,}}\s*$", re.IGNORECASE)
-
-_LABEL_LINE = re.compile(
-    rf"^[\s*>|]*(?:(?P<sender>{words.FROM_LABELS})|(?P<subject>{words.SUBJECT_LABELS})|(?P<other>{words.OTHER_LABELS}))"
-    r"\s*\*{0,2}\s*(?:[:：]\*{0,2}|\|)\s*(?P<value>.*)$",
-    re.IGNORECASE,
-)
-_LABEL_INSIDE = re.compile(rf"\s(?:{words.SUBJECT_LABELS})\s*[:：]", re.IGNORECASE)
-_ORIGINAL = re.compile(
-    rf"^[\s>*]*[-_=—–]{{2,60}}\s*(?:{words.ORIGINAL_MESSAGE})\s*[:：]?\s*[-_=—–*]{{0,60}}\s*$", re.IGNORECASE
-)
-_FORWARDED = re.compile(
-    rf"^[\s>*]*(?:[-_=—–]{{2,60}}\s*(?:{words.FORWARDED_MESSAGE})\s*[:：]?\s*[-_=—–*]{{0,60}}|(?:{words.FORWARDED_MESSAGE})\s*[:：])\s*$",
-    re.IGNORECASE,
-)
-_REPLY_ABOVE = re.compile(rf"^[\s>*#=_-]*(?:{words.REPLY_ABOVE})[\s.:*#=_-]*$", re.IGNORECASE)
-_GROUPWISE = re.compile(r"^>>> .{3,200} (?:\d.{3,30})?>>>\s*$")
-_INTRODUCES = re.compile(rf"(?:^|\W)(?:{words.WROTE}).{{0,80}}[:：]\s*$", re.IGNORECASE)
-_SPACED_CJK = re.compile(r"(?<=[\u4e00-\u9fff])[ \u3000]{1,4}(?=[\u4e00-\u9fff])")
-_PLAIN_ORIGINAL = re.compile(rf"^\s*(?:{words.ORIGINAL_MESSAGE})\s*[:：]?\s*$", re.IGNORECASE)
-_RULE = re.compile(r"^\s*(?:[-_=*—–]{3,}|\|?\s*\|)\s*$")
+_MAX_WRAPPED = 3
+"""Lines above its last one over which an announcement may be wrapped."""
+_RULE_MARKS = "-_=—–―‐‑‒−*#~·─━＝－＿ "
+_CLOSELY = frozenset(">＞»" + _RULE_MARKS + "|\t\u3000\u00a0\ufeff\u200b" + "[<")
+_BEFORE_COLON = re.compile(r"(?<=\S)@\w")
+_BRACKETED = re.compile(r"[<(\[] ?(?:mailto:)?[^\s<>()@]{1,100}@[\w.-]{1,100} ?[>)\]]")
+_YEAR = re.compile(r"\b(?:19|20)\d\d\b")
+_TOKEN = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
+_LAST_WORDS = words.WROTE | {"line", "zeile", "linie", "ligne", "línea", "linha", "ticket", "regel", "riga"}
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """An announcement found on lines `start` to `end` (exclusive)."""
-
-    start: int
-    end: int
-    kind: str
-    """`wrote` (a quote follows, marked or not), `header` (From/Sent/To/Subject), `original` or `forwarded`."""
+def is_plain(line: str) -> bool:
+    """Whether `line`, not empty, surely announces nothing and is no quote: nearly all lines are, and cost little."""
+    if line[0] in _CLOSELY or ":" in line:
+        return False
+    if line.isascii():
+        return line[line.rfind(" ") + 1 :] not in _LAST_WORDS
+    return "：" not in line and line[line.rfind(" ") + 1 :].lower() not in _LAST_WORDS
 
 
 def is_quoted(line: str) -> bool:
-    return line.lstrip().startswith((">", "＞", "»")) and line.strip() != ">:"
-
-
-def mark_at(lines: list[str], index: int) -> Mark | None:
-    """The announcement that begins on line `index`, if any."""
-    line = lines[index]
-    if not line or len(line) > MAX_LINE:
-        return None
-    if _GROUPWISE.match(line):
-        return Mark(index, index + 1, "original")
-    if is_quoted(line):
-        return None
-    if line[0] in " -_=—–>*#" or line.rstrip().endswith((":", "：")):
-        if _FORWARDED.match(line):
-            return Mark(index, index + 1, "forwarded")
-        if _ORIGINAL.match(line) or _REPLY_ABOVE.match(line):
-            return Mark(index, index + 1, "original")
-    return header_block(lines, index) or _announcement(lines, index)
-
-
-def _announcement(lines: list[str], index: int) -> Mark | None:
-    """`On …, … wrote:` in its many shapes, on one line or wrapped over up to four."""
-    if not _OPENS.match(lines[index]) and not _names_first(lines[index]):
-        return None
-    joined = ""
-    for count in range(min(_MAX_JOINED, len(lines) - index)):
-        line = lines[index + count].strip()
-        if not line or len(joined) + len(line) > MAX_LINE or (count and is_quoted(line)):
-            return None
-        joined = f"{joined} {line}" if joined else line
-        if _is_announcement(joined):
-            return Mark(index, index + count + 1, "wrote")
-        if count == 0 and "@" not in line and not (_DIGIT.search(line) and _DATE.search(line)):
-            return None
-    return None
-
-
-def _names_first(line: str) -> bool:
-    return "@" in line or "于" in line or "於" in line or bool(_CJK_WROTE.search(line))
-
-
-def _is_announcement(joined: str) -> bool:
-    tail = joined[-1]
-    if _ZOHO.match(joined):
-        return True
-    if tail in ":：":
-        return _ends_like_announcement(joined)
-    return (
-        bool(_YEAR.search(joined))
-        and bool(_TIME.search(joined) or _ADDRESS.search(joined))
-        and bool(_WROTE_END.search(joined))
-    )
-
-
-def _ends_like_announcement(joined: str) -> bool:
-    has_date = bool(_DATE.search(joined))
-    has_address = "@" in joined and bool(_ADDRESS.search(joined))
-    if _CJK_WROTE.search(joined):
-        return has_date or has_address
-    if (_WROTE_END.search(joined) or _WROTE_COLON.search(joined)) and (has_date or has_address):
-        return True
-    return has_address and bool(_TIME.search(joined)) and (has_date or bool(_YEAR.search(joined)))
-
-
-def header_block(lines: list[str], index: int) -> Mark | None:
-    """Lines like `From: … Sent: … To: … Subject: …` in any of the languages. A sender and a subject, or a
-    sender with an address and two more fields: travel dates and places are no mail header."""
-    first = _match_label(lines[index])
-    if not first:
-        return None
-    seen: set[str] = set()
-    end, gap, address = index, 0, False
-    for position in range(index, min(index + 24, len(lines))):
-        line = lines[position][:MAX_LINE]
-        found = _match_label(line)
-        if found:
-            seen |= _kinds(found, line)
-            end, gap = position + 1, 0
-        elif (not line.strip() and (len(seen) >= 2 or position == index)) or (gap := gap + 1) > _MAX_HEADER_GAP:
-            break
-        address = address or "@" in line
-    return Mark(index, end, "header") if _is_header(seen, address) else None
-
-
-def _match_label(line: str) -> re.Match[str] | None:
-    """Chinese labels are spread to one width with spaces: 日　期, 收 件 人."""
-    line = line[:MAX_LINE]
-    if not line.isascii():
-        line = _SPACED_CJK.sub("", line[:16]) + line[16:]
-    return _LABEL_LINE.match(line)
-
-
-def introduces_quote(line: str) -> bool:
-    """`Somebody wrote:`, which counts only when quoted lines follow."""
-    return len(line) <= MAX_LINE and line.rstrip().endswith((":", "：")) and bool(_INTRODUCES.search(line))
-
-
-def label_value(line: str) -> tuple[str, str] | None:
-    """A header line's kind (`sender`, `subject`, `date`, else its label) and value."""
-    found = _match_label(line)
-    if not found:
-        return None
-    value = found["value"].strip(" \t*|")
-    if found["sender"] or found["subject"]:
-        return ("sender" if found["sender"] else "subject"), value
-    return ("date" if _DATE.search(value) and "@" not in value else found["other"].lower()), value
-
-
-def _kinds(found: re.Match[str], line: str) -> set[str]:
-    kinds = {found.lastgroup or ""} if found["other"] is None else {f"other:{found['other'].lower()}"}
-    if found["sender"]:
-        kinds = {"sender"}
-    elif found["subject"]:
-        kinds = {"subject"}
-    if _LABEL_INSIDE.search(line):
-        kinds.add("subject")
-    return kinds
-
-
-def _is_header(seen: set[str], address: bool) -> bool:
-    if "sender" not in seen:
-        return False
-    return ("subject" in seen and len(seen) >= 3) or (address and len(seen) >= 3) or (address and "subject" in seen)
-
-
-def follows_plain_title(lines: list[str], index: int) -> bool:
-    """`Original Message` without dashes counts when a header block stands below it."""
-    if not _PLAIN_ORIGINAL.match(lines[index][:200]):
-        return False
-    below = next((position for position in range(index + 1, min(index + 4, len(lines))) if lines[position].strip()), -1)
-    return below > 0 and header_block(lines, below) is not None
+    if line.startswith(">"):
+        return line != ">:"
+    return line.lstrip(" \t\ufeff\u200b\u00a0").startswith((">", "＞", "»")) and line.strip() != ">:"
 
 
 def is_rule(line: str) -> bool:
     """A line that only separates."""
-    return bool(_RULE.match(line[:MAX_LINE]))
+    bare = line.strip()
+    return (len(bare) >= 3 and not bare.strip(_RULE_MARKS)) or bare in ("|", "| |", "||")
+
+
+def mark_at(lines: list[str], index: int, floor: int = 0) -> Mark | None:
+    """The announcement whose last (of a header block: first) line is `index`; it may begin up to three lines
+    above, not above `floor`."""
+    line = lines[index]
+    if not line or len(line) > MAX_LINE:
+        return None
+    if is_quoted(line):
+        is_groupwise = line.startswith(">>> ") and line.endswith(">>>") and len(line) > 10
+        return Mark(index, index + 1, "original") if is_groupwise else None
+    view = plain_view(line).strip()
+    if not view:
+        return None
+    return (
+        _titled(lines, index, view)
+        or _header(lines, index, floor)
+        or _wrote(lines, index, view, floor)
+        or _wrote_inside(lines, index, view)
+    )
+
+
+def title_kind(view: str) -> str:
+    """What a line says that has nothing but a title, with or without dashes: `original`, `forwarded`, or nothing."""
+    title = view.strip(_RULE_MARKS + ">:").lower()
+    if title in words.FORWARDED_TITLES or title.startswith(words.FORWARDED_BY):
+        return "forwarded"
+    return "original" if title in words.ORIGINAL_TITLES else ""
+
+
+def _titled(lines: list[str], index: int, view: str) -> Mark | None:
+    if view[0] in _RULE_MARKS and view[:2].strip(_RULE_MARKS) == "":
+        return _between_dashes(lines, index, view)
+    if view[-1] == ":" and title_kind(view) == "forwarded":
+        return Mark(index, index + 1, "forwarded")
+    if words.REPLY_ABOVE.match(view):
+        return Mark(index, index + 1, "original")
+    return None
+
+
+def _between_dashes(lines: list[str], index: int, view: str) -> Mark | None:
+    title = view.strip(_RULE_MARKS)
+    if not title or len(title) > 200:
+        return None
+    kind = title_kind(title)
+    if kind:
+        return Mark(index, index + 1, kind)
+    if words.REPLY_ABOVE.fullmatch(title.rstrip(".: ")):
+        return Mark(index, index + 1, "original")
+    if _tokens(title)[-1:] and _wrote_in(title) and (view[-1] in _RULE_MARKS or title[-1] == ":"):
+        return Mark(index, index + 1, "wrote" if has_date(title) else "original")
+    if len(title) <= 60 and view[-1] in _RULE_MARKS and _below_is_header(lines, index):
+        return Mark(index, index + 1, "original")
+    return None
+
+
+def _below_is_header(lines: list[str], index: int) -> bool:
+    below = next((at for at in range(index + 1, min(index + 4, len(lines))) if lines[at].strip()), -1)
+    return below > 0 and header_block(lines, below) is not None
+
+
+def _header(lines: list[str], index: int, floor: int) -> Mark | None:
+    """The block, with the title that stands above it without dashes."""
+    block = header_block(lines, index)
+    if block is None:
+        return None
+    above = index - 1
+    while above > floor and not lines[above].strip():
+        above -= 1
+    if above >= floor and len(lines[above]) <= 60 and (kind := title_kind(plain_view(lines[above]))):
+        return Mark(above, block.end, "header" if kind == "original" else kind)
+    return block
+
+
+def _wrote(lines: list[str], index: int, view: str, floor: int) -> Mark | None:
+    """`On …, … wrote:` in its many shapes, on one line or wrapped over up to four."""
+    ends = view[-1] == ":" or _ends_in_wrote(view)
+    if not ends or not (len(view) <= 3 or any(map(str.isdigit, view)) or "@" in view or _wrote_in(view)):
+        return None
+    quoted = _is_followed_by_quote(lines, index)
+    joined, found = view, -1
+    for start in range(index, max(floor, index - _MAX_WRAPPED) - 1, -1):
+        if start < index:
+            above = plain_view(lines[start]).strip() if len(lines[start]) <= MAX_LINE else ""
+            if not above or is_quoted(lines[start]) or len(above) + len(joined) > MAX_LINE:
+                break
+            if found >= 0 and not _goes_on_above(joined, above):
+                break
+            joined = f"{above} {joined}"
+        if found >= 0 or _announces(joined, quoted):
+            found = start
+            if _is_whole(joined):
+                break
+    return Mark(found, index + 1, "wrote") if found >= 0 else None
+
+
+def _ends_in_wrote(view: str) -> bool:
+    """Without a colon, as some programs have it."""
+    return view[view.rfind(" ") + 1 :].strip("-").lower() in words.WROTE and bool(_YEAR.search(view))
+
+
+def _wrote_inside(lines: list[str], index: int, view: str) -> Mark | None:
+    """Yahoo's app begins the quote on the same line: `On …, …<…> wrote:   Dear …`."""
+    at = view.find(":  ")
+    if at < 0 or "@" not in view[:at]:
+        return None
+    head = view[: at + 1]
+    return Mark(index, index + 1, "wrote") if _wrote_in(head) and has_date(head) and _is_whole(head) else None
+
+
+def _announces(joined: str, quoted: bool) -> bool:
+    """`quoted`: marked lines follow, so that little evidence will do."""
+    address = _BEFORE_COLON.search(joined) is not None
+    date = has_date(joined)
+    wrote = _wrote_in(joined)
+    if quoted and joined[-1] == ":":
+        return wrote or date or address
+    if not date and not (wrote and address):
+        return False
+    if _is_prose(joined) and not _BRACKETED.search(joined):
+        return False
+    if joined[-1] != ":":
+        return wrote and (address or has_time(joined))
+    return wrote or (address and has_time(joined))
+
+
+def _is_whole(joined: str) -> bool:
+    """Whether an announcement has its beginning: more may stand on the line above otherwise."""
+    first = joined.split(" ", 1)[0].strip("\"'«“„[(,.").lower()
+    if not has_date(joined):
+        return False
+    return first in words.OPENERS or first[:1].isdigit() or _begins_with_name(joined) or joined[0] in "在*-["
+
+
+def _begins_with_name(joined: str) -> bool:
+    """`Somebody <address> 于…写道:`, `среда, 1 мая …`: an address or a date follows in the same line."""
+    at = joined.find("@")
+    return at > 0 and joined[0] not in "<(" and not joined[0].islower() and " " in joined[:at]
+
+
+def _goes_on_above(joined: str, above: str) -> bool:
+    """Whether what is known to announce may begin on the line `above`, which does not end a sentence."""
+    if above[-1] in ".!?。！？:…":
+        return False
+    return not has_date(joined) or ("@" not in joined and "@" in above) or above[-1] in "<(,"
+
+
+def _is_followed_by_quote(lines: list[str], index: int) -> bool:
+    below = next((line for line in lines[index + 1 : index + 4] if line.strip()), "")
+    return is_quoted(below)
+
+
+def _wrote_in(text: str) -> bool:
+    return not words.WROTE.isdisjoint(_tokens(text)) or (
+        not text.isascii() and any(part in text for part in words.WROTE_PARTS)
+    )
+
+
+def _tokens(text: str) -> list[str]:
+    return _TOKEN.findall(text.lower())
+
+
+def _is_prose(joined: str) -> bool:
+    return not words.PROSE.isdisjoint(_tokens(joined)) or any(part in joined for part in words.PROSE_PARTS)

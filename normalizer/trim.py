@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from allears_sdk.message import Message
-from normalizer.quotes import Mark, follows_plain_title, introduces_quote, is_quoted, is_rule, mark_at
+from normalizer.quotes import Mark, is_plain, is_quoted, is_rule, mark_at
 from normalizer.signatures import signature_start
 
 MAX_LINES = 5_000
@@ -13,6 +13,7 @@ MAX_LINES = 5_000
 _WRAPPED = 60
 """A quoted line at least this long may have spilled over into the next one."""
 _BLANK_LINES = re.compile(r"\n{3,}")
+_IS_ANSWER = re.compile(r"\s*(?:re|aw|sv|antw|res|odp|回复|答复|回覆)\s*[:：]", re.IGNORECASE)
 
 
 def new_text(message: Message) -> str:
@@ -22,76 +23,78 @@ def new_text(message: Message) -> str:
     if message.original is not None or not text:
         return text
     trimmed = trim_reply(text)
-    is_answer = bool(message.thread) or bool(
-        re.match(r"\s*(?:re|aw|sv|回复|答复)\s*[:：]", message.subject, re.IGNORECASE)
-    )
+    is_answer = bool(message.thread) or bool(_IS_ANSWER.match(message.subject))
     return trimmed if trimmed or is_answer else text
 
 
 def trim_reply(text: str) -> str:
     """Lines of the author's own, wherever they stand around quotes; the signature cut from their end."""
-    lines = [line.rstrip() for line in text.replace("\r\n", "\n").split("\n")[:MAX_LINES]]
-    kept = _own_lines(lines)
+    if "\r" in text:
+        text = text.replace("\r\n", "\n")
+    lines = [line.rstrip() for line in text.split("\n", MAX_LINES)[:MAX_LINES]]
+    kept = [lines[index] for index in _own_lines(lines)]
     kept = kept[: signature_start(kept)]
-    while kept and (not kept[-1].strip() or is_rule(kept[-1])):
+    while kept and (not kept[-1] or is_rule(kept[-1])):
         kept.pop()
     return _BLANK_LINES.sub("\n\n", "\n".join(kept)).strip()
 
 
-def _own_lines(lines: list[str]) -> list[str]:
-    kept: list[str] = []
-    index = 0
-    while index < len(lines):
-        mark = mark_at(lines, index)
-        if mark is None and is_quoted(lines[index]):
-            index = _after_quote(lines, index)
-        elif (quote := _announced_quote(lines, index, mark)) is not None:
-            index = quote
-        elif _ends_here(lines, index, mark) and _says_something(kept):
-            break
+def _own_lines(lines: list[str]) -> list[int]:
+    kept: list[int] = []
+    index, floor, count = 0, 0, len(lines)
+    while index < count:
+        line = lines[index]
+        if not line or is_plain(line):
+            kept.append(index)
+            index += 1
+            continue
+        mark = mark_at(lines, index, floor)
+        if mark is not None:
+            while kept and kept[-1] >= mark.start:
+                kept.pop()
+            below = _below_announcement(lines, mark, kept)
+            if below is None:
+                break
+            kept.extend(range(mark.start, mark.end) if below == mark.end else ())
+            index = floor = below
+        elif is_quoted(line):
+            index = floor = _after_quote(lines, index)
         else:
-            kept.append(lines[index])
+            kept.append(index)
             index += 1
     return kept
 
 
-def _announced_quote(lines: list[str], index: int, mark: Mark | None) -> int | None:
-    """Where the `> ` lines begin that an announcement on line `index` leads to."""
-    if mark is None and not introduces_quote(lines[index]):
-        return None
-    if mark is not None and mark.kind != "wrote":
-        return None
-    below = _next_said(lines, mark.end if mark else index + 1)
-    return below if below < len(lines) and is_quoted(lines[below]) else None
-
-
-def _ends_here(lines: list[str], index: int, mark: Mark | None) -> bool:
-    return mark is not None or follows_plain_title(lines, index)
-
-
-def _says_something(kept: list[str]) -> bool:
-    """All below an announcement is quote, unless nothing stands above it: then it is what was said."""
-    return any(line.strip() and not is_rule(line) for line in kept)
+def _below_announcement(lines: list[str], mark: Mark, kept: list[int]) -> int | None:
+    """Where own words may go on: behind the announcement when nothing stands above it (then it is itself what
+    was said), at the marked lines it leads to; none when all below is quote."""
+    said = any(lines[index] and not is_rule(lines[index]) for index in kept)
+    if not said:
+        kept.clear()
+    below = _next_said(lines, mark.end)
+    if below < len(lines) and is_quoted(lines[below]) and (mark.kind == "wrote" or not said):
+        return _after_quote(lines, below)
+    return None if said else mark.end
 
 
 def _after_quote(lines: list[str], index: int) -> int:
     """Past quoted lines, and past what spilled over from a long one into an unmarked line."""
-    while index < len(lines) and is_quoted(lines[index]):
+    count = len(lines)
+    while index < count and is_quoted(lines[index]):
         index += 1
         spilled = index
-        while spilled < len(lines) and spilled - index < 3 and _spilled(lines, spilled):
+        while spilled < count and spilled - index < 3 and _spilled(lines, spilled):
             spilled += 1
-        if spilled > index and spilled < len(lines) and is_quoted(lines[spilled]):
+        if spilled > index and spilled < count and is_quoted(lines[spilled]):
             index = spilled
     return index
 
 
 def _spilled(lines: list[str], index: int) -> bool:
-    line = lines[index].strip()
-    return bool(line) and not is_quoted(line) and len(lines[index - 1]) >= _WRAPPED
+    return len(lines[index - 1]) >= _WRAPPED and bool(lines[index]) and not is_quoted(lines[index])
 
 
 def _next_said(lines: list[str], index: int) -> int:
-    while index < len(lines) and not lines[index].strip():
+    while index < len(lines) and not lines[index]:
         index += 1
     return index

@@ -1,4 +1,4 @@
-"""The words of `trim_patterns.toml` as regular expression alternatives."""
+"""The words of `trim_patterns.toml`, ready to be looked up, and the plain view of a line they are compared with."""
 
 from __future__ import annotations
 
@@ -6,26 +6,58 @@ import re
 import tomllib
 from pathlib import Path
 
-_TABLE: dict[str, list[str]] = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
+_TABLE: dict[str, dict[str, list[str]]] = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
+
+_VIEW: dict[int, str | None] = dict.fromkeys(
+    [0xAD, 0x061C, 0xFEFF, *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2066, 0x206A)]
+)
+_VIEW |= dict.fromkeys([0xA0, 0x202F, 0x2007, 0x2008, 0x2009, 0x3000], " ")
+_VIEW |= {ord(wide): plain for wide, plain in zip("：＞，；（）＜＞｜，、،؛", ":>,;()<>|,,,;", strict=True)}
+_VIEW |= {zero + digit: str(digit) for zero in (0x0660, 0x06F0, 0x0966, 0x0E50, 0xFF10) for digit in range(10)}
 
 
-def _any_of(key: str) -> str:
-    return "|".join(_TABLE[key])
+def plain_view(line: str) -> str:
+    """`line` with ASCII digits, colons and spaces and without marks of direction; its length may differ."""
+    return line if line.isascii() else line.translate(_VIEW).replace("&nbsp;", " ")
 
 
-FROM_LABELS = _any_of("from_labels")
-SUBJECT_LABELS = _any_of("subject_labels")
-OTHER_LABELS = _any_of("other_labels")
-ORIGINAL_MESSAGE = _any_of("original_message")
-FORWARDED_MESSAGE = _any_of("forwarded_message")
-WROTE = _any_of("wrote")
-REPLY_ABOVE = _any_of("reply_above")
-SENT_FROM = _any_of("sent_from")
-CLOSINGS = _any_of("closings")
-DISCLAIMERS = _any_of("disclaimers")
-SENT_FROM_DEVICE = re.compile(_any_of("sent_from_devices"), re.IGNORECASE)
+def _any_of(words: list[str]) -> str:
+    return "|".join(words)
+
+
+LABELS: dict[str, str] = {
+    label.replace(" ", "") if not label.isascii() else label: kind
+    for kind, labels in reversed(_TABLE["labels"].items())
+    for label in labels
+}
+"""A header field's label, without spaces unless it is ASCII → `sender`, `subject`, `date` or `other`."""
+
+ORIGINAL_TITLES = frozenset(_TABLE["titles"]["original"])
+FORWARDED_TITLES = frozenset(_TABLE["titles"]["forwarded"])
+FORWARDED_BY = tuple(_TABLE["titles"]["forwarded_by"])
+FORWARD_ENDS = frozenset(_TABLE["titles"]["ends"])
+
+WROTE = frozenset(_TABLE["announcements"]["wrote"])
+WROTE_PARTS = tuple(_TABLE["announcements"]["wrote_parts"])
+OPENERS = frozenset(_TABLE["announcements"]["openers"])
+PROSE = frozenset(_TABLE["announcements"]["prose"])
+PROSE_PARTS = tuple(_TABLE["announcements"]["prose_parts"])
+REPLY_ABOVE = re.compile(rf"(?:{_any_of(_TABLE['announcements']['reply_above'])})", re.IGNORECASE)
+
+_SIGNATURES = _TABLE["signatures"]
+SENT_FROM = tuple(_SIGNATURES["sent_from"])
+SENT_FROM_ENDS = tuple(_SIGNATURES["sent_from_ends"])
+DEVICES = tuple(_SIGNATURES["devices"])
+MINE = frozenset(_SIGNATURES["mine"])
+CLOSINGS = frozenset(map(plain_view, _SIGNATURES["closings"]))
+WEAK_CLOSINGS = frozenset(map(plain_view, _SIGNATURES["weak_closings"]))
+AFTER_NAME = tuple(_SIGNATURES["after_name"])
+CONTACT = tuple(_SIGNATURES["contact"])
+DISCLAIMER = re.compile(_any_of(_SIGNATURES["disclaimers"]), re.IGNORECASE)
+DISCLAIMER_STARTS = frozenset(_SIGNATURES["disclaimer_starts"])
+
 FORWARD_PREFIX = re.compile(
     r"^\s*(?:(?:re|aw|sv|antw|回复|答复|回覆)\s*[:：]\s*)*(?:\[[^\]]{1,40}\]\s*)?"
-    rf"(?:{_any_of('forward_prefixes')})\s*[:：]",
+    rf"(?:{_any_of(_TABLE['forwards']['prefixes'])})\s*[:：]",
     re.IGNORECASE,
 )

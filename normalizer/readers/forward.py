@@ -6,7 +6,8 @@ import re
 
 from allears_sdk.message import Author, Message
 from normalizer import trim_patterns as words
-from normalizer.quotes import Mark, header_block, label_value, mark_at
+from normalizer.header_lines import label_value
+from normalizer.quotes import Mark, header_block, mark_at
 from normalizer.readers.address import parse_addresses
 from normalizer.readers.automatic import is_no_reply
 from normalizer.readers.mime_header import parse_date
