@@ -53,17 +53,29 @@ def run_apart(sql: sqlite3.Connection, work: Work[T]) -> tuple[T | None, Excepti
     """Run a part of a transaction in a savepoint of its own: its result, or what went wrong with it alone.
     Raises what is wrong with the file or the disk, which concerns the whole transaction."""
     sql.execute("SAVEPOINT apart")
-    result: T | None = None
-    failed: Exception | None = None
-    try:
-        result = work(sql)
-    except Exception as error:
-        if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, _OWN_FAULT):
-            raise
-        failed = error
+    result, failed = _run(sql, work)
+    if failed is not None:
         sql.execute("ROLLBACK TO apart")
     sql.execute("RELEASE apart")
     return result, failed
+
+
+def run_first(sql: sqlite3.Connection, work: Work[T]) -> tuple[T | None, Exception | None]:
+    """`run_apart` for what nothing in the transaction precedes: where it fails the transaction begins anew."""
+    result, failed = _run(sql, work)
+    if failed is not None:
+        sql.execute("ROLLBACK")
+        sql.execute("BEGIN IMMEDIATE")
+    return result, failed
+
+
+def _run(sql: sqlite3.Connection, work: Work[T]) -> tuple[T | None, Exception | None]:
+    try:
+        return work(sql), None
+    except Exception as error:
+        if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, _OWN_FAULT):
+            raise
+        return None, error
 
 
 @dataclass(slots=True)
@@ -189,14 +201,14 @@ class Writer:
         for job in jobs:
             if job.together is not None:
                 groups.setdefault(job.together, []).append(job)
-        for together, members in groups.items():
-            self._run_together(together, members)
+        for at, (together, members) in enumerate(groups.items()):
+            self._run_together(together, members, run_apart if at else run_first)
         for job in jobs:
             if job.together is None:
                 self._run_job(job)
 
-    def _run_together(self, together: Together[Any, Any], jobs: Sequence[_Job]) -> None:
-        results, error = run_apart(self._connection, lambda sql: together(sql, [job.item for job in jobs]))
+    def _run_together(self, together: Together[Any, Any], jobs: Sequence[_Job], run: Any) -> None:
+        results, error = run(self._connection, lambda sql: together(sql, [job.item for job in jobs]))
         if results is not None and error is None:
             for job, result in zip(jobs, results, strict=True):
                 job.result = result
