@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from allears_sdk.context import Context
-from allears_sdk.errors import InDoubt, Unavailable
+from allears_sdk.errors import AllearsError, InDoubt, Rejected, Unavailable
 from allears_sdk.oauth import OAuth
 from allears_sdk.remote import Response, check_status
+from connectors._mail.source import Gone
 
 AT_ONCE = 3
 """Requests in flight for one mailbox; Microsoft allows an application four."""
@@ -60,3 +61,26 @@ class Authorised:
             check_status(response, self._context.clock.now())
         except InDoubt as error:
             raise Unavailable(str(error), detail=error.detail) from None
+
+
+async def for_each(ids: Sequence[str], action: Callable[[str], Awaitable[None]]) -> None:
+    """A few at a time. What is gone is no error; a refusal is raised once all had their turn, anything else stops."""
+    refused: AllearsError | None = None
+    for start in range(0, len(ids), AT_ONCE):
+        group = ids[start : start + AT_ONCE]
+        for error in await asyncio.gather(*(_error(action, one) for one in group)):
+            if error is not None and not isinstance(error, Rejected):
+                raise error
+            refused = refused or error
+    if refused is not None:
+        raise refused
+
+
+async def _error(action: Callable[[str], Awaitable[None]], one: str) -> AllearsError | None:
+    try:
+        await action(one)
+    except Gone:
+        return None
+    except AllearsError as error:
+        return error
+    return None

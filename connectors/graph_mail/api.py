@@ -79,7 +79,8 @@ class GraphApi:
             return
         code, detail = _error(response)
         what = f"{response.call.place}: {response.status} {code}".rstrip()
-        named = self._named(response.status, code.lower(), what, detail)
+        is_mailbox = response.call.url.startswith(self.mailbox)
+        named = self._named(response.status, code.lower() if is_mailbox else "", what, detail)
         if named is not None:
             raise named
         self._calls.check(response)

@@ -12,7 +12,7 @@ from typing import Any
 
 from allears_sdk.connector import Answer, Reception, Request, Wake
 from allears_sdk.context import Context
-from allears_sdk.errors import AllearsError, ConfigError, Rejected
+from allears_sdk.errors import AllearsError
 from allears_sdk.signing import same, sha256_hex
 from connectors._mail.source import Gone
 from connectors.graph_mail.api import GraphApi
@@ -79,10 +79,7 @@ class Notices:
             "expirationDateTime": until,
             "clientState": self._secret(),
         }
-        try:
-            made = await self._api.send("POST", f"{self._api.root}/subscriptions", body)
-        except ConfigError as error:
-            raise Rejected(str(error), detail=error.detail) from None
+        made = await self._api.send("POST", f"{self._api.root}/subscriptions", body)
         return {"id": str(made.get("id", "")), "until": until}
 
     def receive(self, request: Request, streams: Sequence[str]) -> Reception:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from allears_sdk.errors import Rejected, Unavailable
+from connectors._mail.authorised import for_each
 from connectors._mail.raw import header_block
 from connectors._mail.source import Gone, Listed, Mail, Page, Void
 from connectors.graph_mail.api import GraphApi
@@ -52,17 +53,13 @@ class FolderSource:
         return Mail(body=answer.content, at=at)
 
     async def settle(self, ids: Sequence[str], *, again: bool) -> None:
-        refused: Rejected | None = None
-        for message_id in ids:
-            try:
-                if not again or await self._lies_here(message_id):
-                    await self._settle(message_id)
-            except Gone:
-                continue
-            except Rejected as error:
-                refused = error
-        if refused is not None:
-            raise refused
+        await for_each(ids, self._settle_again if again else self._settle)
+
+    async def _settle_again(self, message_id: str) -> None:
+        folder = await self._folders.find(self._name)
+        body = await self._api.get(f"{self._api.message_url(message_id)}?$select=parentFolderId")
+        if body.get("parentFolderId") == folder.id:
+            await self._settle(message_id)
 
     async def _settle(self, message_id: str) -> None:
         """Deleting twice would delete for good, an immutable id being valid in Deleted Items too; moving does not."""
@@ -72,11 +69,6 @@ class FolderSource:
             return
         target = "deleteditems" if settings.after == "delete" else (await self._folders.find(settings.move_to)).id
         await self._api.send("POST", f"{url}/move", {"destinationId": target})
-
-    async def _lies_here(self, message_id: str) -> bool:
-        folder = await self._folders.find(self._name)
-        body = await self._api.get(f"{self._api.message_url(message_id)}?$select=parentFolderId")
-        return body.get("parentFolderId") == folder.id
 
     async def _beginning(self) -> str:
         folder = await self._folders.find(self._name)
