@@ -119,8 +119,8 @@ def _heads(
 
 def _load(sql: sqlite3.Connection, delivery: int) -> tuple[str, DueDelivery]:
     row = sql.execute(
-        f"SELECT {_COLUMNS} FROM deliveries d JOIN lines l ON l.id = d.line_id JOIN events e ON e.id = d.event_id"
-        " WHERE d.id=?",
+        f"SELECT {_COLUMNS} FROM deliveries d JOIN lines l ON l.id = d.line_id JOIN events e"
+        " ON e.conversation_id = l.conversation_id AND e.sequence = d.sequence WHERE d.id=?",
         (delivery,),
     ).fetchone()
     opening = ticket_key(row[8], row[9], row[10])
@@ -174,7 +174,7 @@ def _reopen_line(sql: sqlite3.Connection, delivery: int) -> None:
 def _advance_line(sql: sqlite3.Connection, delivery: int) -> None:
     sql.execute(
         "UPDATE deliveries SET head=1 WHERE id = (SELECT n.id FROM deliveries n JOIN deliveries d"
-        " ON d.line_id = n.line_id WHERE d.id=? AND n.id > d.id AND n.state NOT IN ('sent','discarded')"
-        " ORDER BY n.id LIMIT 1)",
+        " ON d.line_id = n.line_id WHERE d.id=? AND n.sequence > d.sequence"
+        " AND n.state NOT IN ('sent','discarded') ORDER BY n.sequence LIMIT 1)",
         (delivery,),
     )

@@ -22,19 +22,20 @@ Before = float
 """What was said before this time (the journal's birth or restoration) may be in the ticket stores already."""
 
 
-_INTO_EVENTS = "INSERT INTO events (id, complaint_id, sequence, kind, at, body) VALUES"
+_INTO_EVENTS = "INSERT INTO events (conversation_id, sequence, id, complaint_id, kind, at, body) VALUES"
 _INTO_COMPLAINTS = (
-    "INSERT INTO complaints (id, conversation_id, channel, title, nature, category, priority, customer, opened_at,"
+    "INSERT INTO complaints (conversation_id, id, channel, title, nature, category, priority, customer, opened_at,"
     " updated_at, events) VALUES"
 )
 _UPDATING = (
-    "ON CONFLICT (id) DO UPDATE SET title=excluded.title, nature=excluded.nature, category=excluded.category,"
-    " priority=excluded.priority, customer=excluded.customer, updated_at=excluded.updated_at, events=excluded.events"
+    "ON CONFLICT (conversation_id) DO UPDATE SET title=excluded.title, nature=excluded.nature,"
+    " category=excluded.category, priority=excluded.priority, customer=excluded.customer,"
+    " updated_at=excluded.updated_at, events=excluded.events"
 )
-_INTO_LINES = "INSERT INTO lines (complaint_id, destination) VALUES"
+_INTO_LINES = "INSERT INTO lines (conversation_id, complaint_id, destination) VALUES"
 _INTO_DELIVERIES = (
-    "INSERT INTO deliveries (line_id, event_id, complaint_id, destination, channel, priority, state, head, doubtful,"
-    " created_at, next_at) VALUES"
+    "INSERT INTO deliveries (line_id, sequence, event_id, complaint_id, destination, channel, priority, state, head,"
+    " doubtful, created_at, next_at) VALUES"
 )
 
 
@@ -91,12 +92,9 @@ def opening(row: Row, arrival: Arrival, message: Message, router: Router, before
 def write_openings(sql: sqlite3.Connection, filed: Sequence[Filed]) -> None:
     """Events of complaints that were not there before, with their new lines and deliveries."""
     _write(sql, filed)
-    lines = _make_lines(sql, [(one.event.complaint_id, name) for one in filed for name in _names(one.route)])
-    rows = [
-        _delivery(one, name, lines[one.event.complaint_id, name], is_head=True)
-        for one in filed
-        for name in _names(one.route)
-    ]
+    places = [(one, name) for one in filed for name in _names(one.route)]
+    lines = _make_lines(sql, [_line(one, name) for one, name in places])
+    rows = [_delivery(one, name, lines[one.conversation, name], is_head=True) for one, name in places]
     bulk.write(sql, _INTO_DELIVERIES, "", rows)
 
 
@@ -166,9 +164,7 @@ def _one_by_one(fresh: Sequence[_New]) -> list[list[_New]]:
 def latest_event(sql: sqlite3.Connection, conversation: int) -> Event | None:
     """The newest event of a conversation's complaint, None while it has not been filed."""
     row = sql.execute(
-        "SELECT e.body FROM complaints c JOIN events e ON e.complaint_id = c.id AND e.sequence = c.events"
-        " WHERE c.conversation_id=?",
-        (conversation,),
+        "SELECT body FROM events WHERE conversation_id=? ORDER BY sequence DESC LIMIT 1", (conversation,)
     ).fetchone()
     return codec.decode(row[0], Event) if row else None
 
@@ -225,35 +221,32 @@ def _key(external_id: str, revision: str) -> str:
 
 
 def _write(sql: sqlite3.Connection, filed: Sequence[Filed]) -> None:
-    events = [
-        (
-            one.event.id,
-            one.event.complaint_id,
-            one.event.sequence,
-            one.event.kind.value,
-            one.at,
-            codec.encode(one.event),
-        )
-        for one in filed
-    ]
-    bulk.write(sql, _INTO_EVENTS, "", events)
-    bulk.write(sql, _INTO_COMPLAINTS, _UPDATING, [_complaint(one) for one in filed])
+    bulk.write(sql, _INTO_EVENTS, "", [_event_row(one) for one in filed])
+    bulk.write(sql, _INTO_COMPLAINTS, _UPDATING, [_complaint_row(one) for one in filed])
 
 
-def _complaint(filed: Filed) -> tuple[object, ...]:
+def _event_row(filed: Filed) -> tuple[object, ...]:
+    event = filed.event
+    return (
+        filed.conversation, event.sequence, event.id, event.complaint_id, event.kind.value, filed.at,
+        codec.encode(event),
+    )  # fmt: skip
+
+
+def _complaint_row(filed: Filed) -> tuple[object, ...]:
     record = filed.event.record
     return (
-        record.id, filed.conversation, filed.channel, record.title, record.nature, record.category, record.priority,
+        filed.conversation, record.id, filed.channel, record.title, record.nature, record.category, record.priority,
         record.customer.name or record.customer_id, stamp(record.received_at), filed.at, filed.event.sequence,
     )  # fmt: skip
 
 
 def _deliver(sql: sqlite3.Connection, filed: Filed) -> None:
     """A delivery on every line the complaint has, and on a new line for each destination matched just now."""
-    complaint = filed.event.complaint_id
-    lines = dict(sql.execute("SELECT destination, id FROM lines WHERE complaint_id=?", (complaint,)).fetchall())
-    matched = [(complaint, name) for name in _names(filed.route) if name not in lines]
-    lines |= {name: line for (_, name), line in _make_lines(sql, matched).items()}
+    query = "SELECT destination, id FROM lines WHERE conversation_id=?"
+    lines = dict(sql.execute(query, (filed.conversation,)).fetchall())
+    made = _make_lines(sql, [_line(filed, name) for name in _names(filed.route) if name not in lines])
+    lines |= {name: line for (_, name), line in made.items()}
     query = "SELECT 1 FROM deliveries WHERE line_id=? AND state NOT IN ('sent','discarded') LIMIT 1"
     rows = [
         _delivery(filed, name, line, is_head=sql.execute(query, (line,)).fetchone() is None)
@@ -266,15 +259,19 @@ def _names(route: Route) -> list[str]:
     return list(dict.fromkeys(one.name for one in route.destinations if not one.is_view))
 
 
-def _make_lines(sql: sqlite3.Connection, wanted: Sequence[tuple[str, str]]) -> dict[tuple[str, str], int]:
-    """The id of each new line by complaint and destination."""
-    made = bulk.execute(sql, _INTO_LINES, "RETURNING complaint_id, destination, id", wanted)
-    return {(complaint, destination): line for complaint, destination, line in made}
+def _line(filed: Filed, destination: str) -> tuple[int, str, str]:
+    return filed.conversation, filed.event.complaint_id, destination
+
+
+def _make_lines(sql: sqlite3.Connection, rows: Sequence[tuple[int, str, str]]) -> dict[tuple[int, str], int]:
+    """The id of each new line by conversation and destination."""
+    made = bulk.execute(sql, _INTO_LINES, "RETURNING conversation_id, destination, id", rows)
+    return {(conversation, destination): line for conversation, destination, line in made}
 
 
 def _delivery(filed: Filed, destination: str, line: int, *, is_head: bool) -> tuple[object, ...]:
     event = filed.event
     return (
-        line, event.id, event.complaint_id, destination, filed.channel, event.record.priority or "P3",
+        line, event.sequence, event.id, event.complaint_id, destination, filed.channel, event.record.priority or "P3",
         "doubt" if filed.doubtful else "pending", int(is_head), int(filed.doubtful), filed.at, filed.at,
     )  # fmt: skip

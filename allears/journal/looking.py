@@ -16,7 +16,8 @@ from allears_sdk.sink import Ticket
 _ROW = "id, title, channel, category, priority, nature, customer, opened_at, updated_at, events, state"
 _DELIVERY = (
     "SELECT d.id, d.destination, d.complaint_id, d.event_id, e.kind, d.state, d.attempts, d.next_at, d.reason,"
-    " l.ticket FROM deliveries d JOIN lines l ON l.id = d.line_id JOIN events e ON e.id = d.event_id"
+    " l.ticket FROM deliveries d JOIN lines l ON l.id = d.line_id"
+    " JOIN events e ON e.conversation_id = l.conversation_id AND e.sequence = d.sequence"
 )
 
 
@@ -34,12 +35,12 @@ def complaints(
 
 
 def complaint(sql: sqlite3.Connection, reference: str) -> ComplaintFile | None:
-    row = sql.execute("SELECT conversation_id FROM complaints WHERE id=?", (reference,)).fetchone()
-    if row is None:
-        return None
-    bodies = sql.execute("SELECT body FROM events WHERE complaint_id=? ORDER BY sequence", (reference,))
+    row = sql.execute("SELECT id FROM conversations WHERE reference=?", (reference,)).fetchone()
+    bodies = sql.execute("SELECT body FROM events WHERE conversation_id=? ORDER BY sequence", row or (None,))
     events = [codec.decode(body, Event) for (body,) in bodies]
-    rows = sql.execute(f"{_DELIVERY} WHERE d.complaint_id=? ORDER BY d.id", (reference,))
+    if row is None or not events:
+        return None
+    rows = sql.execute(f"{_DELIVERY} WHERE l.conversation_id=? ORDER BY d.id", row)
     sent = [_delivery(one) for one in rows]
     return ComplaintFile(
         record=events[-1].record,

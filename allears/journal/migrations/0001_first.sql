@@ -86,9 +86,12 @@ CREATE TABLE messages (
 );
 CREATE INDEX messages_conversation ON messages (conversation_id);
 
+-- What follows is found by its conversation's number, which grows: an index on a reference (random) would dirty a page
+-- of its own with each complaint. A complaint's id is its conversation's reference, which has the one such index.
+
 CREATE TABLE complaints (
-    id TEXT PRIMARY KEY,
-    conversation_id INTEGER NOT NULL UNIQUE,
+    conversation_id INTEGER PRIMARY KEY,
+    id TEXT NOT NULL,
     channel TEXT NOT NULL,
     title TEXT NOT NULL,
     nature TEXT NOT NULL,
@@ -103,28 +106,31 @@ CREATE TABLE complaints (
 CREATE INDEX complaints_updated ON complaints (updated_at);
 
 CREATE TABLE events (
-    id TEXT PRIMARY KEY,
-    complaint_id TEXT NOT NULL,
+    conversation_id INTEGER NOT NULL,
     sequence INTEGER NOT NULL,
+    id TEXT NOT NULL,
+    complaint_id TEXT NOT NULL,
     kind TEXT NOT NULL,
     at REAL NOT NULL,
     body BLOB NOT NULL,
-    UNIQUE (complaint_id, sequence)
+    UNIQUE (conversation_id, sequence)
 );
 
 CREATE TABLE lines (
     id INTEGER PRIMARY KEY,
+    conversation_id INTEGER NOT NULL,
     complaint_id TEXT NOT NULL,
     destination TEXT NOT NULL,
     successor INTEGER NOT NULL DEFAULT 0,
     ticket TEXT,
     former TEXT NOT NULL DEFAULT '[]',
-    UNIQUE (complaint_id, destination)
+    UNIQUE (conversation_id, destination)
 );
 
 CREATE TABLE deliveries (
     id INTEGER PRIMARY KEY,
     line_id INTEGER NOT NULL,
+    sequence INTEGER NOT NULL,
     event_id TEXT NOT NULL,
     complaint_id TEXT NOT NULL,
     destination TEXT NOT NULL,
@@ -143,9 +149,8 @@ CREATE TABLE deliveries (
     reason TEXT NOT NULL DEFAULT '',
     progress TEXT NOT NULL DEFAULT '{}',
     payload BLOB,
-    UNIQUE (line_id, event_id)
+    UNIQUE (line_id, sequence)
 );
-CREATE INDEX deliveries_line ON deliveries (line_id, id);
 CREATE INDEX deliveries_due ON deliveries (destination, channel, priority, id)
     WHERE head = 1 AND state IN ('pending', 'doubt');
 CREATE INDEX deliveries_sending ON deliveries (state) WHERE state = 'sending';
