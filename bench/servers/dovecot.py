@@ -88,6 +88,11 @@ service pop3-login {{
 OAUTH = """\
 auth_mechanisms = plain login xoauth2
 auth_failure_delay = 0
+service anvil {{
+  unix_listener anvil-auth-penalty {{
+    mode = 0
+  }}
+}}
 passdb {{
   driver = oauth2
   mechanisms = xoauth2

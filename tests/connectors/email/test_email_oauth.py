@@ -23,6 +23,7 @@ from connectors.email import EmailConnector, EmailSettings
 from tests.conftest import missing
 from tests.connectors.email.conftest import Connect
 from tests.connectors.email.harness import COUNT, Mailbox, make_mail, until
+from tests.connectors.email.lines import Lines
 
 SECRET = "application-secret-5f2e"
 
@@ -175,42 +176,9 @@ async def test_a_server_that_takes_no_tokens(authority: Authority, dovecot: Dove
         await connector.check()
 
 
-# What the hosted services say, on a server that speaks these lines and no others.
+# What the hosted services say, on a server that speaks their lines and no others.
 
 CHALLENGE = base64.b64encode(b'{"status":"400","schemes":"Bearer","scope":"https://mail.google.com/"}')
-
-
-@dataclass
-class Lines:
-    """An IMAP server up to the log-in. `answers` are to AUTHENTICATE, one per connection; the last one stays."""
-
-    answers: list[bytes]
-    select: bytes = b"OK [READ-WRITE] done"
-    port: int = 0
-    responses: list[bytes] = field(default_factory=list)
-
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(b"* OK The Microsoft Exchange IMAP4 service is ready.\r\n")
-        while line := await reader.readline():
-            tag, command, *_ = line.split()
-            if command == b"CAPABILITY":
-                writer.write(b"* CAPABILITY IMAP4 IMAP4rev1 AUTH=PLAIN AUTH=XOAUTH2 SASL-IR UIDPLUS ID IDLE\r\n")
-                writer.write(tag + b" OK CAPABILITY completed.\r\n")
-            elif command == b"AUTHENTICATE":
-                writer.write(b"+ \r\n")
-                await self._hear(reader)
-                answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-                if answer.startswith(b"+"):
-                    challenge, answer = answer.split(b"\r\n")
-                    writer.write(challenge + b"\r\n")
-                    await self._hear(reader)
-                writer.write(tag + b" " + answer + b"\r\n")
-            else:
-                writer.write(tag + b" " + (self.select if command in (b"SELECT", b"LIST") else b"OK done") + b"\r\n")
-        writer.close()
-
-    async def _hear(self, reader: asyncio.StreamReader) -> None:
-        self.responses.append((await reader.readline()).rstrip(b"\r\n"))
 
 
 GMAIL_REFUSES = b"+ " + CHALLENGE + b"\r\nNO [AUTHENTICATIONFAILED] Invalid credentials (Failure)"

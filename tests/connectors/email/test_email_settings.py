@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from imapclient.exceptions import LoginError
@@ -12,8 +12,11 @@ from allears_sdk.errors import AuthError, RetryLater
 from connectors.email import EmailSettings
 from connectors.email.connector import stream_name
 from connectors.email.faults import login_failed
+from connectors.email.presets import HOSTS, Preset
 
 BASE: dict[str, Any] = {"host": "imap.example.com", "username": "support@example.com", "password": "x"}
+
+OAUTH: dict[str, Any] = {"provider": "microsoft", "tenant": "contoso.onmicrosoft.com", "client_id": "6731de76"}
 
 
 @pytest.mark.parametrize(
@@ -27,6 +30,11 @@ BASE: dict[str, Any] = {"host": "imap.example.com", "username": "support@example
         {"folders": ("INBOX", "INBOX")},
         {"idle_renew_minutes": 30},
         {"pasword": "x"},
+        {"host": ""},
+        {"password": None},
+        {"oauth": OAUTH},
+        {"password": None, "oauth": {**OAUTH, "tenant": ""}},
+        {"preset": "qqq"},
     ],
 )
 def test_settings_that_cannot_work_are_refused(wrong: dict[str, Any]) -> None:
@@ -43,6 +51,7 @@ def test_settings_that_cannot_work_are_refused(wrong: dict[str, Any]) -> None:
         {"tls": "none", "allow_plain": True},
         {"after": "move", "move_to": "已处理"},
         {"folders": ["INBOX", "投诉"]},
+        {"password": None, "oauth": OAUTH},
     ],
 )
 def test_settings_that_can_work(right: dict[str, Any]) -> None:
@@ -53,6 +62,24 @@ def test_the_port_follows_the_encryption() -> None:
     assert EmailSettings.model_validate(BASE).effective_port == 993
     assert EmailSettings.model_validate(BASE | {"tls": "starttls"}).effective_port == 143
     assert EmailSettings.model_validate(BASE | {"port": 1993}).effective_port == 1993
+
+
+@pytest.mark.parametrize(("preset", "host"), HOSTS.items())
+def test_a_preset_names_the_server(preset: str, host: str) -> None:
+    settings = EmailSettings.model_validate({"preset": preset, "username": "u", "password": "x"})
+    assert (settings.host, settings.effective_port, settings.tls) == (host, 993, "implicit")
+    assert EmailSettings.model_validate(settings.model_dump()) == settings
+
+
+def test_what_is_set_beside_a_preset_counts_more() -> None:
+    overseas = {"preset": "tencent_exmail", "host": "hwimap.exmail.qq.com", "port": 1993}
+    settings = EmailSettings.model_validate(BASE | overseas)
+    assert (settings.host, settings.effective_port) == ("hwimap.exmail.qq.com", 1993)
+    assert EmailSettings.model_validate({"preset": 163, "username": "u", "password": "x"}).host == "imap.163.com"
+
+
+def test_every_preset_has_a_server() -> None:
+    assert set(get_args(Preset)) == set(HOSTS)
 
 
 def test_a_stream_is_named_by_account_host_and_folder() -> None:
