@@ -2,7 +2,7 @@
 
 from allears_sdk.remote.answers import check_status
 from allears_sdk.remote.client import Remote
-from allears_sdk.remote.exchange import Response
+from allears_sdk.remote.exchange import Response, Stream
 from allears_sdk.remote.guard import PrivateAddress
 
-__all__ = ["PrivateAddress", "Remote", "Response", "check_status"]
+__all__ = ["PrivateAddress", "Remote", "Response", "Stream", "check_status"]

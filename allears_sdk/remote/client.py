@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import aclosing, asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
 from allears_sdk.clock import Clock
 from allears_sdk.errors import AllearsError, Rejected, Unavailable
 from allears_sdk.remote.answers import check_status, error_of, lost
-from allears_sdk.remote.exchange import Call, Response, is_repeatable
+from allears_sdk.remote.exchange import Call, Response, Stream, is_repeatable
 from allears_sdk.remote.guard import check_url, host_of
 from allears_sdk.remote.limits import Limits
 from allears_sdk.remote.transport import build_client
@@ -102,6 +102,36 @@ class Remote:
         """GET a URL that a customer supplied: never from a private network. Raises PrivateAddress and as `request`."""
         return await self.request("GET", url, max_bytes=max_bytes, timeout_seconds=timeout_seconds, allow_private=False)
 
+    @asynccontextmanager
+    async def stream(
+        self,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        silence_seconds: float = 300.0,
+        allow_private: bool = True,
+    ) -> AsyncIterator[Stream]:
+        """GET an answer that goes on for as long as the server likes (an event stream): once, redirects not
+        followed. Raises as `request`, also while it is read; Unavailable after `silence_seconds` without a byte."""
+        call = Call(
+            method="GET",
+            url=url,
+            headers=dict(headers or {}),
+            body={},
+            timeout_seconds=silence_seconds,
+            repeatable=True,
+            max_bytes=64 << 10,
+            allow_private=allow_private,
+        )
+        with _translated(call):
+            answer = await self._send(call, url, call.headers, {})
+        async with aclosing(answer):
+            if not 200 <= answer.status_code < 300:
+                with _translated(call):
+                    check_status(await _read(answer, call), self._clock.now())
+            media_type = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
+            yield Stream(status=answer.status_code, media_type=media_type, chunks=_chunks(answer, call))
+
     async def aclose(self) -> None:
         """Close all connections; a later request opens new ones."""
         clients, self._clients = list(self._clients.values()), {}
@@ -143,24 +173,18 @@ class Remote:
         return response
 
     async def _exchange(self, call: Call, url: str, headers: Mapping[str, str], body: Mapping[str, Any]) -> Response:
-        (host_of if call.allow_private else check_url)(url)
-        import aiohttp
-        import httpx
-
-        client = self._client(guarded=not call.allow_private)
-        request, auth = _build(client, call, url, headers, body)
-        try:
+        with _translated(call):
             async with (
                 asyncio.timeout(call.timeout_seconds),
-                aclosing(await client.send(request, auth=auth, stream=True)) as answer,
+                aclosing(await self._send(call, url, headers, body)) as answer,
             ):
                 return await _read(answer, call)
-        except AllearsError:
-            raise
-        except TimeoutError:
-            raise lost(f"{call.place}: no answer within {call.timeout_seconds:g} s", call) from None
-        except (httpx.HTTPError, httpx.StreamError, aiohttp.ClientError, OSError, ValueError) as error:
-            raise error_of(error, call) from None
+
+    async def _send(self, call: Call, url: str, headers: Mapping[str, str], body: Mapping[str, Any]) -> httpx.Response:
+        (host_of if call.allow_private else check_url)(url)
+        client = self._client(guarded=not call.allow_private)
+        request, auth = _build(client, call, url, headers, body)
+        return await client.send(request, auth=auth, stream=True)
 
     def _client(self, *, guarded: bool) -> httpx.AsyncClient:
         if guarded not in self._clients:
@@ -168,6 +192,28 @@ class Remote:
                 guarded=guarded, proxy=self._proxy, trust_env=self._trust_env, transport=self._transport
             )
         return self._clients[guarded]
+
+
+@contextmanager
+def _translated(call: Call) -> Iterator[None]:
+    """What the transport raises, as the SDK's errors."""
+    import aiohttp
+    import httpx
+
+    try:
+        yield
+    except AllearsError:
+        raise
+    except TimeoutError:
+        raise lost(f"{call.place}: no answer within {call.timeout_seconds:g} s", call) from None
+    except (httpx.HTTPError, httpx.StreamError, aiohttp.ClientError, OSError, ValueError) as error:
+        raise error_of(error, call) from None
+
+
+async def _chunks(answer: httpx.Response, call: Call) -> AsyncIterator[bytes]:
+    with _translated(call):
+        async for chunk in answer.aiter_bytes():
+            yield chunk
 
 
 def _build(

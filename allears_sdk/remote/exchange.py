@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -72,6 +72,17 @@ class Response:
         except ValueError:  # also UnicodeDecodeError
             lost = Unavailable if self.call.repeatable else InDoubt
             raise lost(f"{self.call.place}: {self.status} whose body is not JSON") from None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stream:
+    """An answer that is read while it comes."""
+
+    status: int
+    media_type: str
+    """Without its parameters, lower case; "" where the server does not say."""
+    chunks: AsyncIterator[bytes] = field(repr=False)
+    """As they arrive, of any size. Ends when the server ends it."""
 
 
 def is_repeatable(method: str) -> bool:
