@@ -57,7 +57,7 @@ DISCLAIMER = re.compile(_any_of(_SIGNATURES["disclaimers"]), re.IGNORECASE)
 DISCLAIMER_STARTS = frozenset(_SIGNATURES["disclaimer_starts"])
 
 FORWARD_PREFIX = re.compile(
-    r"^\s*(?:(?:re|aw|sv|antw|回复|答复|回覆)\s*[:：]\s*)*(?:\[[^\]]{1,40}\]\s*)?"
-    rf"(?:{_any_of(_TABLE['forwards']['prefixes'])})\s*[:：]",
-    re.IGNORECASE,
+    rf"^\s*(?:\[[^\]]{{1,40}}\]\s*)?(?:{_any_of(_TABLE['forwards']['prefixes'])})\s*[:：]", re.IGNORECASE
 )
+PUBLIC_DOMAINS = frozenset(_TABLE["forwards"]["public_domains"])
+"""Where an address says nothing of whom somebody works for."""

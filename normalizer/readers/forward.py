@@ -6,64 +6,108 @@ import re
 
 from allears_sdk.message import Author, Message
 from normalizer import trim_patterns as words
-from normalizer.header_lines import label_value
-from normalizer.quotes import Mark, header_block, mark_at
+from normalizer.header_lines import Mark, header_block, label_value
+from normalizer.quotes import is_plain, is_rule, mark_at, title_kind
 from normalizer.readers.address import parse_addresses
 from normalizer.readers.automatic import is_no_reply
 from normalizer.readers.mime_header import parse_date
+from normalizer.trim import trim_reply
+from normalizer.trim_patterns import plain_view
 
 MAX_REMARK = 600
 """Characters that may stand above a forwarded mail: with more, the sender speaks for himself."""
-_MAX_LINES_ABOVE = 40
+_MAX_LINES_ABOVE = 80
+_MAX_LINES = 20_000
+_MAX_NESTED = 5
+_PASSED_ON = 20
+"""Characters above a further forward with which it was only passed on."""
 _QUOTE_PREFIX = re.compile(r"^\s?(?:> ?)+")
 _MAILTO = re.compile(r"\s*[\[<(]?mailto:([^\s\])>]{1,256})[\])>]?", re.IGNORECASE)
+_NAMED_ADDRESS = re.compile(
+    r"(?:,|^|\d|от)\s*(?P<name>[\"“«]?[^,<>\"@\d]{1,100}[\"”»]?)\s*<(?P<address>[^\s<>@]{1,100}@[\w.-]{1,200})>"
+)
+_FINNISH_REPLY = re.compile(r"\s*vs:", re.IGNORECASE)
 
 
 def is_forward_subject(subject: str) -> bool:
+    """Of what was last done: `Re: Fwd:` answers a forward."""
     return bool(words.FORWARD_PREFIX.match(subject[:200]))
 
 
-def find_original(message: Message) -> Message | None:
-    """The mail that `message` forwards in its text; none for a reply, or when much is said above it."""
-    lines = message.text.split("\n")
-    mark = _forward_mark(lines, is_forward_subject(message.subject))
+def find_original(message: Message, depth: int = 0) -> Message | None:
+    """The mail that `message` forwards in its text; none for a reply, when much is said above it, or when what
+    is forwarded came from us."""
+    lines = message.text.split("\n", _MAX_LINES)
+    mark = _forward_mark(lines, message.subject)
     if mark is None:
         return None
-    header = _header_below(lines, mark)
-    if header is None:
+    original = _original(lines, mark, message)
+    if original is None or _is_ours(original.author.email, message):
         return None
-    return _original(lines, header, message)
+    return _innermost(original, message, depth)
 
 
-def _forward_mark(lines: list[str], by_subject: bool) -> Mark | None:
+def _forward_mark(lines: list[str], subject: str) -> Mark | None:
     """The first announcement, when it says forward or the subject does, below at most a short remark."""
-    said = 0
     for index in range(min(len(lines), _MAX_LINES_ABOVE)):
+        line = lines[index].rstrip()
+        if not line or is_plain(line):
+            continue
         mark = mark_at(lines, index)
-        if mark is not None:
-            return mark if mark.kind == "forwarded" or (by_subject and mark.kind in ("original", "header")) else None
-        said += len(lines[index].strip())
-        if said > MAX_REMARK:
+        if mark is None:
+            continue
+        if mark.kind != "forwarded" and not (mark.kind in ("original", "header") and is_forward_subject(subject)):
             return None
+        if _FINNISH_REPLY.match(subject) and "Lähettäjä" in lines[mark.start]:
+            return None
+        return mark if len(trim_reply("\n".join(lines[: mark.start]))) <= MAX_REMARK else None
     return None
 
 
-def _header_below(lines: list[str], mark: Mark) -> Mark | None:
-    if mark.kind == "header":
-        return mark
-    for index in range(mark.end, min(mark.end + 4, len(lines))):
-        if lines[index].strip(" >"):
-            return header_block([_QUOTE_PREFIX.sub("", line) for line in lines[: index + 30]], index)
-    return None
+def _is_ours(address: str, message: Message) -> bool:
+    """Whether the forwarded mail came from whom the forward goes to: a customer sends our own answer back."""
+    domain = address.partition("@")[2]
+    if address in message.participants and address != message.author.email:
+        return True
+    if not domain or domain in words.PUBLIC_DOMAINS or message.author.email.endswith(f"@{domain}"):
+        return False
+    return any(recipient.endswith(f"@{domain}") for recipient in message.participants)
 
 
-def _original(lines: list[str], header: Mark, message: Message) -> Message | None:
-    values = _header_values([_QUOTE_PREFIX.sub("", line) for line in lines[header.start : header.end]])
+def _innermost(original: Message, message: Message, depth: int) -> Message:
+    """A colleague of the sender's, or somebody who says nothing of his own, only passed it on."""
+    if depth >= _MAX_NESTED:
+        return original
+    inner = find_original(original, depth + 1)
+    if inner is None:
+        return original
+    domain = message.author.email.partition("@")[2]
+    is_colleague = bool(domain) and domain not in words.PUBLIC_DOMAINS and original.author.email.endswith(f"@{domain}")
+    return inner if is_colleague or len(_remark(original)) <= _PASSED_ON else original
+
+
+def _remark(message: Message) -> str:
+    lines = message.text.split("\n", _MAX_LINES)
+    mark = _forward_mark(lines, message.subject)
+    return trim_reply("\n".join(lines[: mark.start])) if mark else message.text
+
+
+def _original(lines: list[str], mark: Mark, message: Message) -> Message | None:
+    start = mark.start if mark.kind == "header" else _next_said(lines, mark)
+    if start is None:
+        return None
+    bare = [_QUOTE_PREFIX.sub("", line) for line in lines[start : start + 40]]
+    header = header_block(bare, 0)
+    if header is not None:
+        values = _header_values(bare[: header.end])
+        below = start + header.end
+    else:
+        values, below = {"sender": _announced_author(bare[0])}, start + 1
     author = _author(values.get("sender", ""))
     if author is None or is_no_reply(author.email):
         return None
     return Message(
-        text=_without_marks(lines[header.end :]),
+        text=_without_marks(lines[below:]),
         subject=values.get("subject", ""),
         author=author,
         posted_at=parse_date(values.get("date", "").encode("utf-8", "replace")),
@@ -71,8 +115,22 @@ def _original(lines: list[str], header: Mark, message: Message) -> Message | Non
     )
 
 
+def _next_said(lines: list[str], mark: Mark) -> int | None:
+    """The header below a title; where title and header were found as one, the title is its first line."""
+    first = mark.start if mark.end - mark.start > 1 else mark.end - 1
+    below = range(first + 1, min(first + 5, len(lines)))
+    return next((index for index in below if lines[index].strip(" >\t\r")), None)
+
+
+def _announced_author(line: str) -> str:
+    """Yandex forwards with `14.01.2025, 09:02, "Name" <address>:` instead of a header."""
+    found = _NAMED_ADDRESS.search(plain_view(line[:400]))
+    return f"{found['name'].strip()} <{found['address']}>" if found else ""
+
+
 def _header_values(lines: list[str]) -> dict[str, str]:
-    """By kind (sender, subject, date …); a value may go on in the next line."""
+    """By kind (sender, subject, date …); a value may go on in the next line. In a language nobody taught us the
+    first field is the sender's."""
     values: dict[str, str] = {}
     kind = ""
     for line in lines:
@@ -80,8 +138,10 @@ def _header_values(lines: list[str]) -> dict[str, str]:
         if found:
             kind = found[0]
             values.setdefault(kind, found[1])
-        elif kind:
+        elif kind and ":" not in line:
             values[kind] = f"{values[kind]} {line.strip()}".strip()
+    if "sender" not in values and lines:
+        values["sender"] = lines[0].partition(":")[2].strip()
     return values
 
 
@@ -95,7 +155,19 @@ def _author(value: str) -> Author | None:
 
 
 def _without_marks(lines: list[str]) -> str:
+    """The text below a header: without marks of quotation where every line has one, the title some programs
+    repeat there, and the line that ends a forward."""
     said = [line for line in lines if line.strip()]
     if said and all(line.lstrip().startswith(">") for line in said):
         lines = [_QUOTE_PREFIX.sub("", line) for line in lines]
-    return "\n".join(lines).strip()
+    start = next((index for index, line in enumerate(lines) if line.strip()), 0)
+    if lines and is_rule(lines[start][:2] + "-") and title_kind(plain_view(lines[start][:200])):
+        start += 1
+    return "\n".join(_until_end(lines[start:])).strip()
+
+
+def _until_end(lines: list[str]) -> list[str]:
+    for index, line in enumerate(lines):
+        if line[:2] in ("--", "==", "——") and plain_view(line[:200]).strip("-=_—* :").lower() in words.FORWARD_ENDS:
+            return lines[:index]
+    return lines
