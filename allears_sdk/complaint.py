@@ -95,8 +95,7 @@ class Entities:
     person: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Evidence:
+class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     """Where words stand: in which message of the conversation, and between which characters of its text."""
 
     message: str
@@ -105,8 +104,7 @@ class Evidence:
     end: int = -1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Provenance:
+class Provenance(msgspec.Struct, frozen=True, kw_only=True):
     """Why a derived field says what it says."""
 
     source: str
