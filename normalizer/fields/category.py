@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from allears_sdk.complaint import Provenance
-from normalizer.fields.signals import Sign, Signals
+from normalizer.fields.signals import Sign, Signals, total
 
 _SERIOUS = (
     "technical.privacy",
@@ -29,12 +29,10 @@ def category_of(signals: Signals, nature: str) -> tuple[str, Provenance | None]:
         default = "product.design" if nature == "suggestion" else "other"
         return default, Provenance(source="default", score=0.2)
     best = max(found, key=lambda value: _rank(value, found[value]))
-    total = sum(sign.weight for signs in found.values() for sign in signs)
-    mine = sum(sign.weight for sign in found[best])
-    return best, signals.provenance(found[best], min(0.95, 0.3 + 0.65 * mine / total))
+    everything = total([sign for signs in found.values() for sign in signs])
+    return best, signals.provenance(found[best], min(0.95, 0.3 + 0.65 * total(found[best]) / everything))
 
 
 def _rank(value: str, signs: list[Sign]) -> tuple[float, int, int]:
-    weight = sum(sign.weight for sign in signs)
     seriousness = len(_SERIOUS) - _SERIOUS.index(value) if value in _SERIOUS else 0
-    return round(weight, 3), seriousness, -signs[0].start
+    return round(total(signs), 3), seriousness, -signs[0].start

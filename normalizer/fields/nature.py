@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from allears_sdk.complaint import Provenance
 from allears_sdk.message import Message, Rating, Visibility
 from normalizer.conversation import Facts
-from normalizer.fields.signals import Sign, Signals
+from normalizer.fields.signals import Sign, Signals, total
 from normalizer.rules.fold import fold
 
 _ENOUGH = 1.0
@@ -31,8 +31,7 @@ def is_greeting(text: str) -> bool:
     return not bare or _GREETING.fullmatch(bare) is not None
 
 
-@dataclass(frozen=True, slots=True)
-class Scores:
+class Scores(NamedTuple):
     grievance: float
     praise: float
     question: float
@@ -60,7 +59,7 @@ def _before_words(signals: Signals, messages: list[Message]) -> tuple[str, Prove
     for nature in ("automatic", "spam"):
         if signals.score("nature", nature) >= _ENOUGH_TO_DROP:
             return nature, signals.provenance(_signs_for(signals, nature), 0.9)
-    if is_greeting(signals.reading.text):
+    if is_greeting(signals.reading.folded):
         return "other", Provenance(source="default", score=0.9)
     return None
 
@@ -78,7 +77,7 @@ def _by_rating(signals: Signals, messages: list[Message], facts: Facts) -> tuple
             if praised
             else (
                 "complaint",
-                Provenance(source="channel", score=0.95, evidence=tuple(signals.evidence(_grievances(signals)[:3]))),
+                Provenance(source="channel", score=0.95, evidence=signals.evidence(_grievances(signals)[:3])),
             )
         )
     if scores.grievance >= _ENOUGH or scores.suggestion >= _ENOUGH or scores.question >= _STRONG:
@@ -99,7 +98,7 @@ def _grievances(signals: Signals) -> list[Sign]:
 
 def _scores(signals: Signals) -> Scores:
     return Scores(
-        grievance=sum(sign.weight for sign in _grievances(signals)),
+        grievance=total(_grievances(signals)),
         praise=signals.score("nature", "praise"),
         question=signals.score("nature", "question"),
         request=signals.score("nature", "request"),

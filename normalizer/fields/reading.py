@@ -68,13 +68,12 @@ class Reading:
     def evidence(self, start: int, end: int) -> Evidence:
         """Where `text[start:end]` stands; words in a subject have no place in the text (-1)."""
         index = bisect_right(self.starts, start) - 1
-        passage = self.passages[index]
-        begin = start - self.starts[index]
-        words = passage.text[begin : end - self.starts[index]]
+        passage, begin = self.passages[index], self.starts[index]
+        words = passage.text[start - begin : end - begin]
         if passage.offset < 0:
             return Evidence(message=passage.message, words=words)
-        begin += passage.offset
-        return Evidence(message=passage.message, words=words, start=begin, end=begin + len(words))
+        start += passage.offset - begin
+        return Evidence(message=passage.message, words=words, start=start, end=start + len(words))
 
 
 @dataclass(frozen=True, slots=True)

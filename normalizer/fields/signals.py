@@ -44,24 +44,25 @@ class Signals:
     """Where a contrast (但是, but) begins; -1: nowhere."""
 
     def score(self, kind: str, value: str) -> float:
-        return sum(sign.weight for sign in self.signs.get((kind, value), ()))
+        return total(self.signs.get((kind, value), ()))
 
-    def of(self, kind: str) -> Iterator[tuple[str, list[Sign]]]:
-        return ((value, signs) for (name, value), signs in self.signs.items() if name == kind)
+    def of(self, kind: str) -> list[tuple[str, list[Sign]]]:
+        return [(value, signs) for (name, value), signs in self.signs.items() if name == kind]
 
     def provenance(self, signs: Iterable[Sign], score: float) -> Provenance:
         """Named after the heaviest rule; its words first."""
         ranked = sorted(signs, key=_START)
         ranked.sort(key=_WEIGHT, reverse=True)
-        evidence = tuple(self.evidence(ranked[:_MAX_EVIDENCE]))
+        evidence = self.evidence(ranked[:_MAX_EVIDENCE])
         return Provenance(source=f"rule:{ranked[0].rule.id}", score=round(score, 2), evidence=evidence)
 
-    def evidence(self, signs: Iterable[Sign]) -> Iterator[Evidence]:
-        seen = set()
-        for sign in signs:
-            if (sign.start, sign.end) not in seen:
-                seen.add((sign.start, sign.end))
-                yield self.reading.evidence(sign.start, sign.end)
+    def evidence(self, signs: Iterable[Sign]) -> tuple[Evidence, ...]:
+        spans = dict.fromkeys([(sign.start, sign.end) for sign in signs])
+        return tuple([self.reading.evidence(start, end) for start, end in spans])
+
+
+def total(signs: Iterable[Sign]) -> float:
+    return sum([sign.weight for sign in signs])
 
 
 def weigh(reading: Reading, rules: Rules) -> Signals:

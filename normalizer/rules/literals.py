@@ -41,10 +41,10 @@ class Guards:
 
     def __init__(self, owned: Sequence[Sequence[Guarded]]) -> None:
         self.literals = {literal for ways in owned for way in ways for some in way.needs for literal in some}
-        self._ways = [(owner, way) for owner, ways in enumerate(owned) for way in ways]
-        self._always = [number for number, (_, way) in enumerate(self._ways) if not way.needs]
+        self._ways = [(owner, way, way.needs[1:]) for owner, ways in enumerate(owned) for way in ways]
+        self._always = [number for number, (_, way, _) in enumerate(self._ways) if not way.needs]
         self._by_literal: dict[str, list[int]] = {}
-        for number, (_, way) in enumerate(self._ways):
+        for number, (_, way, _) in enumerate(self._ways):
             for literal in way.needs[0] if way.needs else ():
                 self._by_literal.setdefault(literal, []).append(number)
 
@@ -55,15 +55,16 @@ class Guards:
         for literal in known.keys() & seen:
             hinted.update(known[literal])
         found: dict[int, list[Guarded]] = {}
-        for owner, way in map(self._ways.__getitem__, sorted(hinted)):
-            if may_match(way.needs, seen):
+        for number in sorted(hinted):
+            owner, way, others = self._ways[number]
+            if not others or may_match(others, seen):
                 found.setdefault(owner, []).append(way)
         return found
 
 
 def may_match(needs: Needs, seen: Set[str]) -> bool:
     """Whether a text in which these literals were seen has all that is needed."""
-    return not any(map(seen.isdisjoint, needs)) if needs else True
+    return not any(map(seen.isdisjoint, needs))
 
 
 def guard(pattern: re.Pattern[str]) -> Guarded:
