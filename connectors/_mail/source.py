@@ -24,7 +24,7 @@ class Listed:
 
     id: str
     """The same for the life of the mail, wherever it is moved."""
-    rank: float = 0.0
+    rank: int = 0
     """Grows with time, roughly: older mails are read first."""
     at: datetime | None = None
     """Aware: when it was received; none where the list does not say."""

@@ -91,7 +91,7 @@ class FolderSource:
 
 def _listed(item: Mapping[str, Any]) -> Listed:
     at = _moment(item.get("receivedDateTime"))
-    return Listed(id=str(item["id"]), at=at, rank=at.timestamp() if at else 0.0)
+    return Listed(id=str(item["id"]), at=at, rank=int(at.timestamp()) if at else 0)
 
 
 def _moment(text: Any) -> datetime | None:
