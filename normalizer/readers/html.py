@@ -22,41 +22,32 @@ _TAG = re.compile(
 _DECLARATION = re.compile(r"<[!?/][^<>]{0,5000}>")
 
 # Marks in the private use area stand for structure until white space is collapsed.
-_BREAK, _PARAGRAPH, _OPEN, _CLOSE, _CELL = "\ue000", "\ue001", "\ue002", "\ue003", "\ue004"
+_BREAK, _PARAGRAPH, _OPEN, _CLOSE, _CELL = _SIGNS = "\ue000", "\ue001", "\ue002", "\ue003", "\ue004"
 _MARKS = re.compile("[\ue000-\ue004]")
-_SPACES = re.compile(r"[ \t\r\n\f\v\u00a0]+")
-_AROUND_MARK = re.compile("[ \u00a0]*([\ue000-\ue004])[ \u00a0]*")
+_SPACES = "\n\t\r\f\v\u00a0"
 _BREAKS = re.compile("[\ue000\ue001]+")
 _QUOTE_MARKS = re.compile("([\ue002\ue003])")
 _CELLS = re.compile("\ue004+")
 _BLANK_LINES = re.compile(r"\n{3,}")
 
 _RAW_TEXT = frozenset({"script", "style", "title", "template", "svg", "xml", "object", "noscript"})
-_PARAGRAPHS = frozenset(["p", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "dl", "pre", "table"])
-_BLOCKS = frozenset(
-    [
-        "div",
-        "tr",
-        "dt",
-        "dd",
-        "section",
-        "article",
-        "header",
-        "footer",
-        "main",
-        "aside",
-        "nav",
-        "address",
-        "center",
-        "form",
-        "fieldset",
-        "figure",
-        "caption",
-    ]
+_PARAGRAPHS = ("p", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "dl", "pre", "table")
+_BLOCKS = (
+    *("div", "tr", "dt", "dd", "section", "article", "header", "footer", "main", "aside", "nav", "address"),
+    *("center", "form", "fieldset", "figure", "caption"),
 )
-_CELL_TAGS = frozenset({"td", "th"})
-_VOID = frozenset(["br", "hr", "img", "input", "meta", "link", "col", "area", "base", "wbr", "source"])
 _RULE = f"{_BREAK}{'_' * 32}{_BREAK}"
+_EFFECTS = {
+    **dict.fromkeys(_PARAGRAPHS, (_PARAGRAPH, _PARAGRAPH)),
+    **dict.fromkeys(_BLOCKS, (_BREAK, _BREAK)),
+    **dict.fromkeys(("td", "th"), ("", _CELL)),
+    "br": (_BREAK, _BREAK),
+    "hr": (_RULE, _RULE),
+    "li": (f"{_BREAK}- ", ""),
+    "blockquote": (_OPEN, _CLOSE),
+}
+"""What an element's opening and closing tags do to the text."""
+_VOID = frozenset(["br", "hr", "img", "input", "meta", "link", "col", "area", "base", "wbr", "source"])
 
 _HREF = re.compile(r"""\bhref\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))""", re.IGNORECASE)
 _ALT = re.compile(r"""\balt\s*=\s*(?:"([^"]{1,4})"|'([^']{1,4})')""", re.IGNORECASE)
@@ -72,7 +63,7 @@ def to_text(html: str) -> str:
     """What a reader sees of `html`. Takes time in proportion to its length."""
     if "<" not in html and "&" not in html:
         return html.strip()
-    source = _MARKS.sub("", html[:MAX_CHARACTERS].replace("\0", ""))
+    source = _without_marks(html[:MAX_CHARACTERS].replace("\0", ""))
     text = _Reduction(source, drop_hidden=True).text()
     return text or _Reduction(source, drop_hidden=False).text()
 
@@ -97,30 +88,38 @@ class _Reduction:
         return _lay_out("".join(self.out))
 
     def _walk(self) -> None:
-        source, position, end = self.source, 0, len(self.source)
+        position, end, say = 0, len(self.source), self._say
         while position < end:
+            source = self.source
             opening = source.find("<", position)
             if opening != position:
-                self._say(source[position : opening if opening >= 0 else end])
+                say(source[position : opening if opening >= 0 else end])
             if opening < 0:
                 return
-            position = self._read_markup(opening)
+            tag = _TAG.match(source, opening)
+            position = self._read_tag(tag) if tag else self._read_markup(opening)
+
+    def _read_tag(self, tag: re.Match[str]) -> int:
+        slash, name, attributes = tag.groups()
+        name = name.lower()
+        if name in _RAW_TEXT and not slash:
+            return self._skip_raw_text(name, tag)
+        if self.hidden_depth:
+            self._count_hidden(name, bool(slash), attributes)
+        elif attributes and not slash and self._hides(name, attributes):
+            self.hidden_by, self.hidden_depth = name, 1
+        else:
+            self._take_tag(name, bool(slash), attributes)
+        return tag.end()
 
     def _read_markup(self, opening: int) -> int:
-        """What stands at a `<`; where to go on reading."""
+        """What stands at a `<` that begins no tag; where to go on reading."""
         source = self.source
-        tag = _TAG.match(source, opening)
-        if tag:
-            name = tag[2].lower()
-            if name in _RAW_TEXT and not tag[1]:
-                return self._skip_raw_text(name, tag)
-            self._take_tag(name, bool(tag[1]), tag[3])
-            return tag.end()
         if source.startswith("<!--", opening):
             closing = source.find("-->", opening + 4)
             if closing >= 0:
                 return closing + 3
-            self.source = source = source.replace("<!--", "<! -", source.count("<!--"))
+            self.source = source = source.replace("<!--", "<! -")
         declaration = _DECLARATION.match(source, opening)
         if declaration:
             return declaration.end()
@@ -140,26 +139,21 @@ class _Reduction:
         if self.hidden_depth:
             return
         if "&" in text:
-            text = _MARKS.sub("", unescape(text))
+            text = _without_marks(unescape(text))
         if self.preformatted and "\n" in text:
             text = text.replace("\n", _BREAK)
         self.out.append(text)
 
     def _take_tag(self, name: str, closes: bool, attributes: str) -> None:
-        if self.hidden_depth:
-            self._count_hidden(name, closes, attributes)
-            return
-        if attributes and not closes and self._hides(name, attributes):
-            self.hidden_by, self.hidden_depth = name, 1
-            return
-        if name in _PARAGRAPHS:
-            self._take_paragraph(name, closes)
-        elif name in _BLOCKS:
-            self.out.append(_BREAK)
-        elif name in _CELL_TAGS:
-            self.out.append(_CELL if closes else "")
-        else:
-            self._take_inline(name, closes, attributes)
+        effect = _EFFECTS.get(name)
+        if effect:
+            self.out.append(effect[closes])
+            if name == "pre":
+                self.preformatted = max(0, self.preformatted + (-1 if closes else 1))
+        elif name == "a":
+            self._take_link(closes, attributes)
+        elif name == "img" and (alt := _ALT.search(attributes)) and not (shown := alt[1] or alt[2] or "").isascii():
+            self.out.append(shown)
 
     def _count_hidden(self, name: str, closes: bool, attributes: str) -> None:
         if name == self.hidden_by and not attributes.endswith("/"):
@@ -169,25 +163,6 @@ class _Reduction:
         if not self.drop_hidden or name in _VOID or name in ("body", "html") or attributes.endswith("/"):
             return False
         return bool(_MAYBE_HIDDEN.search(attributes) and _HIDDEN.search(attributes))
-
-    def _take_paragraph(self, name: str, closes: bool) -> None:
-        self.out.append(_PARAGRAPH)
-        if name == "pre":
-            self.preformatted = max(0, self.preformatted + (-1 if closes else 1))
-
-    def _take_inline(self, name: str, closes: bool, attributes: str) -> None:
-        if name == "br":
-            self.out.append(_BREAK)
-        elif name == "a":
-            self._take_link(closes, attributes)
-        elif name == "li":
-            self.out.append("" if closes else f"{_BREAK}- ")
-        elif name == "blockquote":
-            self.out.append(_CLOSE if closes else _OPEN)
-        elif name == "hr":
-            self.out.append(_RULE)
-        elif name == "img" and (alt := _ALT.search(attributes)) and not (shown := alt[1] or alt[2] or "").isascii():
-            self.out.append(shown)
 
     def _take_link(self, closes: bool, attributes: str) -> None:
         if not closes:
@@ -207,14 +182,32 @@ def _is_worth_showing(target: str, shown: str) -> bool:
     return bool(_MARKS.sub("", shown).strip()) and shown.rstrip("/") not in target and not shown.startswith("http")
 
 
+def _without_marks(text: str) -> str:
+    return _MARKS.sub("", text) if not text.isascii() and any(sign in text for sign in _SIGNS) else text
+
+
 def _lay_out(text: str) -> str:
-    text = _AROUND_MARK.sub(r"\1", _SPACES.sub(" ", text))
+    text = _collapse(text)
     text = _BREAKS.sub(_line_breaks, text)
     if _OPEN in text or _CLOSE in text:
         text = _write_quotes(text)
-    text = _CELLS.sub("\t", text)
+    if _CELL in text:
+        text = _CELLS.sub("\t", text)
     lines = [line.strip() for line in text.split("\n")]
     return _BLANK_LINES.sub("\n\n", "\n".join(lines)).strip()
+
+
+def _collapse(text: str) -> str:
+    """White space is one space, and none beside a mark. Replacing is several times faster than an expression."""
+    for space in _SPACES:
+        if space in text:
+            text = text.replace(space, " ")
+    while "  " in text:
+        text = text.replace("  ", " ")
+    for sign in _SIGNS:
+        if sign in text:
+            text = text.replace(f" {sign}", sign).replace(f"{sign} ", sign)
+    return text
 
 
 def _line_breaks(run: re.Match[str]) -> str:
