@@ -13,6 +13,7 @@ from connectors.email.account import Account
 from connectors.email.faults import Broken, Refused
 from connectors.email.session import Session
 from connectors.email.settings import EmailSettings
+from connectors.email.slots import Slots, slots_of
 
 R = TypeVar("R")
 
@@ -39,6 +40,7 @@ class Line:
         self.attended = asyncio.Event()
         """A poll has begun since this was last cleared."""
         self._read_to: dict[str, tuple[int, int]] = {}
+        self._leaving = False
 
     @contextmanager
     def polling(self) -> Iterator[None]:
@@ -52,6 +54,8 @@ class Line:
             self._polls -= 1
             if not self._polls:
                 self._quiet.set()
+                if not self._lock.locked():
+                    self._part()
 
     @asynccontextmanager
     async def turn(self, folder: str, *, sync: bool = True) -> AsyncIterator[Session]:
@@ -93,10 +97,12 @@ class Line:
         session.kill()
         if self._session is session:
             self._session = None
+            self._give_back()
 
     def close(self) -> None:
         """Ends every wait at the socket; the pool's threads return at once."""
         if self._session is None:
+            self._give_back()
             return
         if self._lock.locked():
             self._session.hang_up()  # who holds the line sees its end and drops it
@@ -111,6 +117,7 @@ class Line:
         return await self._enter(await self._account.enter(self._connect), folder, readonly, sync)
 
     async def _connect(self, token: str) -> Session:
+        await self._take()
         session = Session(self._settings)
         self._session = session
         try:
@@ -121,6 +128,41 @@ class Line:
                 raise Unavailable(str(error), detail=error.detail) from error
             raise
         return session
+
+    # Taking turns, where a server takes few connections
+
+    async def _take(self, *, patient: bool = False) -> None:
+        most = self._settings.max_connections
+        if most is not None:
+            await self._slots.take(self, most, patient=patient)
+
+    def _give_back(self) -> None:
+        if self._settings.max_connections is not None:
+            self._slots.give_back(self)
+
+    @property
+    def _slots(self) -> Slots:
+        return slots_of(self._settings.host, self._settings.effective_port)
+
+    def give_way(self) -> bool:
+        if self._polls or self._waiting or self._leaving or self._session is None:
+            return False
+        self._leaving = True
+        if self._lock.locked():
+            self._bell.set()
+        else:
+            self._part()
+        return True
+
+    def _is_wanted(self) -> bool:
+        is_limited = self._settings.max_connections is not None
+        return is_limited and (self._leaving or self._slots.wanted) and not self._polls and not self._waiting
+
+    def _part(self) -> None:
+        """Give the place to a mailbox that waits to poll."""
+        if self._session is not None and self._is_wanted():
+            self._drop(self._session)
+        self._leaving = False
 
     async def _enter(self, session: Session, folder: str, readonly: bool, sync: bool) -> Session:
         selected = session.selected
@@ -142,16 +184,26 @@ class Line:
         with suppress(TimeoutError):
             async with asyncio.timeout(_PATIENCE_SECONDS):
                 await self._quiet.wait()
+        await self._take(patient=True)
         async with self._lock:
-            session = await self._ready(folder, sync=False)
-            if not session.has("IDLE"):
-                return None
-            if self._is_behind(session, folder) or await self.call(Session.announces):
-                session.fresh = True
-                return True
-            if self._waiting:
-                return False
-            return await self._idle(session)
+            try:
+                return await self._listen(folder)
+            finally:
+                if self._session is None:
+                    self._give_back()
+                else:
+                    self._part()
+
+    async def _listen(self, folder: str) -> bool | None:
+        session = await self._ready(folder, sync=False)
+        if not session.has("IDLE"):
+            return None
+        if self._is_behind(session, folder) or await self.call(Session.announces):
+            session.fresh = True
+            return True
+        if self._waiting or self._is_wanted():
+            return False
+        return await self._idle(session)
 
     def _is_behind(self, session: Session, folder: str) -> bool:
         """Whether the SELECT just done told of mails that no listing has shown yet."""
@@ -164,7 +216,7 @@ class Line:
     async def _idle(self, session: Session) -> bool:
         self._bell.clear()
         try:
-            if not await self.call(Session.start_idle) and not self._waiting:
+            if not await self.call(Session.start_idle) and not self._waiting and not self._is_wanted():
                 await self._bell_rings(session)
         except asyncio.CancelledError:
             self._drop(session)

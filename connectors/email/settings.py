@@ -77,6 +77,13 @@ class EmailSettings(ChannelSettings):
     idle_renew_minutes: float = Field(
         default=9, gt=0, le=29, description="IDLE is renewed this often; routers forget a silent connection."
     )
+    max_connections: int | None = Field(
+        default=None,
+        ge=1,
+        description="Most connections to this server at the same time, those of all channels here counted; beyond it "
+        "mailboxes take turns. Empty: one for each channel.",
+        examples=[10],
+    )
     max_mail_bytes: int = Field(
         default=50_000_000,
         ge=1024,

@@ -120,6 +120,8 @@ class Meddler:
     seen: list[bytes] = field(default_factory=list)
     """Commands of the client, without their tags."""
     connections: int = 0
+    peak: int = 0
+    """Most connections that were open at the same time."""
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     def refuse(self, pattern: bytes, answer: bytes, *, times: int = 1_000_000) -> None:
@@ -139,6 +141,7 @@ class Meddler:
         self.tasks.add(task)
         self.connections += 1
         up_reader, up_writer = await asyncio.open_connection(self.host, self.target_port, limit=1 << 24)
+        self.peak = max(self.peak, len(self.tasks))
         down = asyncio.create_task(self._down(up_reader, writer))
         try:
             await self._up(reader, writer, up_writer)
