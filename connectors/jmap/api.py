@@ -80,7 +80,11 @@ class Api:
         answered = _answers(response)
         if answered.get("sessionState", session.state) != session.state:
             self.forget()
-        return _in_order(answered, methods)
+        try:
+            return _in_order(answered, methods)
+        except MethodFailed:
+            self.forget()  # limits and accounts may be others by now
+            raise
 
     async def one(self, name: str, **given: Any) -> dict[str, Any]:
         """One method's answer. Raises what its error asks for."""

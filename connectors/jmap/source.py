@@ -213,7 +213,7 @@ def _one(mail: Mapping[str, Any]) -> ListedMail:
         at = datetime.fromisoformat(str(mail["receivedAt"]))
         size = int(mail["size"])
         at = at if at.tzinfo else at.replace(tzinfo=UTC)
-        return ListedMail(id=str(mail["id"]), blob=str(mail["blobId"]), size=size, at=at, rank=at.timestamp())
+        return ListedMail(id=str(mail["id"]), blob=str(mail["blobId"]), size=size, at=at, rank=int(at.timestamp()))
     except (KeyError, TypeError, ValueError) as error:
         raise Unavailable(
             f"mail {str(mail.get('id'))[:60]}: the server's Email/get makes no sense: {error!r}"
