@@ -14,10 +14,10 @@ from allears.journal.errors import JournalUnavailable
 from allears.journal.journal import Journal
 from allears.journal.records import DueConversation, Policy, Reading, Router, StoredRaw
 from allears.workers.pool import WorkerLost, Workers
-from allears.workers.tasks import DeriveJob, Failed, Read, ReadJob, derive_records, read_raws, warm_up
+from allears.workers.tasks import DeriveJob, Failed, Read, ReadJob, derive_records, opened, read_raws, warm_up
 from allears_sdk.connector import Threading
 from allears_sdk.context import Clock
-from normalizer.conversation import Conversation, Facts
+from normalizer.conversation import Conversation, Draft, Facts
 
 MAX_RAWS = 128
 MAX_BYTES = 8 << 20
@@ -120,7 +120,7 @@ class Filing:
         except WorkerLost as error:
             await self._read_one_by_one(taken, error)
             return
-        await self._note(taken, results)
+        await self._note(taken, opened(results, Read))
 
     async def _read_one_by_one(self, taken: Sequence[StoredRaw], error: WorkerLost) -> None:
         """Find out which raw it was: each goes alone, and only the guilty one pays."""
@@ -186,7 +186,8 @@ class Filing:
         except WorkerLost as error:
             await self._derive_one_by_one(due, error)
             return
-        await asyncio.gather(*(self._file(one, result) for one, result in zip(due, results, strict=True)))
+        pairs = zip(due, opened(results, Draft), strict=True)
+        await asyncio.gather(*(self._file(one, result) for one, result in pairs))
 
     async def _derive_one_by_one(self, due: Sequence[DueConversation], error: WorkerLost) -> None:
         if len(due) == 1:

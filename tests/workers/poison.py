@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 import time
@@ -13,7 +14,7 @@ from typing import Any
 from allears_sdk import registry
 from allears_sdk.connector import Connector, ConnectorSpec, Hears, Reception, Request, Threading
 from allears_sdk.errors import BadMessage
-from allears_sdk.message import Message, Raw
+from allears_sdk.message import Message, Rating, Raw
 from allears_sdk.settings import ChannelSettings
 
 POISON = "text/x-poison"
@@ -68,6 +69,8 @@ class PoisonConnector(Connector[ChannelSettings]):
             raise ZeroDivisionError("一个 bug")
         if words.startswith("surrogate"):
             return [Message(text="half an emoji \ud83d")]
+        if words.startswith("nan"):
+            return [Message(text=words, rating=Rating(value=math.nan))]
         if words.startswith("two"):
             return [Message(text=f"{words} 一"), Message(text=f"{words} 二")]
         return [Message(text=words)]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from allears.workers.tasks import DeriveJob, Failed, Read, ReadJob, derive_records, read_raws
+from allears.workers.tasks import DeriveJob, Failed, Read, ReadJob, derive_records, opened, read_raws
 from allears_sdk.message import MESSAGE_JSON, RFC822, Message, Raw
 from allears_sdk.settings import ChannelSettings
 from normalizer.conversation import Conversation, Draft, Facts, Heard
@@ -39,8 +39,12 @@ def mail(text: str = "收到的杯子是碎的，请退款", attachment: bytes =
     return message.as_bytes()
 
 
+def read_all(*jobs: ReadJob) -> list[Read | Failed]:
+    return opened(read_raws(jobs), Read)
+
+
 def read(one: ReadJob) -> Read:
-    (result,) = read_raws([one])
+    (result,) = read_all(one)
     assert isinstance(result, Read), result
     return result
 
@@ -48,27 +52,27 @@ def read(one: ReadJob) -> Read:
 @pytest.mark.usefixtures("poison")
 def test_each_raw_of_a_chunk_for_itself() -> None:
     bodies = ["杯子碎了，退款", "bad", "bug", "broken cup, refund please"]
-    good, bad, bug, last = read_raws([job(body) for body in bodies])
+    good, bad, bug, last = read_all(*map(job, bodies))
     assert bad == Failed(reason="字段缺失: no field `text`", is_bad=True)
     assert bug == Failed(reason="ZeroDivisionError: 一个 bug", is_bad=False)
     assert [result.messages[0].text for result in (good, last) if isinstance(result, Read)] == [bodies[0], bodies[3]]
 
 
 def test_a_format_nobody_reads_is_a_bad_message() -> None:
-    assert read_raws([job("{", MESSAGE_JSON), job("x", "application/x-unknown")]) == [
+    assert read_all(job("{", MESSAGE_JSON), job("x", "application/x-unknown")) == [
         Failed(reason=reason, is_bad=True)
         for reason in (_reason(job("{", MESSAGE_JSON)), "no reader for 'application/x-unknown'")
     ]
 
 
 def _reason(one: ReadJob) -> str:
-    (result,) = read_raws([one])
+    (result,) = read_all(one)
     assert isinstance(result, Failed)
     return result.reason
 
 
 def test_a_kind_that_is_no_longer_installed_is_a_failure_of_its_raw() -> None:
-    (result,) = read_raws([job("x")])
+    (result,) = read_all(job("x"))
     assert isinstance(result, Failed)
     assert "poison" in result.reason
 
@@ -83,7 +87,7 @@ def test_a_large_body_is_read_from_its_file(tmp_path: Path) -> None:
 
 
 def test_a_body_file_that_is_missing_is_a_failure_of_its_raw(tmp_path: Path) -> None:
-    gone, here = read_raws([job(b"", RFC822, file=str(tmp_path / "gone")), job(mail(), RFC822)])
+    gone, here = read_all(job(b"", RFC822, file=str(tmp_path / "gone")), job(mail(), RFC822))
     assert isinstance(gone, Failed)
     assert not gone.is_bad, "the disk may be back in a minute"
     assert isinstance(here, Read)
@@ -116,4 +120,20 @@ def test_a_record_derived_alone_is_the_one_derived_from_its_conversation() -> No
     assert alone.draft is not None
     heard = Heard(message=Message(text="杯子碎了", external_id="k-1", revision="1"), received_at=AT)
     conversation = Conversation(reference="", opened_at=AT, messages=(heard,))
-    assert derive_records([DeriveJob(conversation=conversation, facts=FACTS, public=False)]) == [alone.draft]
+    derived = derive_records([DeriveJob(conversation=conversation, facts=FACTS, public=False)])
+    assert opened(derived, Draft) == [alone.draft]
+
+
+@pytest.mark.usefixtures("poison")
+@pytest.mark.parametrize("odd", ["surrogate", "nan"])
+def test_what_no_journal_could_keep_is_a_failure_of_its_raw(odd: str) -> None:
+    failed, good = read_all(job(odd), job("杯子碎了"))
+    assert isinstance(failed, Failed)
+    assert isinstance(good, Read)
+
+
+def test_times_come_back_with_the_zone_they_were_given_in() -> None:
+    dated = mail().replace(b"Message-ID:", b"Date: Fri, 20 Nov 2026 16:00:00 +0800\nMessage-ID:")
+    (message,) = read(job(dated, RFC822)).messages
+    assert message.posted_at is not None
+    assert message.posted_at.isoformat() == "2026-11-20T16:00:00+08:00"
