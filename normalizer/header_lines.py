@@ -49,6 +49,14 @@ def label_value(line: str) -> tuple[str, str] | None:
     return (kind, found[1]) if kind else None
 
 
+def begins_with_label(line: str) -> bool:
+    if line.isascii():
+        at = line.find(":", 1, _MAX_LABEL)
+        return at > 0 and line[:at].strip(_LEAD).lower() in LABELS
+    found = _split(line)
+    return found is not None and _kind(found[0]) != ""
+
+
 def _split(line: str) -> tuple[str, str] | None:
     """What stands before and behind the first colon (or bar, or tab: cells of a table)."""
     line = plain_view(line[:MAX_LINE]).lstrip(" >*_\u2022")
@@ -76,7 +84,7 @@ def header_block(lines: list[str], index: int) -> Mark | None:
     if first is None:
         return None
     if not _kind(first[0]):
-        return _unknown_block(lines, index) if "@" in first[1] else None
+        return _unknown_block(lines, index) if "@" in first[1] and _may_be_label(first[0]) else None
     seen: set[str] = set()
     end, gap, address = index, 0, False
     for position in range(index, min(index + _MAX_BLOCK, len(lines))):
@@ -107,11 +115,15 @@ def _is_header(seen: set[str], address: bool) -> bool:
     return address and len(seen) >= 3
 
 
+def _may_be_label(label: str) -> bool:
+    return len(label) <= 20 and not any(map(str.isdigit, label))
+
+
 def _unknown_block(lines: list[str], index: int) -> Mark | None:
     """The block in a language nobody taught us: a named address, then among the next fields a moment, then more."""
     found = [_split(line) for line in lines[index : index + 5]]
     fields = [field for field in found[: found.index(None) if None in found else 5] if field is not None]
-    if len(fields) < 3 or not _NAMED_ADDRESS.search(fields[0][1]) or len(fields[0][0]) > 20:
+    if len(fields) < 3 or not _NAMED_ADDRESS.search(fields[0][1]):
         return None
     moment = any(has_date(value) and has_time(value) and "@" not in value for _, value in fields[1:])
     return Mark(index, index + len(fields), "header") if moment else None

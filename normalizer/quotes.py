@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from normalizer import trim_patterns as words
-from normalizer.header_lines import MAX_LINE, Mark, has_date, has_time, header_block
+from normalizer.header_lines import MAX_LINE, Mark, begins_with_label, has_date, has_time, header_block
 from normalizer.trim_patterns import plain_view
 
 __all__ = ["Mark", "header_block", "is_plain", "is_quoted", "is_rule", "mark_at", "title_kind"]
@@ -18,6 +18,7 @@ _MAX_WRAPPED = 3
 """Lines above its last one over which an announcement may be wrapped."""
 _RULE_MARKS = "-_=—–―‐‑‒−*#~·─━＝－＿ "
 _CLOSELY = frozenset(">＞»" + _RULE_MARKS + "|\t\u3000\u00a0\ufeff\u200b" + "[<")
+_ENDS = frozenset(":：-_=*\u202c\u200e\u200f\u00a0)")
 _BEFORE_COLON = re.compile(r"(?<=\S)@\w")
 _BRACKETED = re.compile(r"[<(\[] ?(?:mailto:)?[^\s<>()@]{1,100}@[\w.-]{1,100} ?[>)\]]")
 _YEAR = re.compile(r"\b(?:19|20)\d\d\b")
@@ -27,11 +28,11 @@ _LAST_WORDS = words.WROTE | {"line", "zeile", "linie", "ligne", "línea", "linha
 
 def is_plain(line: str) -> bool:
     """Whether `line`, not empty, surely announces nothing and is no quote: nearly all lines are, and cost little."""
-    if line[0] in _CLOSELY or ":" in line:
+    if line[0] in _CLOSELY:
         return False
-    if line.isascii():
-        return line[line.rfind(" ") + 1 :] not in _LAST_WORDS
-    return "：" not in line and line[line.rfind(" ") + 1 :].lower() not in _LAST_WORDS
+    if ":" in line or "：" in line:
+        return line[-1] not in _ENDS and ":  " not in line and "@" not in line and not begins_with_label(line)
+    return line[line.rfind(" ") + 1 :].lower() not in _LAST_WORDS
 
 
 def is_quoted(line: str) -> bool:

@@ -15,9 +15,11 @@ _LONGEST_SIGNATURE = 24
 _LONGEST_AFTER_CLOSING = 10
 _LONGEST_CONTACT = 8
 _SIGNATURE_LINE = 90
+_LONGEST_CLOSING = 45
 _TAIL = 16
 """Lines that are said, from the end, among which a closing or a device line may stand without a blank line above."""
 _END_MARKS = " ,.!:~;-*_|)。！…\t"
+_MARKS = frozenset("-_=*—―#~·─━＝－+|<([{")
 _RULE = re.compile(r"[-_=*—―#~·─━＝－]{3,}$")
 _SENTENCE = re.compile(r"[.!?。！？][\s\"'”)]*$|[!?。！？，；].|, (?:and|but|which|so|it|is|was|und|et|y|e)\b")
 _APOLOGY = re.compile(
@@ -60,42 +62,67 @@ _LIST_FOOTER = re.compile(r"mailing list|listinfo|mailman|google ?groups|邮件�
 def signature_start(lines: list[str]) -> int:
     """The index at which `lines` become signature; their count when there is none. A text is never all
     signature: something must stand above it."""
-    count = len(lines)
-    first = next((index for index, line in enumerate(lines) if line and not _RULE.match(line)), count)
-    tail = _tail_start(lines)
-    blank_above = True
-    for index in range(first, count):
+    first, tail, last = _bounds(lines)
+    blank_above = False
+    for index in range(first + 1, last + 1):
         line = lines[index]
-        if line and index > first and (blank_above or index >= tail or len(line) <= 4):
+        if not line:
+            blank_above = True
+            continue
+        looked_at = blank_above or index == last or _is_short(line, in_tail=index >= tail)
+        if looked_at and _may_start(line):
             view = plain_view(line[:250]).strip()
             if view and _starts_signature(lines, index, view, blank_above):
                 return index
-        blank_above = not line
-    return _without_name_block(lines, tail, first)
+        blank_above = False
+    return _without_name_block(lines, tail, first, last)
 
 
-def _tail_start(lines: list[str]) -> int:
-    said, index = 0, len(lines)
-    while index and said < _TAIL:
-        index -= 1
-        said += bool(lines[index])
-    return index
+def _bounds(lines: list[str]) -> tuple[int, int, int]:
+    """The first line that says something, where the tail begins, and the last line (-1 when all is blank)."""
+    last = len(lines) - 1
+    while last >= 0 and not lines[last]:
+        last -= 1
+    first = next((index for index, line in enumerate(lines) if line and not _RULE.match(line)), last)
+    tail, said = last + 1, 0
+    while tail > max(first, 0) and said < _TAIL:
+        tail -= 1
+        said += bool(lines[tail])
+    return first, tail, last
+
+
+def _is_short(line: str, *, in_tail: bool) -> bool:
+    if not in_tail:
+        return len(line) <= 4
+    return len(line) <= (_LONGEST_CLOSING if line[0] < "\u2e80" else _LONGEST_CLOSING // 2)
+
+
+def _may_start(line: str) -> bool:
+    """By its first or last word or character; most lines end here."""
+    if line[0] in _MARKS or line[0].isspace():
+        return True
+    if _first(line.lower()) in words.SIGNATURE_FIRST:
+        return True
+    end = line.rstrip(_END_MARKS)
+    return end[end.rfind(" ") + 1 :].lower() in words.SIGNATURE_LAST or end[-1:] in words.SIGNATURE_LAST
+
+
+def _first(low: str) -> str:
+    """The first word; the first character where words are not set apart."""
+    return low[0] if low[:1] >= "\u2e80" else low.split(" ", 1)[0].strip(_END_MARKS)
 
 
 def _starts_signature(lines: list[str], index: int, view: str, blank_above: bool) -> bool:
     if view in _DELIMITERS:
         return lines[index] == "--" or len(lines) - index <= _LONGEST_SIGNATURE
-    if len(view) <= 45 and _closes(lines, index, view):
-        return True
     if _RULE.match(view):
         return _is_rule_of_signature(lines, index)
-    if _is_sent_from(view) and (blank_above or _is_last(lines, index)):
-        return _names_device(view) or _is_last(lines, index)
-    return blank_above_or_rule(lines, index, blank_above) and _is_disclaimer(view)
-
-
-def blank_above_or_rule(lines: list[str], index: int, blank_above: bool) -> bool:
-    return blank_above or bool(_RULE.match(lines[index - 1]))
+    low = view.lower()
+    if len(view) <= _LONGEST_CLOSING and _closes(lines, index, view, low):
+        return True
+    if _is_sent_from(view, low) and (blank_above or _is_last(lines, index)):
+        return _names_device(low) or _is_last(lines, index)
+    return (blank_above or bool(_RULE.match(lines[index - 1]))) and _is_disclaimer(view)
 
 
 def _is_last(lines: list[str], index: int) -> bool:
@@ -104,56 +131,57 @@ def _is_last(lines: list[str], index: int) -> bool:
 
 def _is_disclaimer(view: str) -> bool:
     view = view.lstrip("*_ ")
-    first = view.split(" ", 1)[0].lower().rstrip(":,.")
-    if first not in words.DISCLAIMER_STARTS and view[:2] not in words.DISCLAIMER_STARTS and view[:1] not in "본이":
+    if _first(view.lower()) not in words.DISCLAIMER_FIRST:
         return False
     return words.DISCLAIMER.match(view) is not None
 
 
-def _is_sent_from(view: str) -> bool:
+def _is_sent_from(view: str, low: str) -> bool:
     """Begins or ends like `Sent from my …`, and is no sentence about where a parcel came from."""
     if len(view) > 160:
         return False
-    view = _LINK.sub("", view)
-    low = view.lower().lstrip("|*_-([ ")
-    if not low.startswith(words.SENT_FROM) and not low.rstrip(_END_MARKS).endswith(words.SENT_FROM_ENDS):
+    low = low.lstrip("|*_-([ ")
+    begins = _first(low) in words.SENT_FROM_FIRST and low.startswith(words.SENT_FROM)
+    if not begins and not low.rstrip(_END_MARKS).endswith(words.SENT_FROM_ENDS):
         return False
+    if "http" in low or "www" in low:
+        view = _LINK.sub("", view)
     return not _SENTENCE.search(view.rstrip(_END_MARKS)) or bool(_APOLOGY.search(view))
 
 
-def _names_device(view: str) -> bool:
-    low = view.lower()
+def _names_device(low: str) -> bool:
     tokens = {token.strip(".") for token in _WORD.findall(low)}
-    if not words.MINE.isdisjoint(tokens) and low.isascii():
+    if low.isascii() and not words.MINE.isdisjoint(tokens):
         return True
-    return any(device in tokens if device.isascii() else device in low for device in words.DEVICES) or (
-        any(device in low for device in words.DEVICES if len(device) > 3)
+    return any(device in tokens or (len(device) > 3 and device in low) for device in words.DEVICES) or (
+        not low.isascii() and any(device in low for device in words.DEVICES)
     )
 
 
-def _closes(lines: list[str], index: int, view: str) -> bool:
+def _closes(lines: list[str], index: int, view: str, low: str) -> bool:
     """A closing is one when only a name, a title and such lines follow it."""
-    bare = view.strip(_END_MARKS).lower()
-    if bare in words.CLOSINGS:
-        return _ends_soon(lines[index + 1 : index + 100])
-    if bare in words.WEAK_CLOSINGS:
-        return _is_only_name(lines[index + 1 : index + 30])
-    head, name = _closing_and_name(view)
-    return bool(name) and (head in words.CLOSINGS) and _ends_soon(lines[index + 1 : index + 100])
+    if _first(low) in words.CLOSING_FIRST:
+        bare = low.strip(_END_MARKS)
+        if bare in words.CLOSINGS:
+            return _ends_soon(lines[index + 1 : index + 100])
+        if bare in words.WEAK_CLOSINGS:
+            return _is_only_name(lines[index + 1 : index + 30])
+        if _has_closing_and_name(view):
+            return _ends_soon(lines[index + 1 : index + 100])
+    name = view.rstrip(_END_MARKS)
+    signed = next((name.removesuffix(word) for word in words.AFTER_NAME if name.endswith(" " + word)), "")
+    return bool(signed) and _is_name(signed.strip()) and _is_last(lines, index)
 
 
-def _closing_and_name(view: str) -> tuple[str, str]:
-    """`LG Sabine`, `Best, John`, `З повагою, Оксана`, `林小芳 敬上`."""
-    for mark in (",", " ", "!", "."):
-        head, found, name = view.rpartition(mark) if mark == " " else view.partition(mark)
-        while found:
-            if head.strip(_END_MARKS).lower() in words.CLOSINGS and _is_name(name.strip()):
-                return head.strip(_END_MARKS).lower(), name.strip()
-            if mark != " " or " " not in head:
-                break
-            shorter, found, last = head.rpartition(mark)
-            head, name = shorter, f"{last} {name}"
-    return "", ""
+def _has_closing_and_name(view: str) -> bool:
+    """`LG Sabine`, `Best, John`, `З повагою, Оксана`: some closing, then a name, on one line."""
+    parts = view.split(" ")
+    for count in range(1, min(len(parts), 5)):
+        head = " ".join(parts[:count]).strip(_END_MARKS).lower()
+        if head in words.CLOSINGS and _is_name(" ".join(parts[count:]).strip()):
+            return True
+    head, _, name = view.partition(",")
+    return head.lower() in words.CLOSINGS and _is_name(name.strip())
 
 
 def _ends_soon(after: list[str]) -> bool:
@@ -199,7 +227,7 @@ def _is_rule_of_signature(lines: list[str], index: int) -> bool:
     said = [plain_view(line[:250]).strip() for line in lines[index + 1 : index + 60] if line]
     if not said or len(lines) - index > 60:
         return False
-    if _is_disclaimer(said[0]) or _is_sent_from(said[0]) or _LIST_FOOTER.search(" ".join(said[:3])):
+    if _is_disclaimer(said[0]) or _is_sent_from(said[0], said[0].lower()) or _LIST_FOOTER.search(" ".join(said[:3])):
         return True
     if len(said) > 1 and _RULE.match(said[-1]):
         said.pop()
@@ -213,20 +241,16 @@ def _is_contact(view: str) -> bool:
     return any(word in low for word in words.CONTACT)
 
 
-def _without_name_block(lines: list[str], tail: int, first: int) -> int:
+def _without_name_block(lines: list[str], tail: int, first: int, last: int) -> int:
     """Signed without a word of farewell: a last paragraph that is a bare address, a Chinese name alone, or a name
     with title, firm and numbers below it."""
-    end = len(lines)
-    last = end
-    while last and not lines[last - 1]:
-        last -= 1
-    start = last
+    start = last + 1
     while start > max(tail, first) and lines[start - 1]:
         start -= 1
-    if start <= first or start < 2 or lines[start - 1] or last - start > _LONGEST_CONTACT:
-        return end
-    block = [plain_view(line[:250]).strip() for line in lines[start:last]]
-    return start if _is_name_block(block) else end
+    if start <= first or start < 2 or lines[start - 1] or last + 1 - start > _LONGEST_CONTACT:
+        return len(lines)
+    block = [plain_view(line[:250]).strip() for line in lines[start : last + 1]]
+    return start if _is_name_block(block) else len(lines)
 
 
 def _is_name_block(block: list[str]) -> bool:

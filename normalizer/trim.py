@@ -36,7 +36,8 @@ def trim_reply(text: str) -> str:
     kept = kept[: signature_start(kept)]
     while kept and (not kept[-1] or is_rule(kept[-1])):
         kept.pop()
-    return _BLANK_LINES.sub("\n\n", "\n".join(kept)).strip()
+    said = "\n".join(kept).strip()
+    return _BLANK_LINES.sub("\n\n", said) if "\n\n\n" in said else said
 
 
 def _own_lines(lines: list[str]) -> list[int]:
@@ -82,6 +83,8 @@ def _after_quote(lines: list[str], index: int) -> int:
     count = len(lines)
     while index < count and is_quoted(lines[index]):
         index += 1
+        while index < count and lines[index].startswith(">"):
+            index += 1
         spilled = index
         while spilled < count and spilled - index < 3 and _spilled(lines, spilled):
             spilled += 1

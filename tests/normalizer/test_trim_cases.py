@@ -2,7 +2,8 @@
 one, and the other only tells how they do on what they were not made for.
 
 A file of `trim_cases/` holds mails under `⟦name⟧`; the lines marked `▸` are what the author newly said. Characters
-that editors do not show are spelled as in `_INVISIBLE`.
+that editors do not show are spelled as in `_INVISIBLE`. `html.txt` holds `⟦name⟧ what was said, lines apart by " / "`
+and on the next line the mail's HTML.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from normalizer.readers.html import to_text
 from normalizer.trim import trim_reply
 
 FOLDER = Path(__file__).parent / "trim_cases"
@@ -70,3 +72,17 @@ def test_what_the_rules_were_not_made_for() -> None:
 def test_what_is_trimmed_stays_trimmed(half: str) -> None:
     changed = [case.name for case in read_cases(half) if trim_reply(trimmed := trim_reply(case.text)) != trimmed]
     assert not changed
+
+
+def read_html() -> list[Case]:
+    text = (FOLDER / "html.txt").read_text(encoding="utf-8")
+    heads = (block.partition("\n") for block in re.split(r"(?m)^⟦", text)[1:])
+    return [
+        Case(name=head.partition("⟧")[0], said=head.partition("⟧ ")[2].replace(" / ", "\n"), text=to_text(body))
+        for head, _, body in heads
+    ]
+
+
+@pytest.mark.parametrize("case", read_html(), ids=lambda case: case.name)
+def test_html_is_trimmed_like_text(case: Case) -> None:
+    assert is_exact(case)
