@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from normalizer.readers.mime_header import decode_words
 
 MAX_ADDRESSES = 500
 _MAX_CHARACTERS = 65_536
 _MAX_GROUP_TOKENS = 12
+_MAX_COMMON = 100
+"""Characters of a field that is short enough to come again and again (To, most of all): read once."""
 
 _TOKEN = re.compile(
     r"""(?P<quoted>"(?:\\.|[^"\\]){0,2000}")|(?P<angle><[^<>]{0,1000}>)|(?P<comment>\((?:\\.|[^()\\]){0,1000}\))"""
@@ -23,16 +27,20 @@ _COMMENT = re.compile(r"\((?:\\.|[^()\\]){0,500}\)")
 _ADDRESS = re.compile(r"[^\s<>,;@]{1,256}@[^\s<>,;@]+")
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Mailbox:
     name: str = ""
     address: str = ""
     """Lower-case; empty where none is given."""
 
 
-def parse_addresses(text: str) -> list[Mailbox]:
+def parse_addresses(text: str) -> Sequence[Mailbox]:
     """A From/To/Cc field's text (encoded words still in it) → the mailboxes it names. Entries without any
     address are kept when they have a name."""
+    return _common_addresses(text) if len(text) <= _MAX_COMMON else _read_addresses(text)
+
+
+def _read_addresses(text: str) -> Sequence[Mailbox]:
     found: list[Mailbox] = []
     carried = ""
     if "mailto:" in text:
@@ -47,7 +55,10 @@ def parse_addresses(text: str) -> list[Mailbox]:
         found.append(Mailbox(name, address))
     if carried:
         found.append(_from_decoded(carried))
-    return [mailbox for mailbox in found if mailbox.name or mailbox.address]
+    return tuple(mailbox for mailbox in found if mailbox.name or mailbox.address)
+
+
+_common_addresses = lru_cache(maxsize=512)(_read_addresses)
 
 
 def _pieces(text: str) -> list[list[re.Match[str]]]:

@@ -63,7 +63,8 @@ def automatic_reason(root: Part, sender: str, subject: str) -> str:
 
 
 def _value(root: Part, name: str) -> str:
-    return " ".join(root.header(name).decode("latin-1").split())[:200]
+    raw = root.header(name)
+    return " ".join(raw.decode("latin-1").split())[:200] if raw else ""
 
 
 def _by_header(root: Part) -> str:

@@ -34,7 +34,7 @@ _MAX_COMMON = 80
 def decode_value(raw: bytes, hint: str = "") -> str:
     """A header field as text: encoded words decoded, raw 8-bit bytes read in `hint` (the body's charset) or
     whatever they look like, folds undone, control characters gone."""
-    return decode_words(raw_text(raw, hint))
+    return decode_words(raw_text(raw, hint)) if raw else ""
 
 
 def raw_text(raw: bytes, hint: str = "") -> str:
@@ -155,6 +155,8 @@ def _join_pieces(numbered: dict[int, tuple[str, bool]]) -> str:
 
 def message_ids(raw: bytes, most: int = 100) -> list[str]:
     """Message ids without their angle brackets, in order; the first one and the last ones when there are many."""
+    if not raw:
+        return []
     text = _FOLD.sub(" ", raw_text(raw)).strip()
     found = _MESSAGE_ID.findall(text)
     if not found and text:

@@ -41,6 +41,13 @@ def decode(data: bytes, encoding: str) -> bytes:
 def decode_base64(data: bytes) -> bytes:
     """Truncated, unpadded, URL-safe, interrupted by padding or by foreign characters: what can be had."""
     try:
+        return binascii.a2b_base64(data.translate(None, b"\r\n"), strict_mode=True)
+    except binascii.Error:
+        return _decode_broken_base64(data)
+
+
+def _decode_broken_base64(data: bytes) -> bytes:
+    try:
         if not _PADDING_INSIDE.search(data) and not _is_plain(data):
             return binascii.a2b_base64(data)
     except binascii.Error:
