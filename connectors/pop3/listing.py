@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
@@ -11,7 +11,7 @@ from itertools import islice
 from allears_sdk.context import Context
 from connectors._mail.raw import relayed_key
 from connectors.pop3.cursor import PREFIX, Reading
-from connectors.pop3.mail import Listed, arrived_at
+from connectors.pop3.mail import Listed, arrived_at, header_key, old_key
 from connectors.pop3.session import Session
 from connectors.pop3.settings import Pop3Settings
 from connectors.pop3.visit import Visit
@@ -61,12 +61,15 @@ class Listing:
     async def find(self, visit: Visit, reading: Reading) -> Found:
         count, size = await visit.call(Session.stat)
         first = await self._first_new(visit, count, size)
-        listed = await self._listed(visit, first, count)
-        is_whole = first == 1
-        unknown, stored = await self._sorted_out(listed, reading)
-        removable = await self._removable(visit, stored, is_whole=is_whole)
-        mark = listed[-1].mark if listed else (self._tip.mark if self._tip else "")
-        return Found(tip=Tip(count=count, size=size, mark=mark), unknown=tuple(unknown), removable=tuple(removable))
+        mark = self._tip.mark if self._tip and first > 1 else ""
+        unknown: list[Listed] = []
+        stored: list[Listed] = []
+        async for chunk in self._chunks(visit, first, count):
+            await self._sort_out(chunk, reading, unknown, stored)
+            mark = chunk[-1].mark
+        removable = await self._removable(visit, stored, is_whole=first == 1)
+        tip = Tip(count=count, size=size, mark=mark)
+        return Found(tip=tip, unknown=tuple(unknown), removable=tuple(removable))
 
     # Listing as little as possible
 
@@ -83,19 +86,24 @@ class Listing:
         self._listed_at = now
         return 1
 
-    async def _listed(self, visit: Visit, first: int, count: int) -> list[Listed]:
+    async def _chunks(self, visit: Visit, first: int, count: int) -> AsyncIterator[list[Listed]]:
+        """In the maildrop's order, few at a time: a hundred thousand at once would hold up everybody else."""
         if first > 1:
-            return [await self._one(visit, number) for number in range(first, count + 1)]
+            if first <= count:
+                yield [await self._one(visit, number) for number in range(first, count + 1)]
+            return
         sizes = await visit.call(Session.sizes)
         marks = await visit.call(Session.uids) if sizes and visit.session.has_uidl else {}
         ambiguous = {mark for mark, times in Counter(marks.values()).items() if times > 1}
-        listed = []
-        for number, size in sorted(sizes.items()):
-            mark = marks.get(number, "")
-            if not mark or mark in ambiguous:
-                mark = await self._header_mark(visit, number, size)
-            listed.append(Listed(number=number, size=size, mark=mark))
-        return listed
+        numbers = sorted(sizes)
+        for start in range(0, len(numbers), CHUNK):
+            chunk = []
+            for number in numbers[start : start + CHUNK]:
+                mark = marks.get(number, "")
+                if not mark or mark in ambiguous:
+                    mark = await self._header_mark(visit, number, sizes[number])
+                chunk.append(Listed(number=number, size=sizes[number], mark=mark))
+            yield chunk
 
     async def _one(self, visit: Visit, number: int) -> Listed:
         size = await visit.call(Session.size, number)
@@ -108,27 +116,25 @@ class Listing:
 
     # What of it is new
 
-    async def _sorted_out(self, listed: Sequence[Listed], reading: Reading) -> tuple[list[Listed], list[Listed]]:
-        """Those nobody has seen, and those that are stored whole."""
-        unknown: list[Listed] = []
-        stored: list[Listed] = []
-        for chunk in _chunks(listed, CHUNK):
-            keys = {one: one.key for one in chunk}
-            known = await self._context.known(frozenset(self._asked(keys)))
-            for one, key in keys.items():
-                if key in known:
-                    stored.append(one)
-                elif not (known & {one.header_key, one.old_key} or reading.gave_up(key)):
-                    unknown.append(one)
-        return unknown, stored
+    async def _sort_out(
+        self, chunk: Sequence[Listed], reading: Reading, unknown: list[Listed], stored: list[Listed]
+    ) -> None:
+        """Adds to those nobody has seen, and to those that are stored whole."""
+        keys = {one: one.key for one in chunk}
+        known = await self._context.known(frozenset(self._asked(keys)))
+        for one, key in keys.items():
+            if key in known:
+                stored.append(one)
+            elif not ({header_key(key), old_key(key)} & known or reading.gave_up(key)):
+                unknown.append(one)
 
     def _asked(self, keys: dict[Listed, str]) -> Iterable[str]:
         """A mail above the limit is unknown again once the limit is raised; below it the whole is asked for."""
         for one, key in keys.items():
             yield key
-            yield one.old_key
+            yield old_key(key)
             if one.size > self._settings.max_mail_bytes:
-                yield one.header_key
+                yield header_key(key)
 
     # What of it may go
 
@@ -150,7 +156,3 @@ class Listing:
         for key in islice([key for key in keys if key not in self._arrivals], AGES_AT_ONCE):
             header = await visit.call(Session.header, keys[key].number, keys[key].size)
             self._arrivals[key] = arrived_at(header) or self._context.clock.now()
-
-
-def _chunks(listed: Sequence[Listed], size: int) -> Iterable[Sequence[Listed]]:
-    return (listed[start : start + size] for start in range(0, len(listed), size))

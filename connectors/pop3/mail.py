@@ -28,15 +28,15 @@ class Listed:
         """The size is in it: ids that are used again after a maildrop was made anew are another key."""
         return sha256(f"{self.mark}\0{self.size}".encode()).hexdigest()
 
-    @property
-    def header_key(self) -> str:
-        """Known by it: only the header is stored, because the mail was too large then."""
-        return f"header:{self.key}"
 
-    @property
-    def old_key(self) -> str:
-        """Known by it: it was there before we looked, and is never filed."""
-        return f"old:{self.key}"
+def header_key(key: str) -> str:
+    """Known by it: only the header of that mail is stored, because it was too large then."""
+    return f"header:{key}"
+
+
+def old_key(key: str) -> str:
+    """Known by it: that mail was there before we looked, and is never filed."""
+    return f"old:{key}"
 
 
 def whole(listed: Listed, body: bytes, header: bytes, now: datetime) -> Raw:
@@ -45,12 +45,14 @@ def whole(listed: Listed, body: bytes, header: bytes, now: datetime) -> Raw:
 
 def oversized(listed: Listed, header: bytes, limit: int, now: datetime) -> Raw:
     reason = f"larger than {limit} bytes: {listed.size}; only the header was read (id {listed.mark})"
-    return mail_raw(listed.header_key, header, _received(header, now), context={"uid": listed.mark}, quarantine=reason)
+    return mail_raw(
+        header_key(listed.key), header, _received(header, now), context={"uid": listed.mark}, quarantine=reason
+    )
 
 
 def before_us(listed: Listed, now: datetime) -> Raw:
     """Known from now on, never filed; its bytes were not read."""
-    return Raw(key=listed.old_key, body=b"", media_type=RFC822, received_at=now, baseline=True)
+    return Raw(key=old_key(listed.key), body=b"", media_type=RFC822, received_at=now, baseline=True)
 
 
 def missing(listed: Listed, reason: str) -> Missing:
