@@ -70,8 +70,9 @@ class Segment:
 class Body:
     segments: list[Segment] = field(default_factory=list)
     files: list[Leaf] = field(default_factory=list)
-    reports: list[str] = field(default_factory=list)
-    """What a bounce or receipt says to machines."""
+    spare: list[Leaf] = field(default_factory=list)
+    """What is read only where no part is there to be read: a report for machines, an invitation, text that has no
+    name and calls itself an attachment."""
     digests: list[bytes] = field(default_factory=list)
     """SHA-256 of each part as sent, in order; of text with its white space made equal. Taken before anything is
     interpreted."""
@@ -98,7 +99,7 @@ def read_body(root: Part) -> Body:
     _walk_tree(root, body)
     _open_winmail(body)
     if not body.segments:
-        _read_anything(body)
+        body.segments += map(_read_spare, body.spare)
     _mark_inline(body)
     return body
 
@@ -183,9 +184,11 @@ def _take_file(part: Part, body: Body, *, in_related: bool) -> None:
     leaf = _read_file(part, in_related=in_related)
     body.digests.append(_digest(leaf.content) if part.media_type.startswith("text/") else leaf.digest)
     if part.media_type in _FOR_MACHINES and part.disposition != "attachment" and not file_name(part):
-        body.reports.append(charset.decode(leaf.content, part.parameters.get("charset", "")))
+        body.spare.append(leaf)
         return
     body.files.append(leaf)
+    if part.media_type == "text/calendar" or (part.media_type in _TEXT and not file_name(part)):
+        body.spare.append(leaf)
     if part.media_type in _SIGNED or leaf.name.lower().endswith(".p7m"):
         _open_signed(leaf, body)
 
@@ -213,7 +216,7 @@ def _read_text(part: Part, body: Body) -> Segment:
         content, files = transfer.find_files(content, _MAX_ENCODED_FILES)
         body.files += [Leaf(charset.decode(name), "application/octet-stream", data) for name, data in files]
     if len(content) > MAX_TEXT_BYTES:
-        body.files.append(Leaf(file_name(part), part.media_type, content))
+        body.files.append(Leaf(name_of(part, content), part.media_type, content))
         content = content[:MAX_TEXT_BYTES]
     if is_html:
         return Segment(html=_tidy_lines(charset.decode(content, declared or charset.declared_in_html(content))))
@@ -299,20 +302,13 @@ def _is_winmail(leaf: Leaf) -> bool:
     return leaf.media_type.endswith("ms-tnef") or leaf.name.lower() == "winmail.dat"
 
 
-def _read_anything(body: Body) -> None:
-    """Where no part is there to be read: a bounce's report, an invitation's description, text without a name
-    that calls itself an attachment."""
-    if body.reports:
-        body.segments.append(Segment(text="\n".join(map(_tidy_lines, body.reports))))
-        return
-    for leaf in body.files:
-        if leaf.media_type == "text/calendar":
-            from normalizer.readers.calendar import event_text
+def _read_spare(leaf: Leaf) -> Segment:
+    text = _tidy_lines(charset.decode(leaf.content[:MAX_TEXT_BYTES]))
+    if leaf.media_type == "text/calendar":
+        from normalizer.readers.calendar import event_text
 
-            body.segments.append(Segment(text=event_text(charset.decode(leaf.content))))
-        elif leaf.media_type in _TEXT and not leaf.name:
-            text = _tidy_lines(charset.decode(leaf.content[:MAX_TEXT_BYTES]))
-            body.segments.append(Segment(html=text) if leaf.media_type == "text/html" else Segment(text=text))
+        text = event_text(text)
+    return Segment(html=text) if leaf.media_type == "text/html" else Segment(text=text)
 
 
 def _mark_inline(body: Body) -> None:

@@ -13,13 +13,38 @@ _DEFAULT_NAMES = {
     "application/pkcs7-signature": "smime.p7s",
     "application/x-pkcs7-signature": "smime.p7s",
     "application/pgp-signature": "signature.asc",
+    "application/pgp-encrypted": "version.asc",
     "text/calendar": "invite.ics",
 }
+_EXTENSIONS = {
+    "application/gzip": "gz",
+    "application/json": "json",
+    "application/msword": "doc",
+    "application/octet-stream": "bin",
+    "application/pdf": "pdf",
+    "application/rtf": "rtf",
+    "application/vnd.ms-excel": "xls",
+    "application/vnd.ms-powerpoint": "ppt",
+    "application/vnd.openxmlformats-officedocument.presentationml.presentation": "pptx",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "xlsx",
+    "application/vnd.openxmlformats-officedocument.wordprocessingml.document": "docx",
+    "application/zip": "zip",
+    "audio/mpeg": "mp3",
+    "image/jpeg": "jpg",
+    "image/svg+xml": "svg",
+    "text/html": "html",
+    "text/plain": "txt",
+    "text/vcard": "vcf",
+    "text/x-vcard": "vcf",
+    "video/quicktime": "mov",
+}
+_SAME_AS_SUBTYPE = re.compile(r"(image|audio|video)/([a-z0-9]{2,5})|text/([a-z]{3,4})")
+_MAX_CHARACTERS = 200
 _PATH = re.compile(r"^(?:[A-Za-z]:[\\/]|[\\/]|\.\.?[\\/]|file:/*)(?:.*[\\/])?", re.DOTALL)
 
 
 def name_of(part: Part, content: bytes) -> str:
-    """Empty where neither the sender nor a convention names it."""
+    """As the sender named it, else by convention, subject or media type: nobody can open a file without a name."""
     given = file_name(part)
     if given:
         return given
@@ -28,7 +53,9 @@ def name_of(part: Part, content: bytes) -> str:
         return name
     if part.media_type in ("message/rfc822", "message/global"):
         return _mail_name(content)
-    return "encrypted.asc" if content.lstrip().startswith(b"-----BEGIN PGP MESSAGE-----") else ""
+    if content.lstrip().startswith(b"-----BEGIN PGP MESSAGE-----"):
+        return "encrypted.asc"
+    return _name_by_type(part.media_type)
 
 
 def file_name(part: Part) -> str:
@@ -43,7 +70,19 @@ def clean_name(name: str) -> str:
     """Without folders, on one line, of a length any file system takes."""
     if "%" in name and name.isascii():
         name = _unquote(name)
-    return _PATH.sub("", " ".join(name.split()))[:200]
+    name = _PATH.sub("", " ".join(name.split()))
+    if len(name) <= _MAX_CHARACTERS:
+        return name
+    stem, dot, extension = name.rpartition(".")
+    return f"{stem[:180]}.{extension}" if dot and len(extension) < 12 else name[:_MAX_CHARACTERS]
+
+
+def _name_by_type(media_type: str) -> str:
+    main = media_type.partition("/")[0]
+    stem = main if main in ("image", "audio", "video") else "attachment"
+    same = _SAME_AS_SUBTYPE.fullmatch(media_type)
+    extension = _EXTENSIONS.get(media_type) or (same and (same[2] or same[3])) or ""
+    return f"{stem}.{extension}" if extension else stem
 
 
 def _name_in_location(location: str) -> str:
