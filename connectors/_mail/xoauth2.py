@@ -10,12 +10,12 @@ from typing import Literal
 from allears_sdk.oauth import OAuthSettings
 
 _GOOGLE = ("https://mail.google.com/",)
-_OFFICE = "https://outlook.office365.com"
 _MICROSOFT = {
-    "imap": f"{_OFFICE}/IMAP.AccessAsUser.All",
-    "pop": f"{_OFFICE}/POP.AccessAsUser.All",
-    "smtp": f"{_OFFICE}/SMTP.Send",
+    "imap": "https://outlook.office.com/IMAP.AccessAsUser.All",
+    "pop": "https://outlook.office.com/POP.AccessAsUser.All",
+    "smtp": "https://outlook.office.com/SMTP.Send",
 }
+_MICROSOFT_APPLICATION = ("https://outlook.office365.com/.default",)
 
 
 class Xoauth2:
@@ -37,4 +37,6 @@ def mail_scopes(settings: OAuthSettings, protocol: Literal["imap", "pop", "smtp"
     """What has to be granted; nothing for a provider that only its admin knows."""
     if settings.provider == "google":
         return _GOOGLE
-    return (_MICROSOFT[protocol],) if settings.provider == "microsoft" else ()
+    if settings.provider != "microsoft":
+        return ()
+    return (_MICROSOFT[protocol],) if settings.is_personal else _MICROSOFT_APPLICATION

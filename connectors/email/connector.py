@@ -32,7 +32,7 @@ class EmailConnector(Connector[EmailSettings]):
         hears=frozenset({Hears.POLL, Hears.LISTEN}),
         threading=Threading.MAIL,
         look_back=timedelta(days=30),
-        verified="Dovecot 2.3.19, pymap 0.36.7",
+        verified="Dovecot 2.3.19 (passwords and XOAUTH2), pymap 0.36.7",
     )
     Settings: ClassVar[type[ChannelSettings]] = EmailSettings
 
