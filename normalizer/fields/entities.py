@@ -13,7 +13,6 @@ from normalizer.rules.shapes import Patterns, Shape, Shapes, load_shapes, near_d
 
 KINDS = tuple(kind.name for kind in fields(Entities))
 _MAX_EACH = 20
-_DIGIT = re.compile(r"\d")
 _LATIN = re.compile("[a-zA-Z]")
 _ORDER_NEAR = re.compile(r"订单|单号|\border\b")
 _LONG_NUMBER = re.compile(r"\d(?<![\w.-].)\d{9,21}(?![\w.-])")
@@ -69,9 +68,8 @@ def _provenance(found: _Found, kind: str) -> Provenance:
 def _search(reading: Reading, shapes: Shapes, *, is_own: bool) -> _Found:
     """By shape, in their order; signatures and numbers read out only in the customer's own words."""
     text, found = reading.text, _Found(reading, shapes.not_names)
-    has = {"digit": _DIGIT.search(text), "latin": _LATIN.search(text), "han": not text.isascii()}
-    whole = [(0, len(text))]
-    digits = near_digits(text) if has["digit"] else []
+    whole, digits = [(0, len(text))], near_digits(text)
+    has = {"digit": bool(digits), "latin": _LATIN.search(text) is not None, "han": not text.isascii()}
     worthwhile = shapes.worthwhile(reading.folded)
     for shape, patterns in worthwhile:
         if shape.where == "text" and has.get(shape.needs, shape.needs in text):
@@ -119,16 +117,15 @@ def _signed(found: _Found, shapes: list[tuple[Shape, Patterns]]) -> None:
     reading = found.reading
     for passage, start in zip(reading.passages, reading.starts, strict=True):
         if "\n" in passage.text:
-            tail = (start + _tail(passage.text), start + len(passage.text))
+            lines = _last_lines(passage.text, start)
             for shape, patterns in shapes:
-                _take_all(found, shape, patterns, [tail])
+                _take_all(found, shape, patterns, lines)
 
 
-def _tail(text: str) -> int:
-    """Where the last lines begin; never the very first line."""
-    at = len(text)
-    for _ in range(_SIGNATURE_LINES):
-        at = text.rfind("\n", 0, at)
-        if at < 0:
-            break
-    return max(at, text.find("\n")) + 1
+def _last_lines(text: str, start: int) -> list[Span]:
+    """Where they stand, from `start` on; never the very first line."""
+    lines, end = list[Span](), len(text)
+    while len(lines) < _SIGNATURE_LINES and (at := text.rfind("\n", 0, end)) >= 0:
+        lines.append((start + at + 1, start + end))
+        end = at
+    return lines[::-1]

@@ -16,8 +16,8 @@ from normalizer.rules.matcher import Words
 
 Patterns = Sequence[re.Pattern[str]]
 
-_REACH = 80
-_DIGITS = re.compile(r"\d++(?:\D{1,160}+\d++)*+")
+_REACH = 128
+_DIGITS = re.compile(r"\d++(?:\D{1,256}+\d++)*+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,11 +39,14 @@ class Shape:
     """No match is so long that it could begin or end out of the reach of a digit in it."""
 
     def find(self, patterns: Patterns, text: str, spans: Iterable[Span]) -> Iterator[re.Match[str]]:
-        """Matches of those of its patterns that are worth trying, from left to right within each span."""
+        """Matches of those of its patterns that are worth trying, from left to right within each span. A signature
+        begins its span, which is a line."""
         for begin, end in spans:
-            if self.sight is not None and self.sight.search(text, begin, end) is None:
+            if self.where == "signature":
+                yield from filter(None, [pattern.match(text, begin, end) for pattern in patterns])
+            elif self.sight is not None and self.sight.search(text, begin, end) is None:
                 continue
-            if self.starts is not None:
+            elif self.starts is not None:
                 yield from _from_starts(self.starts, patterns[0], text, begin, end)
             else:
                 yield from first_matches(patterns, text, begin, end)

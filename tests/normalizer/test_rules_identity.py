@@ -55,10 +55,11 @@ def test_a_shape_finds_what_its_pattern_finds(text: str) -> None:
     folded = fold(text)
     worthwhile = {shape.name + shape.kind: patterns for shape, patterns in shapes.worthwhile(folded)}
     digits = near_digits(text)
+    lines = [match.span() for match in re.finditer("^.*$", text, re.MULTILINE)]
     for shape in (*shapes.everywhere, *shapes.signature):
         read = text if shape.cased else folded
         patterns = worthwhile.get(shape.name + shape.kind, ())
-        spans = digits if shape.is_near_digit else [(0, len(text))]
+        spans = lines if shape.where == "signature" else digits if shape.is_near_digit else [(0, len(text))]
         plain = re.compile("|".join(f"(?:{way.pattern.pattern})" for way in shape.ways), re.MULTILINE)
         found = [match.span() for match in shape.find(patterns, read, spans)] if patterns else []
         assert found == [match.span() for match in plain.finditer(read)], shape.name
