@@ -25,6 +25,7 @@ _NUMBERS = {
     "AADSTS65001": "an administrator has to consent to the permissions",
     "AADSTS90002": "there is no such tenant",
     "AADSTS700016": "no application has this client_id in this tenant",
+    "AADSTS700025": "leave client_secret out: this application is a public client",
     "AADSTS7000215": "the client_secret is wrong; its value is wanted, not its id",
     "AADSTS7000218": 'switch on "Allow public client flows" at the application',
     "AADSTS7000222": "the client_secret has expired; make a new one",
