@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field, SecretStr, model_validator
 
-from allears_sdk.settings import ChannelSettings
+from allears_sdk.settings import FILL_IN, ChannelSettings
 from connectors._mail.wire import Endpoint, is_loopback
+from connectors.pop3.presets import Preset, fill
 
 PORTS = {"implicit": 995, "starttls": 110, "none": 110}
 
@@ -19,7 +20,15 @@ class Pop3Settings(ChannelSettings):
     example_name: ClassVar[str] = "old-mail"
 
     connector: Literal["pop3"] = Field(default="pop3", description="Which connector listens here.")
-    host: str = Field(min_length=1, description="POP3 server.", examples=["pop.example.com"])
+    preset: Preset | None = Field(
+        default=None, description="A known service: fills in host; what is set beside it counts more.", examples=["qq"]
+    )
+    host: str = Field(
+        default="",
+        description="POP3 server; not needed with a preset.",
+        examples=["pop.example.com"],
+        json_schema_extra=dict(FILL_IN),
+    )
     port: int | None = Field(
         default=None, ge=1, le=65_535, description="Port; empty: 995 with implicit TLS, 110 otherwise.", examples=[995]
     )
@@ -65,8 +74,15 @@ class Pop3Settings(ChannelSettings):
     )
     connect_timeout_seconds: float = Field(default=10, ge=1, le=120, description="How long connecting may take.")
 
+    @model_validator(mode="before")
+    @classmethod
+    def _fill(cls, given: Any) -> Any:
+        return fill(given) if isinstance(given, dict) else given
+
     @model_validator(mode="after")
     def _agree(self) -> Pop3Settings:
+        if not self.host:
+            raise ValueError("host is missing; or choose a preset")
         if self.tls == "none" and not self.allow_plain and not is_loopback(self.host):
             raise ValueError('tls = "none" sends the password readable: use "implicit" or "starttls"')
         if self.keep_days and self.after != "delete":
