@@ -10,6 +10,9 @@ from typing import Any
 RFC822 = "message/rfc822"
 """Media type of a raw that is one mail, byte for byte; read by `normalizer.readers`."""
 
+OUTLOOK_MSG = "application/vnd.ms-outlook"
+"""Media type of a raw that is one Outlook message file (.msg); read by `normalizer.readers`."""
+
 MESSAGE_JSON = "application/vnd.allears.message+json"
 """Media type of a raw that is one Message as JSON (or an array of them); read by `normalizer.readers`."""
 

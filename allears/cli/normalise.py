@@ -18,7 +18,8 @@ from allears.cli.progress import Progress
 from allears.cli.session import Session, common, progressing, with_session
 
 _LISTS = (".jsonl", ".ndjson", ".json")
-_SOUGHT = (".eml", ".jsonl", ".ndjson")
+_MAILS = (".eml", ".msg")
+_SOUGHT = (*_MAILS, ".jsonl", ".ndjson")
 _MAX_MAIL_BYTES = 150_000_000
 _BATCH_INPUTS = 64
 _BATCH_BYTES = 2 << 20
@@ -129,8 +130,8 @@ def _file(path: Path, session: Session) -> Iterator[Given | Failed]:
 def _is_list(path: Path) -> bool:
     """By its name, else by its first character."""
     suffix = path.suffix.lower()
-    if suffix in _LISTS or suffix == ".eml":
-        return suffix != ".eml"
+    if suffix in _LISTS or suffix in _MAILS:
+        return suffix in _LISTS
     with path.open("rb") as file:
         return _starts_json(file.read(64))
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from allears_sdk.codec import encode
 from allears_sdk.errors import BadMessage
-from allears_sdk.message import MESSAGE_JSON, RFC822, Message, Raw, Role, Visibility
+from allears_sdk.message import MESSAGE_JSON, OUTLOOK_MSG, RFC822, Message, Raw, Role, Visibility
 from allears_sdk.reference import reference, seed
 from normalizer import readers
 from normalizer.conversation import Conversation, Facts, Heard
@@ -30,6 +30,9 @@ PUBLIC = frozenset({
 
 _LINE_BREAKS = tuple((character.encode(), f"\\u{ord(character):04x}".encode()) for character in "\x85\u2028\u2029")
 """JSON lets them stand in strings, but many readers of lines break there."""
+
+_COMPOUND_FILE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+"""How an Outlook message begins."""
 
 _FIELDS = frozenset(field.name for field in fields(Message))
 _KEYS = _FIELDS | {"connector", "channel"}
@@ -101,7 +104,7 @@ def _scrub(value: Any) -> Any:
 def _record(given: Given, settled: Settled) -> dict[str, Any]:
     ignored: list[str] = []
     if given.is_mail:
-        messages = _read(given.body, RFC822, settled)
+        messages = _read(given.body, OUTLOOK_MSG if given.body.startswith(_COMPOUND_FILE) else RFC822, settled)
         facts = Facts(channel=settled.channel, connector="email", region=settled.region)
     else:
         messages, facts, ignored = _from_json(given.body, settled)

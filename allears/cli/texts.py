@@ -46,8 +46,9 @@ HELP: Mapping[str, Mapping[str, str]] = {
         "backup": "Copy journal and attachments into an empty folder, while the daemon runs.",
         "restore": "Put a backup in place of the data folder; the daemon must be stopped.",
         "restore --force": "Replace a data folder that is not empty; what it held is kept.",
-        "normalise": "Turn messages into complaint records: one JSON line per input.\n\nPATH is an .eml file, a folder "
-        "(searched through, in order), a .jsonl file of messages or of arrays of messages, or - for JSONL on stdin.",
+        "normalise": "Turn messages into complaint records: one JSON line per input.\n\nPATH is an .eml or .msg file, "
+        "a folder (searched through, in order), a .jsonl file of messages or of arrays of messages, or - for JSONL on "
+        "stdin.",
         "normalise --workers": "Processes; 0: as many as cores.",
         "normalise --channel": "Name of the channel for mails.",
         "normalise --region": "Country in which phone numbers without a country code are read.",
@@ -96,7 +97,7 @@ HELP: Mapping[str, Mapping[str, str]] = {
         "backup": "把日志库和附件复制到一个空文件夹，守护进程可继续运行。",
         "restore": "用备份替换数据文件夹；须先停止守护进程。",
         "restore --force": "替换非空的数据文件夹；原有内容会保留。",
-        "normalise": "把消息变成投诉记录：每个输入一行 JSON。\n\nPATH 可以是 .eml 文件、文件夹（按顺序遍历）、"
+        "normalise": "把消息变成投诉记录：每个输入一行 JSON。\n\nPATH 可以是 .eml 或 .msg 文件、文件夹（按顺序遍历）、"
         ".jsonl 文件（每行一条消息或一个消息数组），或 -（从 stdin 读 JSONL）。",
         "normalise --workers": "进程数；0 表示与核数相同。",
         "normalise --channel": "邮件所属渠道的名称。",
@@ -195,7 +196,7 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "form_at": "form:    {url}",
         "starting": "allears {version}, {source}; stop with Ctrl-C",
         "no_such_path": "no such file or folder",
-        "nothing_found": "nothing to read here: no .eml and no .jsonl",
+        "nothing_found": "nothing to read here: no .eml, no .msg and no .jsonl",
         "not_readable": "cannot be read: {reason}",
         "too_large": "larger than {limit} bytes",
         "worker_died": "the process that read it died",
@@ -290,7 +291,7 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "form_at": "表单：  {url}",
         "starting": "allears {version}，{source}；按 Ctrl-C 停止",
         "no_such_path": "没有这个文件或文件夹",
-        "nothing_found": "这里没有可读的内容：没有 .eml，也没有 .jsonl",
+        "nothing_found": "这里没有可读的内容：没有 .eml、.msg，也没有 .jsonl",
         "not_readable": "无法读取：{reason}",
         "too_large": "超过 {limit} 字节",
         "worker_died": "读取它的进程异常退出",

@@ -16,7 +16,13 @@ from allears_sdk.message import Attachment, Raw
 
 SHOWN_BYTES = 64 * 1024
 
-_SUFFIXES = {"message/rfc822": ".eml", "application/json": ".json", "text/plain": ".txt", "multipart/form-data": ".txt"}
+_SUFFIXES = {
+    "message/rfc822": ".eml",
+    "application/vnd.ms-outlook": ".msg",
+    "application/json": ".json",
+    "text/plain": ".txt",
+    "multipart/form-data": ".txt",
+}
 
 
 def add_files(router: web.UrlDispatcher) -> None:

@@ -1,11 +1,11 @@
-"""Raw → Messages, for the formats that are not a channel's own: mail, our JSON, a submitted form."""
+"""Raw → Messages, for the formats that are not a channel's own: mail, Outlook's files, our JSON, a form."""
 
 from __future__ import annotations
 
 from allears_sdk.errors import BadMessage
-from allears_sdk.message import FORM_DATA, MESSAGE_JSON, RFC822, Message, Raw
+from allears_sdk.message import FORM_DATA, MESSAGE_JSON, OUTLOOK_MSG, RFC822, Message, Raw
 
-_READABLE = frozenset({RFC822, MESSAGE_JSON, FORM_DATA})
+_READABLE = frozenset({RFC822, OUTLOOK_MSG, MESSAGE_JSON, FORM_DATA})
 
 
 def can_read(media_type: str) -> bool:
@@ -21,6 +21,10 @@ def read(raw: Raw, *, with_content: bool = False) -> list[Message]:
         from normalizer.readers.rfc822 import read_mail
 
         return [read_mail(raw.body, with_content=with_content)]
+    if essence == OUTLOOK_MSG:
+        from normalizer.readers.msg import read_msg
+
+        return [read_msg(raw.body, with_content=with_content)]
     if essence == MESSAGE_JSON:
         from normalizer.readers.message_json import read_messages
 
