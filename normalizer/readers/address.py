@@ -95,7 +95,7 @@ def _read_piece(piece: list[re.Match[str]]) -> tuple[str, str, bool]:
         if token.lastgroup == "angle":
             candidate = _clean(token[0][1:-1])
             has_angle = True
-            address = candidate if "@" in candidate or not address else address
+            address = candidate if "@" not in address and ("@" in candidate or not address) else address
         elif token.lastgroup == "comment":
             comments.append(decode_words(token[0][1:-1]))
         elif token.lastgroup == "quoted":
@@ -137,7 +137,7 @@ def _clean(address: str) -> str:
 
 
 def _tidy(name: str) -> str:
-    name = " ".join(name.split()).strip()
+    name = " ".join(name.replace("<>", " ").split())
     while len(name) > 1 and name[0] == name[-1] and name[0] in "\"'":
         name = name[1:-1].strip()
     if name.count("<") != name.count(">") or name.startswith("<"):

@@ -21,8 +21,11 @@ _SUPERSETS = {
     "euc_jp": "euc-jp eucjp x-euc-jp cseucpkdfmtjapanese",
     "iso2022_jp_ext": "iso-2022-jp csiso2022jp iso-2022-jp-1 iso-2022-jp-2 iso-2022-jp-3 iso-2022-jp-ms cp50220"
     " cp50221 cp50222 jis",
+    "koi8-r": "koi8-r koi8r koi-8-r koi8 cskoi8r",
+    "iso8859-15": "iso-8859-15 latin-9 latin9 iso8859-15 iso_8859-15",
+    "mac-cyrillic": "x-mac-cyrillic maccyrillic",
     "cp1252": "iso-8859-1 iso8859-1 iso_8859-1 iso88591 8859-1 latin1 latin-1 l1 us-ascii ascii ansi windows-1252"
-    " cp1252 1252 x-ansi iso-8859-1-windows-3.1-latin-1 ansi_x3.4-1968 iso646-us us 7bit 8bit ascii-us",
+    " cp1252 1252 x-ansi iso-8859-1-windows-3.1-latin-1 ansi_x3.4-1968 iso646-us us 7bit 8bit ascii-us iso-latin-1",
     "cp1254": "iso-8859-9 iso8859-9 latin5 windows-1254",
     "cp874": "iso-8859-11 tis-620 windows-874 dos-874",
     "cp1255": "iso-8859-8-i iso-8859-8 iso-8859-8-e windows-1255 logical visual",
@@ -63,7 +66,7 @@ def declared_in_html(data: bytes) -> str:
 def resolve(declared: str) -> str:
     """A charset name as written in the wild → Python's codec for what it means, or nothing when unknown."""
     name = declared.strip(" \t\r\n\"'<>;").lower()
-    name = name.split(";", 1)[0].split("*", 1)[0].strip()
+    name = name.split(";", 1)[0].split("*", 1)[0].split("//", 1)[0].strip()
     name = name.removeprefix("charset=").removeprefix("cs=").strip("\"' ")
     if name in _CODECS:
         return _CODECS[name]
@@ -80,7 +83,8 @@ def _resolve_windows(name: str) -> str:
     number = re.fullmatch(r"(?:x-)?(?:cp|win|windows|ibm)?[-_]?(\d{3,4})", name)
     if not number:
         iso = re.fullmatch(r"(?:x-)?iso[-_ ]?8859[-_ ]?(\d{1,2})(?:-[ie])?", name)
-        return resolve(f"iso-8859-{int(iso[1])}") if iso and 1 <= int(iso[1]) <= 16 and iso[0] != name else ""
+        plain = f"iso-8859-{int(iso[1])}" if iso else name
+        return resolve(plain) if plain != name and 1 <= int(plain[9:]) <= 16 else ""
     try:
         return codecs.lookup(f"cp{number[1]}").name
     except LookupError:

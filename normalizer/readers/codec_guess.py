@@ -35,9 +35,9 @@ def guess_codec(data: bytes) -> str:
 
 def _guess_latin(data: bytes) -> str:
     """Where windows-1252 has signs that stand in no word (³ ¹ ¿ ± ¶ ¼), Central European has its letters."""
-    if _IN_WORD_1250.search(data):
-        return "cp1250"
-    return "iso8859_2" if _IN_WORD_LATIN_2.search(data) else "cp1252"
+    if _IN_WORD_LATIN_2.search(data):
+        return "iso8859_2"
+    return "cp1250" if _IN_WORD_1250.search(data) else "cp1252"
 
 
 def _guess_east_asian(data: bytes, pairs: list[bytes]) -> str:

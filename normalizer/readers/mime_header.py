@@ -157,7 +157,7 @@ def message_ids(raw: bytes, most: int = 100) -> list[str]:
     """Message ids without their angle brackets, in order; the first one and the last ones when there are many."""
     if not raw:
         return []
-    text = _FOLD.sub(" ", raw_text(raw)).strip()
+    text = _CONTROL.sub("", _FOLD.sub(" ", raw_text(raw))).strip()
     found = _MESSAGE_ID.findall(text)
     if not found and text:
         found = [token.strip("<>,;\"'") for token in text.split() if "@" in token.strip("@")]
