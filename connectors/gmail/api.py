@@ -65,7 +65,8 @@ class GmailApi:
         try:
             self._calls.check(response)
         except RetryLater as error:
-            error.after_seconds = error.after_seconds or self._wait(message)
+            if error.after_seconds is None:
+                error.after_seconds = self._wait(message)
             raise
 
     def _named(self, status: int, reasons: list[str], what: str, message: str) -> AllearsError | None:

@@ -57,7 +57,6 @@ class GraphMailSettings(ChannelSettings):
         default="https://graph.microsoft.com",
         pattern=r"^https://[^/?#@]+$|^http://(localhost|127\.0\.0\.1)(:\d+)?$",
         description="Address of Microsoft Graph; national clouds have their own.",
-        examples=["https://graph.microsoft.us"],
     )
     notification_url: str = Field(
         default="",

@@ -112,7 +112,7 @@ class Google:
     def answer(self, request: httpx.Request) -> httpx.Response:
         url = unquote(str(request.url))
         self.calls.append(f"{request.method} {url}")
-        if url.startswith("https://oauth2.googleapis.com/"):
+        if url.endswith("/token"):
             return self._token()
         if request.headers.get("authorization", "").removeprefix("Bearer ") not in self.good_tokens:
             return error(401, "authError", "Invalid Credentials")

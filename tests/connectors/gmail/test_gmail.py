@@ -298,6 +298,7 @@ async def test_an_expired_token_is_renewed_once(google: Google, connect: Connect
         (error(403, "userRateLimitExceeded"), RetryLater, "userRateLimitExceeded", None),
         (error(403, "dailyLimitExceeded"), RetryLater, "dailyLimitExceeded", 3600),
         (error(429, "rateLimitExceeded", headers={"Retry-After": "9"}), RetryLater, "429", 9),
+        (error(429, "rateLimitExceeded", headers={"Retry-After": "0"}), RetryLater, "429", 0),
         (
             error(429, "rateLimitExceeded", "User-rate limit exceeded.  Retry after 2026-11-22T04:10:00.500Z"),
             RetryLater,
@@ -335,6 +336,19 @@ async def test_another_account_is_not_read(google: Google, connect: Connect, jou
         with pytest.raises(ConfigError, match=r"somebody@example\.com"):
             await attempt
     assert journal.raws == []
+
+
+class Nobody:
+    async def show(self, url: str, code: str) -> None:
+        raise AssertionError("a service account asks nobody")
+
+    async def prompt(self, text: str) -> str:
+        return ""
+
+
+async def test_logging_in_without_a_person_proves_the_key(google: Google, connect: Connect) -> None:
+    await connect().login(Nobody())
+    assert google.tokens_given == 1
 
 
 async def test_check_says_who_and_how_much(google: Google, connect: Connect) -> None:

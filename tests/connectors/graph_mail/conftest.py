@@ -19,6 +19,14 @@ from tests.connectors.graph_mail.graph import MAILBOX, SECRET, Graph
 
 Connect = Callable[..., GraphMailConnector]
 
+APPLICATION = {
+    "provider": "microsoft",
+    "tenant": "contoso.onmicrosoft.com",
+    "grant": "client_credentials",
+    "client_id": "6731de76-14a6-49ae-97bc-6eba6914391e",
+    "client_secret": SECRET,
+}
+
 
 @pytest.fixture
 def graph() -> Iterator[Graph]:
@@ -57,11 +65,4 @@ def connect(context: Context) -> Connect:
 
 
 def make_settings(**more: Any) -> GraphMailSettings:
-    application = {
-        "provider": "microsoft",
-        "tenant": "contoso.onmicrosoft.com",
-        "grant": "client_credentials",
-        "client_id": "6731de76-14a6-49ae-97bc-6eba6914391e",
-        "client_secret": SECRET,
-    }
-    return GraphMailSettings.model_validate({"mailbox": MAILBOX, "oauth": application} | more)
+    return GraphMailSettings.model_validate({"mailbox": MAILBOX, "oauth": APPLICATION} | more)

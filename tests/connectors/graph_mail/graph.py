@@ -69,6 +69,7 @@ class Graph:
     most_per_page: int = 1000
     states: dict[str, int] = field(default_factory=dict)
     """How often a folder's changes were asked for: links carry the number."""
+    root: str = ROOT
     after_list: list[Item] = field(default_factory=list)
     """Arrive while the next mail is fetched."""
 
@@ -104,7 +105,7 @@ class Graph:
     def answer(self, request: httpx.Request) -> httpx.Response:
         url = unquote(str(request.url))
         self.calls.append(f"{request.method} {url}")
-        if url.startswith("https://login.microsoftonline.com/"):
+        if url.endswith("/oauth2/v2.0/token"):
             return self._token()
         if self._is_stranger(request):
             return error(401, "InvalidAuthenticationToken", "Lifetime validation failed, the token is expired.")
@@ -187,7 +188,7 @@ class Graph:
         self.states[folder] = newest + 1
         upto = max((sequence for sequence, *_ in self.log), default=0)
         changed = self._changed(folder, since)
-        base = f"{ROOT}/users/{MAILBOX}/mailfolders('{folder}')/messages/delta"  # as Graph writes it
+        base = f"{self.root}/users/{MAILBOX}/mailfolders('{folder}')/messages/delta"  # as Graph writes it
         body: dict[str, Any] = {"@odata.context": f"{ROOT}/$metadata#Collection(message)"}
         body["value"] = changed[skip : skip + size]
         if skip + size < len(changed):

@@ -371,6 +371,19 @@ async def test_nonsense_is_unavailable(graph: Graph, connect: Connect, journal: 
         await hear(connect(), journal)
 
 
+class Nobody:
+    async def show(self, url: str, code: str) -> None:
+        raise AssertionError("an application asks nobody")
+
+    async def prompt(self, text: str) -> str:
+        return ""
+
+
+async def test_logging_in_without_a_person_proves_the_secret(graph: Graph, connect: Connect) -> None:
+    await connect().login(Nobody())
+    assert graph.tokens_given == 1
+
+
 async def test_check_says_who_and_how_much(graph: Graph, connect: Connect) -> None:
     graph.put(make_mail(text_of(1)))
     identity = await connect(folders=["inbox", "Inbox/投诉"], after="move", move_to="filed").check()
