@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from allears_sdk.context import Context
-from allears_sdk.errors import AllearsError, AuthError, ConfigError, InDoubt, RetryLater, Unavailable
+from allears_sdk.errors import AllearsError, AuthError, ConfigError, InDoubt, Rejected, RetryLater, Unavailable
 from allears_sdk.oauth.settings import OAuthSettings
 from allears_sdk.remote.answers import check_status, retry_after
 from allears_sdk.remote.exchange import Response
@@ -77,7 +77,7 @@ def load(value: Mapping[str, Any] | None) -> Tokens | None:
 
 async def ask(context: Context, url: str, data: Mapping[str, str]) -> Mapping[str, Any]:
     """POST the form and read the JSON object. Raises Told for an error the endpoint names, else RetryLater,
-    Unavailable (also when the answer was lost: it is asked again) or Rejected."""
+    Unavailable (also when the answer was lost: it is asked again), AuthError or ConfigError."""
     given = {name: value for name, value in data.items() if value}
     try:
         response = await context.remote.request(
@@ -109,6 +109,8 @@ def _check(response: Response, now: datetime) -> None:
         check_status(response, now)
     except InDoubt as error:
         raise Unavailable(str(error)) from None
+    except Rejected as error:
+        raise ConfigError(f"this is no token server: {error}; are tenant and addresses right?") from None
     except AllearsError as error:
         error.detail = ""  # it may quote the form, which holds secrets
         if isinstance(error, RetryLater) and error.after_seconds is None:
@@ -163,6 +165,11 @@ def error_of(told: Told, settings: OAuthSettings, channel: str, *, again: bool =
     return AuthError(f"access was withdrawn or has expired ({what}); {advice(channel)}", detail=detail)
 
 
+def named(code: str) -> str:
+    """An error's code, unless it is something else that a hostile server wants to show."""
+    return code if re.fullmatch(r"[\w.-]{1,60}", code) else "an unknown error"
+
+
 def advice(channel: str) -> str:
     return f"log in again: allears channels login {channel}"
 
@@ -170,6 +177,6 @@ def advice(channel: str) -> str:
 def _named(told: Told) -> str:
     """The error's code, and Microsoft's number, by which its meaning is found."""
     number = re.search(r"AADSTS\d+", told.description)
-    code = told.code if re.fullmatch(r"[\w.-]{1,60}", told.code) else "an unknown error"
+    code = named(told.code)
     meaning = _NUMBERS.get(number[0], "") if number else ""
     return ", ".join(part for part in (code, number[0] if number else "", meaning) if part)

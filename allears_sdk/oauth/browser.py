@@ -18,7 +18,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 from allears_sdk.connector import Ask
 from allears_sdk.context import Context
 from allears_sdk.errors import AuthError, ConfigError
-from allears_sdk.oauth.answers import Told, ask, error_of
+from allears_sdk.oauth.answers import Told, ask, error_of, named
 from allears_sdk.oauth.settings import OAuthSettings
 from allears_sdk.signing import same
 
@@ -64,9 +64,7 @@ async def log_in(
         await person.show(_address(settings, visit, scope, back, login_hint), "")
         found = await _first(visit, arrived, person)
     if "error" in found:
-        raise AuthError(
-            f"the log-in was declined ({found['error'][:60]})", detail=found.get("error_description", "")[:300]
-        )
+        raise AuthError(f"the log-in was declined ({named(found['error'])})")
     form = {
         "grant_type": "authorization_code",
         "code": found["code"],

@@ -28,7 +28,7 @@ async def log_in(
     except Told as told:
         raise error_of(told, settings, context.name, again=False) from None
     url, user_code, device_code = _page(code), str(code.get("user_code", "")), str(code.get("device_code", ""))
-    if not (url and user_code and device_code):
+    if not (url and user_code.isprintable() and user_code and device_code):
         raise Unavailable("the answer to the request for a device code makes no sense")
     await person.show(url, user_code)
     form |= {"grant_type": GRANT_TYPE, "device_code": device_code}
@@ -66,7 +66,7 @@ async def _wait(
 def _page(code: Mapping[str, Any]) -> str:
     """Some servers write `verification_url`, as drafts of the standard did."""
     page = str(code.get("verification_uri") or code.get("verification_url") or "")
-    return page if page.startswith(("https://", "http://")) else ""
+    return page if page.startswith(("https://", "http://")) and page.isprintable() else ""
 
 
 def _secret(settings: OAuthSettings) -> dict[str, str]:

@@ -27,6 +27,8 @@ CODE = {
     "interval": 5,
     "message": "To sign in, use a web browser to open the page https://microsoft.com/devicelogin and enter the code.",
 }
+NO_PAGE = CODE | {"verification_uri": "javascript:alert(1)"}
+SPELL = CODE | {"verification_uri": "https://a.example/\x1b[2J"}
 PENDING = httpx.Response(
     400, json=microsoft_says("authorization_pending", 70016, "OAuth 2.0 device flow error. Authorization is pending.")
 )
@@ -116,9 +118,7 @@ async def test_a_connection_that_is_lost_while_waiting(
     assert clock.slept == [5, 10, 20]
 
 
-@pytest.mark.parametrize(
-    "answer", [{}, {**CODE, "verification_uri": "javascript:alert(1)"}, {**CODE, "device_code": ""}]
-)
+@pytest.mark.parametrize("answer", [{}, NO_PAGE, SPELL, CODE | {"device_code": ""}])
 async def test_a_device_code_that_makes_no_sense(
     context: Context, router: respx.MockRouter, clock: FakeClock, answer: dict[str, Any]
 ) -> None:

@@ -85,6 +85,8 @@ async def test_refusals(
         (httpx.Response(503, headers={"Retry-After": "17"}), RetryLater),
         (httpx.Response(429, json={"error": "rate_limited"}), RetryLater),
         (httpx.Response(500, text="<html>oops"), Unavailable),
+        (httpx.Response(404, text="<html>nothing here"), ConfigError),
+        (httpx.Response(302, headers={"Location": "https://portal.example.com/"}), Unavailable),
         (httpx.Response(200, text="<html>a captive portal"), Unavailable),
         (httpx.Response(200, json=[1]), Unavailable),
         (httpx.Response(200, json={"access_token": None}), Unavailable),
