@@ -13,6 +13,7 @@ from normalizer.rules.shapes import Patterns, Shape, Shapes, load_shapes, near_d
 
 KINDS = tuple(kind.name for kind in fields(Entities))
 _MAX_EACH = 20
+_DIGIT = re.compile(r"\d")
 _LATIN = re.compile("[a-zA-Z]")
 _ORDER_NEAR = re.compile(r"订单|单号|\border\b")
 _LONG_NUMBER = re.compile(r"\d(?<![\w.-].)\d{9,21}(?![\w.-])")
@@ -68,8 +69,12 @@ def _provenance(found: _Found, kind: str) -> Provenance:
 def _search(reading: Reading, shapes: Shapes, *, is_own: bool) -> _Found:
     """By shape, in their order; signatures and numbers read out only in the customer's own words."""
     text, found = reading.text, _Found(reading, shapes.not_names)
-    whole, digits = [(0, len(text))], near_digits(text)
-    has = {"digit": bool(digits), "latin": _LATIN.search(text) is not None, "han": not text.isascii()}
+    has = {
+        "digit": _DIGIT.search(text) is not None,
+        "latin": _LATIN.search(text) is not None,
+        "han": not text.isascii(),
+    }
+    whole, digits = [(0, len(text))], near_digits(text) if has["digit"] else []
     worthwhile = shapes.worthwhile(reading.folded)
     for shape, patterns in worthwhile:
         if shape.where == "text" and has.get(shape.needs, shape.needs in text):

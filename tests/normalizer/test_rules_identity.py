@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from itertools import pairwise
 
 import pytest
@@ -115,3 +116,9 @@ def test_matches_of_several_patterns_are_those_of_one(text: str) -> None:
 
 def test_half_a_character_is_no_reason_to_fail() -> None:
     assert list(Words(["坏了", "late"]).find("\ud83d坏了 late")) == [("坏了", 1, 3), ("late", 4, 8)]
+
+
+def test_no_digit_of_any_script_is_overlooked() -> None:
+    digits = [chr(code) for code in range(sys.maxunicode + 1) if chr(code).isdecimal()]
+
+    assert [digit for digit in digits if not near_digits(digit)] == []
