@@ -32,6 +32,8 @@ def is_plain(line: str) -> bool:
         return False
     if ":" in line or "：" in line:
         return line[-1] not in _ENDS and ":  " not in line and "@" not in line and not begins_with_label(line)
+    if line[-1] == ">" and "@" in line:
+        return False
     return line[line.rfind(" ") + 1 :].lower() not in _LAST_WORDS
 
 
@@ -121,10 +123,10 @@ def _header(lines: list[str], index: int, floor: int) -> Mark | None:
 
 def _wrote(lines: list[str], index: int, view: str, floor: int) -> Mark | None:
     """`On …, … wrote:` in its many shapes, on one line or wrapped over up to four."""
-    ends = view[-1] == ":" or _ends_in_wrote(view)
+    quoted = _is_followed_by_quote(lines, index)
+    ends = view[-1] == ":" or _ends_in_wrote(view) or (quoted and _is_date_and_sender(view))
     if not ends or not (len(view) <= 3 or any(map(str.isdigit, view)) or "@" in view or _wrote_in(view)):
         return None
-    quoted = _is_followed_by_quote(lines, index)
     joined, found = view, -1
     for start in range(index, max(floor, index - _MAX_WRAPPED) - 1, -1):
         if start < index:
@@ -144,6 +146,11 @@ def _wrote(lines: list[str], index: int, view: str, floor: int) -> Mark | None:
 def _ends_in_wrote(view: str) -> bool:
     """Without a colon, as some programs have it."""
     return view[view.rfind(" ") + 1 :].strip("-").lower() in words.WROTE and bool(_YEAR.search(view))
+
+
+def _is_date_and_sender(view: str) -> bool:
+    """`2012/4/1 Somebody <address>`, as older mail programs announce marked lines."""
+    return view[-1] == ">" and view[0].isdigit() and "@" in view and has_date(view)
 
 
 def _wrote_inside(lines: list[str], index: int, view: str) -> Mark | None:
@@ -167,7 +174,7 @@ def _announces(joined: str, quoted: bool) -> bool:
     if _is_prose(joined) and not _BRACKETED.search(joined):
         return False
     if joined[-1] != ":":
-        return wrote and (address or has_time(joined))
+        return (wrote and (address or has_time(joined))) or (quoted and _is_date_and_sender(joined))
     return wrote or (address and has_time(joined))
 
 

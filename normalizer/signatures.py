@@ -21,7 +21,7 @@ _TAIL = 16
 _END_MARKS = " ,.!:~;-*_|)。！…\t"
 _MARKS = frozenset("-_=*—―#~·─━＝－+|<([{")
 _RULE = re.compile(r"[-_=*—―#~·─━＝－]{3,}$")
-_SENTENCE = re.compile(r"[.!?。！？][\s\"'”)]*$|[!?。！？，；].|, (?:and|but|which|so|it|is|was|und|et|y|e)\b")
+_SENTENCE = re.compile(r"[.!?。！？][\s\"'”)]*$|[!?。！？；，].")
 _APOLOGY = re.compile(
     r"typo|brev|excuse|short|auto-?correct|spelling|tipp|fehler|kürze|erreurs|fautes|breved", re.IGNORECASE
 )
@@ -56,6 +56,9 @@ _SURNAMES = frozenset(
 )
 _HAN_NAME = re.compile(r"[\u4e00-\u9fff](?: ?[\u4e00-\u9fff]){1,2}(?: [A-Za-z .]{2,30})?$")
 _CJK_NAME = re.compile(r"[\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7a3][\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7a3 ]{1,9}$")
+_BARE_DATE = re.compile(
+    r"(?:\d{4}(?:[-/.]|年) ?\d{1,2}(?:[-/.]|月) ?\d{1,2}日?|\d{1,2}[./]\d{1,2}[./]\d{4})(?: ?[^\w\s]?[\w:]{1,8}){0,2}"
+)
 _LIST_FOOTER = re.compile(r"mailing list|listinfo|mailman|google ?groups|邮件列表", re.IGNORECASE)
 
 
@@ -69,7 +72,7 @@ def signature_start(lines: list[str]) -> int:
         if not line:
             blank_above = True
             continue
-        looked_at = blank_above or index == last or _is_short(line, in_tail=index >= tail)
+        looked_at = blank_above or index == last or _is_short(line, in_tail=index >= tail) or line[:5] == "-----"
         if looked_at and _may_start(line):
             view = plain_view(line[:250]).strip()
             if view and _starts_signature(lines, index, view, blank_above):
@@ -113,6 +116,8 @@ def _first(low: str) -> str:
 
 
 def _starts_signature(lines: list[str], index: int, view: str, blank_above: bool) -> bool:
+    if view.startswith("-----BEGIN PGP SIGNATURE"):
+        return True
     if view in _DELIMITERS:
         return lines[index] == "--" or len(lines) - index <= _LONGEST_SIGNATURE
     if _RULE.match(view):
@@ -120,8 +125,9 @@ def _starts_signature(lines: list[str], index: int, view: str, blank_above: bool
     low = view.lower()
     if len(view) <= _LONGEST_CLOSING and _closes(lines, index, view, low):
         return True
-    if _is_sent_from(view, low) and (blank_above or _is_last(lines, index)):
-        return _names_device(low) or _is_last(lines, index)
+    is_last = _is_last(lines, index)
+    if (blank_above or is_last) and _is_sent_from(view, low, is_last=is_last):
+        return True
     return (blank_above or bool(_RULE.match(lines[index - 1]))) and _is_disclaimer(view)
 
 
@@ -136,17 +142,26 @@ def _is_disclaimer(view: str) -> bool:
     return words.DISCLAIMER.match(view) is not None
 
 
-def _is_sent_from(view: str, low: str) -> bool:
-    """Begins or ends like `Sent from my …`, and is no sentence about where a parcel came from."""
+def _is_sent_from(view: str, low: str, *, is_last: bool) -> bool:
+    """`Sent from my …`, `… から送信`: names a device or program, and is no sentence about where a parcel came from.
+    In English an unknown device will do at the very end: people are inventive there."""
     if len(view) > 160:
         return False
     low = low.lstrip("|*_-([ ")
-    begins = _first(low) in words.SENT_FROM_FIRST and low.startswith(words.SENT_FROM)
-    if not begins and not low.rstrip(_END_MARKS).endswith(words.SENT_FROM_ENDS):
+    bare = _LINK.sub("", low).rstrip(_END_MARKS) if "http" in low or "www" in low else low.rstrip(_END_MARKS)
+    if not (_first(low) in words.SENT_FROM_FIRST and _begins_sent_from(low, bare)):
+        return bare.endswith(words.SENT_FROM_ENDS) and _names_device(bare)
+    if (_SENTENCE.search(bare) or words.TELLING.search(bare)) and "outlook" not in bare and not _APOLOGY.search(bare):
         return False
-    if "http" in low or "www" in low:
-        view = _LINK.sub("", view)
-    return not _SENTENCE.search(view.rstrip(_END_MARKS)) or bool(_APOLOGY.search(view))
+    return _names_device(bare) or (is_last and low.startswith("sent from "))
+
+
+def _begins_sent_from(low: str, bare: str) -> bool:
+    if low.startswith(words.SENT_FROM):
+        return True
+    if low.startswith(words.SENT_FROM_LOOSE):
+        return bare.rstrip("0123456789 版").endswith(words.DEVICES)
+    return low.startswith(words.SENT_FROM_FRAMED) and bare.endswith(words.SENT_FROM_FRAMES)
 
 
 def _names_device(low: str) -> bool:
@@ -200,7 +215,7 @@ def _is_only_name(after: list[str]) -> bool:
 
 def _is_name(view: str) -> bool:
     view = view.strip(" *_|-,.")
-    if not view or len(view) > 40:
+    if not view or len(view) > 40 or view.lower() in words.CLOSINGS or view.lower() in words.WEAK_CLOSINGS:
         return False
     if view.isascii() or view[0] < "\u2e80":
         return bool(_LATIN_NAME.match(view))
@@ -208,9 +223,7 @@ def _is_name(view: str) -> bool:
 
 
 def _is_han_name(view: str) -> bool:
-    if view[0] not in _SURNAMES or view in _NO_NAMES or view in words.WEAK_CLOSINGS or view in words.CLOSINGS:
-        return False
-    return bool(_HAN_NAME.match(view))
+    return view[0] in _SURNAMES and view not in _NO_NAMES and bool(_HAN_NAME.match(view))
 
 
 def _has_kana_or_gap(view: str) -> bool:
@@ -227,7 +240,11 @@ def _is_rule_of_signature(lines: list[str], index: int) -> bool:
     said = [plain_view(line[:250]).strip() for line in lines[index + 1 : index + 60] if line]
     if not said or len(lines) - index > 60:
         return False
-    if _is_disclaimer(said[0]) or _is_sent_from(said[0], said[0].lower()) or _LIST_FOOTER.search(" ".join(said[:3])):
+    if (
+        _is_disclaimer(said[0])
+        or _is_sent_from(said[0], said[0].lower(), is_last=False)
+        or _LIST_FOOTER.search(" ".join(said[:3]))
+    ):
         return True
     if len(said) > 1 and _RULE.match(said[-1]):
         said.pop()
@@ -242,15 +259,34 @@ def _is_contact(view: str) -> bool:
 
 
 def _without_name_block(lines: list[str], tail: int, first: int, last: int) -> int:
-    """Signed without a word of farewell: a last paragraph that is a bare address, a Chinese name alone, or a name
-    with title, firm and numbers below it."""
-    start = last + 1
-    while start > max(tail, first) and lines[start - 1]:
-        start -= 1
+    """Signed without a word of farewell: a last paragraph that is a bare address, a date, a Chinese name alone, or
+    a name with title, firm and numbers below it."""
+    start = _paragraph_start(lines, last, max(tail, first))
     if start <= first or start < 2 or lines[start - 1] or last + 1 - start > _LONGEST_CONTACT:
         return len(lines)
     block = [plain_view(line[:250]).strip() for line in lines[start : last + 1]]
+    above = start - 1
+    while above > first and not lines[above]:
+        above -= 1
+    said_above = plain_view(lines[above][:250]).strip()
+    if above > first and len(block) == 1 and _is_handle(block[0]) and _BARE_DATE.fullmatch(said_above):
+        return above
+    if _BARE_DATE.fullmatch(block[-1]):
+        block.pop()
+        is_signed = not block or (len(block) == 1 and _is_name(block[0]))
+        return start if is_signed and said_above[-1:] not in (":", ",") else len(lines)
     return start if _is_name_block(block) else len(lines)
+
+
+def _paragraph_start(lines: list[str], last: int, floor: int) -> int:
+    start = last + 1
+    while start > floor and lines[start - 1]:
+        start -= 1
+    return start
+
+
+def _is_handle(view: str) -> bool:
+    return len(view) <= 20 and " " not in view and view[-1:] not in ".!?。！？"
 
 
 def _is_name_block(block: list[str]) -> bool:

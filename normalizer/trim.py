@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 
 from allears_sdk.message import Message
+from normalizer.header_lines import MAX_LINE
 from normalizer.quotes import Mark, is_plain, is_quoted, is_rule, mark_at
 from normalizer.signatures import signature_start
+from normalizer.trim_patterns import BANNER, plain_view
 
 MAX_LINES = 5_000
 """What lies below is not new text: nobody writes that much by hand above a quote."""
@@ -33,11 +35,21 @@ def trim_reply(text: str) -> str:
         text = text.replace("\r\n", "\n")
     lines = [line.rstrip() for line in text.split("\n", MAX_LINES)[:MAX_LINES]]
     kept = [lines[index] for index in _own_lines(lines)]
+    kept = kept[_after_banner(kept) :]
     kept = kept[: signature_start(kept)]
     while kept and (not kept[-1] or is_rule(kept[-1])):
         kept.pop()
     said = "\n".join(kept).strip()
     return _BLANK_LINES.sub("\n\n", said) if "\n\n\n" in said else said
+
+
+def _after_banner(lines: list[str]) -> int:
+    """Past a paragraph at the top with which a gateway warns of mail from outside, unless nothing stands below it."""
+    top = next((index for index, line in enumerate(lines) if line), 0)
+    if not lines or not BANNER.match(plain_view(lines[top][:MAX_LINE])):
+        return 0
+    end = next((index for index in range(top, min(top + 8, len(lines))) if not lines[index]), 0)
+    return end if any(lines[end:]) else 0
 
 
 def _own_lines(lines: list[str]) -> list[int]:

@@ -57,11 +57,19 @@ PROSE = frozenset(_TABLE["announcements"]["prose"])
 PROSE_PARTS = tuple(_TABLE["announcements"]["prose_parts"])
 REPLY_ABOVE = re.compile(rf"(?:{_any_of(_TABLE['announcements']['reply_above'])})", re.IGNORECASE)
 
+BANNER = re.compile(_any_of(_TABLE["announcements"]["banners"]), re.IGNORECASE)
+
 _SIGNATURES = _TABLE["signatures"]
 SENT_FROM = tuple(_SIGNATURES["sent_from"])
-SENT_FROM_FIRST = _first_words(SENT_FROM)
+SENT_FROM_FRAMED = tuple(_SIGNATURES["sent_from_framed"])
+SENT_FROM_FRAMES = tuple(_SIGNATURES["sent_from_frames"])
+SENT_FROM_LOOSE = tuple(_SIGNATURES["sent_from_loose"])
+SENT_FROM_FIRST = _first_words(SENT_FROM + SENT_FROM_FRAMED + SENT_FROM_LOOSE)
 SENT_FROM_ENDS = tuple(_SIGNATURES["sent_from_ends"])
 DEVICES = tuple(_SIGNATURES["devices"])
+TELLING = re.compile(
+    rf"[\u3040-\u9fff],|, ?(?:which|so|it|und|et|y|e)\b|\b(?:{_any_of(_SIGNATURES['telling'])})\b", re.IGNORECASE
+)
 MINE = frozenset(_SIGNATURES["mine"])
 CLOSINGS = frozenset(map(plain_view, _SIGNATURES["closings"]))
 WEAK_CLOSINGS = frozenset(map(plain_view, _SIGNATURES["weak_closings"]))
