@@ -53,6 +53,8 @@ class Maildrop:
     make_uid: Callable[[int], str] = "uid-{:06}".format
     greeting: bytes = b"+OK POP3 ready\r\n"
     rules: list[Rule] = field(default_factory=list)
+    spy: Callable[[bytes], bytes | None] = lambda line: None
+    """Told of every command; what it answers is answered, DROP and HANG as in `on`."""
     seen: list[bytes] = field(default_factory=list)
     """Commands of the clients."""
     size_offset: int = 0
@@ -123,6 +125,8 @@ class _Visitor:
                 await self._writer.start_tls(self._drop.tls)
 
     def _spoilt(self, line: bytes) -> bytes | None:
+        if (said := self._drop.spy(line)) is not None:
+            return said
         for rule in self._drop.rules:
             if rule.left and rule.pattern.search(line):
                 rule.left -= 1
