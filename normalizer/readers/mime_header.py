@@ -16,7 +16,7 @@ from urllib.parse import unquote_to_bytes
 from normalizer.readers import charset
 
 _WORD = re.compile(r"=\?([^?\s]{1,60})\?([bBqQ])\?(.*?)(?:\?=|(?==\?[^?\s]{1,60}\?[bBqQ]\?)|\Z)", re.DOTALL)
-_FOLD = re.compile(r"[\r\n]+[ \t]*")
+_FOLD = re.compile(r"[\r\n][\r\n \t]*")
 _FOLD_IN_WORD = re.compile(rb"=?[\r\n]+[ \t]*")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]+")
 _PARAMETER = re.compile(

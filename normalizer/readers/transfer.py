@@ -11,6 +11,7 @@ _NOT_BASE64 = bytes(set(range(256)) - set(_BASE64))
 _URL_SAFE = bytes.maketrans(b"-_", b"+/")
 _PADDING_INSIDE = re.compile(rb"=[=\s]*[A-Za-z0-9+/]")
 _BASE64_LINES = re.compile(rb"\s*((?:[A-Za-z0-9+/]{16,76}[ \t]*\r?\n)*[A-Za-z0-9+/]{2,76}={0,2})[ \t]*(?:\r?\n|\Z)")
+_LONG_LINE = re.compile(rb"^[A-Za-z0-9+/]{40}", re.MULTILINE)
 _SOFT_BREAK = re.compile(rb"=[ \t]+(?=\r?\n)")
 _NAME = re.compile(r"[\w-]+")
 _UU_BEGIN = re.compile(rb"^begin[ \t]+[0-7]{3,4}[ \t]+([^\r\n]{1,255})\r?\n", re.MULTILINE)
@@ -53,7 +54,7 @@ def _decode_broken_base64(data: bytes) -> bytes:
     except binascii.Error:
         pass
     lines = _BASE64_LINES.match(data)
-    if lines and _is_plain(data[lines.end() :]) and len(b"".join(lines[1].split())) % 4 == 0:
+    if lines and _is_footer(data[lines.end() :]) and len(b"".join(lines[1].split())) % 4 == 0:
         return binascii.a2b_base64(lines[1]) + b"\n" + data[lines.end() :]
     return data if _is_plain(data) else b"".join(map(_decode_segment, _segments(data)))
 
@@ -66,6 +67,11 @@ def _is_plain(data: bytes) -> bool:
     foreign = len(head.translate(None, _BASE64 + b"=-_\r\n\t "))
     words = sum(1 for line in head.splitlines()[:12] if line.strip().count(b" ") > 1)
     return foreign > 0.1 * len(head) + 2 or words > 1 or (words == 1 and foreign > 0)
+
+
+def _is_footer(data: bytes) -> bool:
+    """Text that a mailing list wrote below what is encoded."""
+    return _is_plain(data) or (b" " in data.strip() and not _LONG_LINE.search(data))
 
 
 def _segments(data: bytes) -> list[bytes]:
