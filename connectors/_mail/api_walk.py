@@ -19,7 +19,7 @@ from allears_sdk.message import Raw
 from connectors._mail.authorised import AT_ONCE
 from connectors._mail.position import Reading, load
 from connectors._mail.raw import mail_raw
-from connectors._mail.source import Listed, Mail, Page, Source, Void
+from connectors._mail.source import Gone, Listed, Mail, Page, Source, Void
 
 PAGE_BYTES = 8 << 20
 ROUND = 50_000
@@ -28,6 +28,8 @@ BACKLOG_PAGES = 4
 """With more to read than so many pages, the newest and the oldest take turns, and what arrives meanwhile joins."""
 OUTAGE = 3
 """Failures in a row that are not these mails' fault."""
+ABSENT_SECONDS = 60.0
+"""A mail that was listed but is not there is asked for again this long: an answer may come from a store that lags."""
 PATIENCE_SECONDS = 900.0
 """A mail that fails so long while others do not is given up: it becomes a letter."""
 
@@ -64,6 +66,8 @@ class ApiWalk:
         self.settles = settles
         self.failing: dict[str, float] = {}
         """Ids the source fails to hand over, and since when (monotonic seconds)."""
+        self.absent: dict[str, float] = {}
+        """Ids that are listed but not there, likewise."""
         self._settled: tuple[str, ...] = ()
 
     async def batches(self, cursor: Cursor | None, limit: int, look_back: timedelta | None) -> AsyncIterator[Batch]:
@@ -96,6 +100,13 @@ class ApiWalk:
         since = self.failing.get(listed.id)
         return since is not None and self.context.clock.monotonic() - since >= PATIENCE_SECONDS
 
+    def is_gone(self, listed: Listed) -> bool:
+        now = self.context.clock.monotonic()
+        if now - self.absent.setdefault(listed.id, now) < ABSENT_SECONDS:
+            return False
+        del self.absent[listed.id]
+        return True
+
     def header_key(self, listed: Listed) -> str:
         """The raw key of a mail whose header alone is kept: with a larger limit it is read whole."""
         return f"{listed.id}#{self.max_mail_bytes}"
@@ -111,6 +122,7 @@ class Round:
         self._stored = stored
         self._todo: list[Listed] = []
         self._stuck: dict[str, AllearsError] = {}
+        self._absent: set[str] = set()
         self._failures_in_row = 0
         self._newest = False
         self._has_fetched = False
@@ -152,14 +164,14 @@ class Round:
 
     def _conclude(self, page: Page) -> Step | None:
         """All up to this page is stored: the cursor may say so."""
-        if self._stuck:
+        if self._stuck or self._absent:
             return None
         self._reading = replace(self._reading, position=self._news or page.position, marks=())
         self._news = ""
         return Step(batch=self._batch(Haul(), self._reading, page)) if self._has_moved() else None
 
     def _is_done(self, haul: Haul) -> bool:
-        return not (self._todo or self._stuck or haul.error)
+        return not (self._todo or self._stuck or self._absent or haul.error)
 
     def end(self) -> None:
         """Mails that failed alone are asked for again by the next poll; the cursor waits for them."""
@@ -189,7 +201,7 @@ class Round:
 
     async def _note(self, page: Page) -> None:
         since = self._reading.since
-        there = {one.id for one in self._todo} | self._stuck.keys()
+        there = {one.id for one in self._todo} | self._stuck.keys() | self._absent
         fresh = {one.id: one for one in page.listed if one.id not in there and not _is_old(one.at, since)}
         if not fresh:
             return
@@ -240,6 +252,9 @@ class Round:
             if self._failures_in_row >= OUTAGE:
                 haul.error = haul.error or answer
             return
+        if isinstance(answer, Gone):
+            self._absent |= set() if self._walk.is_gone(listed) else {listed.id}
+            return
         if isinstance(answer, AllearsError) and not isinstance(answer, Rejected | Unavailable):
             haul.error = haul.error or answer
             return
@@ -248,6 +263,7 @@ class Round:
             return
         self._failures_in_row = 0
         self._walk.failing.pop(listed.id, None)
+        self._walk.absent.pop(listed.id, None)
         if answer is not None and not _is_old(answer.at, self._reading.since):
             haul.raws.append(self._raw(listed, answer))
             haul.size += len(answer.body)

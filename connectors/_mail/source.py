@@ -61,8 +61,8 @@ class Source(Protocol):
         `since`. May list a mail again, or one that is gone."""
 
     async def fetch(self, listed: Listed) -> Mail | None:
-        """None: it is gone. Raises Rejected for a mail that is not handed over, Unavailable where asking again may
-        help."""
+        """None: no mail to be filed. Raises Gone, Rejected for a mail that is not handed over, Unavailable where
+        asking again may help."""
 
     async def settle(self, ids: Sequence[str], *, again: bool) -> None:
         """Mark or remove what is stored whole. `again`: it may have been done, and people may have moved the mails

@@ -14,7 +14,7 @@ from typing import Any
 from allears_sdk.errors import ConfigError, Rejected, Unavailable
 from connectors._mail.authorised import for_each
 from connectors._mail.raw import header_block
-from connectors._mail.source import Gone, Listed, Mail, Page, Void
+from connectors._mail.source import Listed, Mail, Page, Void
 from connectors.gmail.api import GmailApi
 from connectors.gmail.labels import Labels
 
@@ -90,12 +90,9 @@ class LabelSource:
 
     async def fetch(self, listed: Listed) -> Mail | None:
         limit = self._api.settings.max_mail_bytes
-        try:
-            message = await self._api.get(f"messages/{listed.id}", cut_at=limit * 4 // 3 + _SLACK_BYTES, format="raw")
-            if message is None:
-                return await self._header(listed)
-        except Gone:
-            return None
+        message = await self._api.get(f"messages/{listed.id}", cut_at=limit * 4 // 3 + _SLACK_BYTES, format="raw")
+        if message is None:
+            return await self._header(listed)
         if "DRAFT" in message.get("labelIds", ()):
             return None  # somebody is writing it; sent, it is another mail
         body = _bytes(message.get("raw"))

@@ -44,8 +44,8 @@ class FolderSource:
             at = listed.at or await self._received(listed.id)
             limit = self._api.settings.max_mail_bytes
             answer = await self._api.bytes_of(listed.id, limit)
-        except (Gone, Void):
-            return None
+        except Void as error:  # 410 for a single mail
+            raise Gone(str(error)) from None
         if not answer.content:
             raise Unavailable("Graph hands over an empty mail")
         if answer.is_cut:

@@ -16,7 +16,7 @@ from allears_sdk.message import RFC822
 from allears_sdk.testing import FakeClock, RecordingLog
 from allears_sdk.testing.clock import START
 from allears_sdk.testing.journal import Died, MiniJournal, hear
-from connectors._mail.api_walk import PATIENCE_SECONDS
+from connectors._mail.api_walk import ABSENT_SECONDS, PATIENCE_SECONDS
 from connectors.gmail import GmailConnector
 from tests.connectors.gmail.conftest import Connect, make_settings
 from tests.connectors.gmail.google import ACCOUNT, PUSH_TOKEN, TOPIC, Google, error, make_mail
@@ -229,12 +229,29 @@ async def test_one_mail_that_fails_again_and_again_delays_no_other_and_ends_as_a
 
 
 async def test_a_mail_that_vanished_since_it_was_listed_is_no_error(
-    google: Google, connect: Connect, journal: MiniJournal
+    google: Google, connect: Connect, journal: MiniJournal, clock: FakeClock
 ) -> None:
     gone, good = google.put(make_mail(text_of(1))), google.put(make_mail(text_of(2)))
-    google.fail(rf"{gone}.*{RAW}", error(404, "notFound"))
-    await hear(connect(), journal)
+    google.fail(rf"{gone}.*{RAW}", *[error(404, "notFound")] * 9)
+    connector = connect()
+    await hear(connector, journal)
+    clock.advance(ABSENT_SECONDS)
+    await hear(connector, journal)
     assert (heard(journal), journal.missing) == ([good], {})
+    google.calls.clear()
+    await hear(connector, journal)
+    assert google.called(RAW) == 0
+
+
+async def test_a_mail_that_is_listed_before_it_can_be_had_is_not_lost(
+    google: Google, connect: Connect, journal: MiniJournal
+) -> None:
+    early, good = google.put(make_mail(text_of(1))), google.put(make_mail(text_of(2)))
+    google.fail(rf"{early}.*{RAW}", error(404, "notFound"))
+    connector = connect()
+    await hear(connector, journal)
+    await hear(connector, journal)
+    assert heard(journal) == [good, early]
 
 
 @pytest.mark.parametrize("size", [1500, 100_000])

@@ -15,7 +15,7 @@ from allears_sdk.message import RFC822
 from allears_sdk.testing import FakeClock, RecordingLog
 from allears_sdk.testing.clock import START
 from allears_sdk.testing.journal import Died, MiniJournal, hear
-from connectors._mail.api_walk import PATIENCE_SECONDS
+from connectors._mail.api_walk import ABSENT_SECONDS, PATIENCE_SECONDS
 from connectors.graph_mail import GraphMailConnector
 from tests.connectors.graph_mail.conftest import Connect, make_settings
 from tests.connectors.graph_mail.graph import MAILBOX, Graph, error, make_mail
@@ -268,12 +268,29 @@ async def test_an_outage_condemns_no_mail(
 
 
 async def test_a_mail_that_vanished_since_it_was_listed_is_no_error(
-    graph: Graph, connect: Connect, journal: MiniJournal
+    graph: Graph, connect: Connect, journal: MiniJournal, clock: FakeClock
 ) -> None:
     gone, good = graph.put(make_mail(text_of(1))), graph.put(make_mail(text_of(2)))
     graph.items[gone].removed = True
-    await hear(connect(), journal)
+    connector = connect()
+    await hear(connector, journal)
+    clock.advance(ABSENT_SECONDS)
+    await hear(connector, journal)
     assert (heard(journal), journal.missing) == ([good], {})
+    graph.calls.clear()
+    await hear(connector, journal)
+    assert graph.called(VALUE) == 0
+
+
+async def test_a_mail_that_is_listed_before_it_can_be_had_is_not_lost(
+    graph: Graph, connect: Connect, journal: MiniJournal
+) -> None:
+    early, good = graph.put(make_mail(text_of(1))), graph.put(make_mail(text_of(2)))
+    graph.fail(rf"{early}/\$value", error(404, "ErrorItemNotFound"))
+    connector = connect()
+    await hear(connector, journal)
+    await hear(connector, journal)
+    assert heard(journal) == [good, early]
 
 
 async def test_an_empty_answer_is_not_taken_for_a_mail(graph: Graph, connect: Connect, journal: MiniJournal) -> None:
