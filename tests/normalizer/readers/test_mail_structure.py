@@ -198,7 +198,7 @@ def test_header_lines_as_they_are_folded(header: bytes, subject: str) -> None:
     [
         (b"Base64 (of all)", b"6YCA5qy+", "退款"),
         (b'"base64"', b"6YCA5qy+", "退款"),
-        (b"base64", base64.encodebytes("水壶漏水。".encode()) + b"____\nlist footer\n", "水壶漏水。\n____\nlist footer"),
+        (b"base64", base64.encodebytes("水壶漏水。".encode()) + b"--\nlist footer\n", "水壶漏水。\n--\nlist footer"),
         (b"base64", b"6YCA*5qy+", "退款"),
         (b"base64", b"6YCA 5qy+\n", "退款"),
         (b"quoted-printable", b"a =  \r\nb=20\r\nc=\r\n", "a b \nc"),
