@@ -8,11 +8,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from allears_sdk.message import RFC822, Raw
+from allears_sdk.message import OUTLOOK_MSG, RFC822, Raw
 from connectors.folder import jsonfile
 from connectors.folder.items import Item, Position, Reading, Reason, Unreadable, advance
 
 Reader = Callable[[Path, Reading, Position], Iterator[Item]]
+
+_COMPOUND_FILE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +70,19 @@ def can_read(name: str) -> bool:
 
 
 def read_mail(path: Path, reading: Reading, start: Position) -> Iterator[Item]:
+    return _read_file(path, reading, start, RFC822)
+
+
+def read_msg(path: Path, reading: Reading, start: Position) -> Iterator[Item]:
+    """What only begins like one is found out by its reader: then it is a letter."""
+    with path.open("rb") as file:
+        beginning = file.read(len(_COMPOUND_FILE))
+    if beginning and beginning != _COMPOUND_FILE:
+        raise Unreadable("this is no Outlook message", "这不是 Outlook 邮件文件")
+    yield from _read_file(path, reading, start, OUTLOOK_MSG)
+
+
+def _read_file(path: Path, reading: Reading, start: Position, media_type: str) -> Iterator[Item]:
     size = path.stat().st_size
     if size == 0:
         raise Unreadable("the file is empty", "文件是空的")
@@ -77,7 +92,7 @@ def read_mail(path: Path, reading: Reading, start: Position) -> Iterator[Item]:
     raw = Raw(
         key=f"sha256:{hashlib.sha256(content).hexdigest()}",
         body=content,
-        media_type=RFC822,
+        media_type=media_type,
         received_at=reading.received_at,
         context={"file": reading.name},
     )
@@ -99,6 +114,7 @@ def _read_xlsx(path: Path, reading: Reading, start: Position) -> Iterator[Item]:
 
 _READERS: dict[str, Reader] = {
     ".eml": read_mail,
+    ".msg": read_msg,
     ".jsonl": jsonfile.read_lines,
     ".ndjson": jsonfile.read_lines,
     ".json": jsonfile.read_whole,

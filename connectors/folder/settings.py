@@ -56,7 +56,7 @@ class FolderSettings(ChannelSettings):
         default=64 << 20,
         ge=1 << 10,
         le=512 << 20,
-        description="Largest .eml, .json or .xlsx; .jsonl and .csv are read in pages and may have any size.",
+        description="Largest .eml, .msg, .json or .xlsx; .jsonl and .csv are read in pages and may have any size.",
     )
 
     @field_validator("encoding")

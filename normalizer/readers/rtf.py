@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from normalizer.readers import charset
 
-MAX_BYTES = 16 << 20
+MAX_BYTES = 8 << 20
 """Of unpacked RTF; what lies beyond is not read."""
 
 _PRIMER = (
@@ -21,6 +21,7 @@ _PRIMER = (
     rb"\par \pard\plain\f0\fs20\b\i\u\tab\tx"
 )
 _WINDOW = 4096
+_MAX_DEPTH = 1_000
 _COMPRESSED, _STORED = b"LZFu", b"MELA"
 
 _TOKEN = re.compile(
@@ -107,6 +108,8 @@ class _Reader:
     wraps_html: bool
     group: _Group = field(default_factory=_Group)
     stack: list[_Group] = field(default_factory=list)
+    too_deep: int = 0
+    """Groups that are open beyond the deepest one we tell apart."""
     out: list[str] = field(default_factory=list)
     pending: bytearray = field(default_factory=bytearray)
     codepage: int = 1252
@@ -138,9 +141,13 @@ class _Reader:
     def _brace(self, opens: bool) -> None:
         self._flush()
         self.to_skip = 0
-        if opens:
+        if opens and len(self.stack) < _MAX_DEPTH:
             self.stack.append(self.group)
             self.group = replace(self.group)
+        elif opens:
+            self.too_deep += 1
+        elif self.too_deep:
+            self.too_deep -= 1
         elif self.stack:
             self.group = self.stack.pop()
 

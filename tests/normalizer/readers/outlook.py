@@ -167,4 +167,5 @@ def msg(
 ) -> bytes:
     """A whole .msg file."""
     tree = message_tree(values, recipients=recipients, attachments=attachments, codepage=codepage, header=32)
-    return compound_file({"__nameid_version1.0": {}, **tree})
+    names: Tree = {f"__substg1.0_{id_:04X}0102": b"" for id_ in (2, 3, 4)}
+    return compound_file({"__nameid_version1.0": names, **tree})
