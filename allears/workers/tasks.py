@@ -16,6 +16,7 @@ from normalizer import readers
 from normalizer.conversation import Conversation, Draft, Facts, Heard
 from normalizer.derive import derive, deserves_filing
 from normalizer.rules import load as load_rules
+from normalizer.rules.shapes import load_shapes
 
 T = TypeVar("T")
 
@@ -60,6 +61,7 @@ class Failed:
 def warm_up() -> None:
     """Have the rules loaded before the first message comes, and out of the garbage collector's way."""
     load_rules()
+    load_shapes()
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 import string
 from collections.abc import Iterable, Iterator
+from operator import itemgetter
 from typing import NamedTuple
 
 from ahocorasick_rs import AhoCorasick, Implementation
 
 _LATIN = frozenset(string.ascii_letters + string.digits)
+_INDEX = itemgetter(0)
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -49,15 +51,16 @@ class Words:
 
     def scan(self, text: str) -> Found:
         matches, words, found = self._matches(text), self._words, []
+        count = len(words)
         for index, start, end in matches:
-            if index >= len(words):
+            if index >= count:
                 continue
             name, begins_alone, ends_alone = words[index]
             if begins_alone and start and text[start - 1] in _LATIN:
                 continue
             if not (ends_alone and text[end : end + 1] in _LATIN):
                 found.append((name, start, end))
-        return Found(found, {self._literals[index] for index in {match[0] for match in matches}})
+        return Found(found, set(map(self._literals.__getitem__, set(map(_INDEX, matches)))))
 
     def _matches(self, text: str) -> list[tuple[int, int, int]]:
         try:
