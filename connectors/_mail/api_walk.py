@@ -89,9 +89,10 @@ class ApiWalk:
 
     async def _settle(self, ids: Sequence[str], *, again: bool) -> None:
         if ids and self.settles:
+            stops = (Rejected, ConfigError, Unavailable) if again else (Rejected, ConfigError)
             try:
                 await self.source.settle(ids, again=again)
-            except (Rejected, ConfigError) as error:  # they are stored: that a mark is refused stops no reading
+            except stops as error:  # they are stored: a mark that is refused, or fails twice, stops no reading
                 facts = {"count": len(ids), "reason": str(error), "detail": error.detail}
                 self.context.log.warning("mail_not_settled", **self.source.place, **facts)
         self._settled = tuple(ids)

@@ -185,6 +185,21 @@ async def test_a_throttled_mark_is_made_later(graph: Graph, connect: Connect, jo
     assert (heard(journal), graph.items[key].is_read) == ([key], True)
 
 
+async def test_a_mark_that_fails_for_ever_stops_no_reading_and_no_other_mark(
+    graph: Graph, connect: Connect, journal: MiniJournal, log: RecordingLog
+) -> None:
+    keys = [graph.put(make_mail(text_of(number))) for number in range(7)]
+    graph.fail(f"PATCH .*{keys[1]}", *[error(500, "ErrorInternalServerError")] * 99)
+    connector = connect()
+    with pytest.raises(Unavailable):
+        await hear(connector, journal)
+    late = graph.put(make_mail(text_of(9)))
+    await hear(connector, journal)
+    assert heard(journal) == [*keys, late]
+    assert [key for key in graph.items if not graph.items[key].is_read] == [keys[1]]
+    assert [entry[1] for entry in log.entries] == ["mail_not_settled"]
+
+
 async def test_a_mark_that_is_refused_stops_no_reading(
     graph: Graph, connect: Connect, journal: MiniJournal, log: RecordingLog
 ) -> None:
