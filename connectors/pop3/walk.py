@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from allears_sdk.connector import Batch, Cursor, Missing
 from allears_sdk.context import Context
-from allears_sdk.errors import AllearsError
+from allears_sdk.errors import AllearsError, Unavailable
 from allears_sdk.message import Raw
 from connectors._mail.raw import header_block
 from connectors._mail.wire import Broken
@@ -31,8 +31,10 @@ OLD_IN_A_ROW = 100
 """A first run, reading back from the newest, meets so many old mails: those before them are old too."""
 STRIKES = 3
 """The connection may break so often over one mail before that mail is given up."""
-REFUSALS = 2
-"""So often may a mail be refused: one that someone else deleted meanwhile is not listed a second time."""
+PATIENCE_SECONDS = 900.0
+"""A mail that is refused for so long is given up: one that someone else deleted is no longer listed by then."""
+OUTAGE = 20
+"""So many refusals in a row are not these mails' fault."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -58,7 +60,9 @@ class Walk:
         self._listing = Listing(settings, context)
         self._visit: Visit | None = None
         self._strikes: Counter[str] = Counter()
-        self._refusals: Counter[str] = Counter()
+        self._refused: dict[str, float] = {}
+        """Keys of mails the server refuses, and since when (monotonic seconds)."""
+        self._refused_in_row = 0
         self._newest = False
         self._skipped = False
         self._olds = 0
@@ -178,15 +182,25 @@ class Walk:
         try:
             raw = await self._raw(visit, one)
         except Refused as error:
-            self._refusals[one.key] += 1
-            if self._refusals[one.key] < REFUSALS:
-                self._skipped = True
-                return
-            self._give_up(one, error.detail, haul)
+            self._note_refusal(one, error, haul)
             return
+        self._refused_in_row = 0
+        self._refused.pop(one.key, None)
         haul.raws.append(raw)
         if not raw.quarantine:
             haul.whole.append(one.number)
+
+    def _note_refusal(self, one: Listed, error: Refused, haul: Haul) -> None:
+        now = self._context.clock.monotonic()
+        since = self._refused.setdefault(one.key, now)
+        self._refused_in_row += 1
+        if now - since >= PATIENCE_SECONDS:
+            self._give_up(one, error.detail, haul)
+            return
+        self._skipped = True
+        if self._refused_in_row >= OUTAGE:
+            self._refused_in_row = 0
+            raise Unavailable(f"{self._settings.host} refuses mail after mail", detail=error.detail)
 
     def _give_up(self, one: Listed, reason: str, haul: Haul) -> None:
         haul.missing.append(mail.missing(one, f"the server does not hand over this mail: {reason}"))

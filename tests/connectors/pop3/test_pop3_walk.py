@@ -257,13 +257,15 @@ async def test_a_mail_over_which_the_line_breaks_is_given_up(
 
 
 async def test_a_mail_that_is_refused_becomes_a_letter_once(
-    maildrop: Maildrop, connect: Connect, journal: MiniJournal
+    maildrop: Maildrop, connect: Connect, journal: MiniJournal, clock: FakeClock
 ) -> None:
     maildrop.put(make_mail("前"), make_mail("坏"), make_mail("后"))
     maildrop.on(b"^RETR 2", b"-ERR message is corrupt")
     connector = await connect(after="delete")
     for _ in range(3):
+        assert journal.missing == {}
         await hear(connector, journal)
+        clock.advance(500)
         maildrop.rules[0].pattern = re.compile(b"^RETR 1")  # its number once the others are deleted
     assert sorted(texts(journal.raws)) == sorted(["前", "后"])
     assert ["corrupt" in item.reason for item in journal.missing.values()] == [True]
@@ -284,6 +286,18 @@ async def test_a_mail_someone_else_deletes_is_no_letter(
     del maildrop.mails[1]
     await hear(connector, journal)
     assert (texts(journal.raws), journal.missing) == (["前"], {})
+
+
+async def test_a_server_that_refuses_everything_makes_no_letters(
+    maildrop: Maildrop, connect: Connect, journal: MiniJournal
+) -> None:
+    maildrop.put(*(make_mail(str(number)) for number in range(100)))
+    maildrop.on(b"^RETR", b"-ERR mail store is away", times=40)
+    connector = await connect()
+    for _ in range(2):
+        assert "mail after mail" in str(await hear_until_fault(connector, journal))
+    await hear(connector, journal)
+    assert (len(journal.raws), journal.missing) == (100, {})
 
 
 async def test_an_endless_answer_ends(maildrop: Maildrop, connect: Connect, journal: MiniJournal) -> None:
