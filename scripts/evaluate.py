@@ -1,6 +1,6 @@
 """Figures of the normaliser on the labelled sets, where those are present.
 
-    python scripts/evaluate.py [--json] [--misses FIELD] [--half 0|1]
+    python scripts/evaluate.py [--json] [--misses FIELD|mail] [--half 0|1]
 
 Reads ../shared/eval beside the repository: `authored_dev.jsonl` and `real_dev.jsonl` through `normalizer.derive`,
 scored by that folder's own `score_records.py`; the mail sets through `normalizer.readers`, scored by `mail/score.py`.
@@ -103,17 +103,50 @@ def record_figures(rows: Iterable[Row]) -> dict[str, Figures]:
     return {f"{name} ({len(group)})": scorer.score(group, predicted) for name, group in kept.items()}
 
 
-def mail_figures() -> dict[str, dict[str, list[int]]]:
-    """(right, stated) per expectation and mail set."""
+def mail_figures(misses: dict[str, dict[str, list[str]]] | None = None) -> dict[str, dict[str, list[int]]]:
+    """(right, stated) per expectation and mail set, and over all; the names of mails that miss one go to `misses`.
+    Of mails without any expectation only errors count."""
     scorer = load_module(FOLDER / "mail" / "score.py")
-    figures = {}
-    for cases in sorted(path for path in (FOLDER / "mail").iterdir() if path.is_dir()):
+    figures: dict[str, dict[str, list[int]]] = {}
+    for cases in sorted(path for path in (FOLDER / "mail").iterdir() if any(path.glob("*.eml"))):
         with tempfile.TemporaryDirectory() as folder:
             for mail in cases.glob("*.eml"):
                 answer = _read(mail)
                 (Path(folder) / f"{mail.stem}.json").write_text(json.dumps(answer), encoding="utf-8")
-            figures[cases.name] = scorer.score_dirs(str(cases), folder)
+            missed: dict[str, list[str]] = {}
+            figures[cases.name] = scorer.score_dirs(str(cases), folder, missed)
+            if misses is not None:
+                misses[cases.name] = missed
+    figures["all"] = _total(figures.values())
     return figures
+
+
+def _total(figures: Iterable[Mapping[str, list[int]]]) -> dict[str, list[int]]:
+    total: dict[str, list[int]] = {}
+    for values in figures:
+        for key, (right, stated) in values.items():
+            so_far = total.setdefault(key, [0, 0])
+            so_far[0] += right
+            so_far[1] += stated
+    return total
+
+
+def print_mail_misses() -> None:
+    misses: dict[str, dict[str, list[str]]] = {}
+    mail_figures(misses)
+    for name, missed in misses.items():
+        for key, mails in missed.items():
+            print(f"{name} · {key}: {' '.join(mails)}")
+
+
+def mails_per_second() -> float:
+    mails = [path.read_bytes() for path in sorted((FOLDER / "mail").glob("*/*.eml"))]
+    for mail in mails:
+        read_mail(mail)
+    began = time.process_time()
+    for mail in mails:
+        read_mail(mail)
+    return len(mails) / (time.process_time() - began)
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -165,12 +198,16 @@ def main() -> int:
         print(f"No labelled material at {FOLDER}: nothing measured.", file=sys.stderr)
         return 0
     sets = {name: load_rows(name)[asked.half :: 2] if asked.half is not None else load_rows(name) for name in SETS}
+    if asked.misses == "mail":
+        print_mail_misses()
+        return 0
     if asked.misses:
         for rows in sets.values():
             print_misses(rows, asked.misses)
         return 0
     figures: dict[str, Any] = {name: record_figures(rows) for name, rows in sets.items()}
     figures["mail"] = mail_figures() if asked.half is None else {}
+    figures["mails per second"] = round(mails_per_second())
     figures["texts per second"] = round(texts_per_second([row for rows in sets.values() for row in rows]))
     print(json.dumps(figures, ensure_ascii=False) if asked.json else _table(figures))
     return 0
@@ -183,10 +220,11 @@ def _table(figures: Mapping[str, Any]) -> str:
             cells = "  ".join(f"{key} {value:.3f}" for key, value in values.items())
             lines.append(f"{name} · {group}: {cells}")
     for name, values in figures["mail"].items():
-        cells = "  ".join(f"{key} {right}/{stated}" for key, (right, stated) in values.items())
+        cells = "  ".join(f"{key} {right}/{stated} {right / stated:.1%}" for key, (right, stated) in values.items())
         lines.append(f"mail · {name}: {cells}")
     if not figures["mail"]:
         lines.append("mail: not measured (only half of the rows was asked for)")
+    lines.append(f"read: {figures['mails per second']} mails/s on one core")
     return "\n".join([*lines, f"derive: {figures['texts per second']} texts/s on one core"])
 
 
