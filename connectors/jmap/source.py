@@ -64,7 +64,7 @@ class FolderSource:
             if not state or (more and state == former):
                 raise Unavailable("Email/changes does not get on")
             self._api.state = state
-            listed = _listed([*_objects(created), *_objects(updated)], folder)
+            listed = listed_in([*_objects(created), *_objects(updated)], folder)
             yield Page(listed=listed, position=state, ends=not more)
 
     async def _ask_changes(self, folder: str, state: str) -> list[dict[str, Any]]:
@@ -118,7 +118,7 @@ class FolderSource:
         except MethodFailed as error:
             self._mailboxes.forget()
             raise method_error("Email/query", error.error) from None
-        return [str(one) for one in queried.get("ids") or []], _listed(_objects(mails), folder)
+        return [str(one) for one in queried.get("ids") or []], listed_in(_objects(mails), folder)
 
     # Fetching
 
@@ -204,7 +204,7 @@ def _objects(answer: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
 
 
-def _listed(mails: Iterable[Mapping[str, Any]], folder: str) -> list[ListedMail]:
+def listed_in(mails: Iterable[Mapping[str, Any]], folder: str) -> list[ListedMail]:
     return [_one(mail) for mail in mails if folder in (mail.get("mailboxIds") or {})]
 
 
