@@ -25,12 +25,14 @@ FLOORS = {
     ("imap_tools", "sender"): 0.99,
     ("imap_tools", "subject"): 0.97,
     ("imap_tools", "body"): 0.84,
-    ("imap_tools", "sizes"): 0.84,
+    ("imap_tools", "count"): 0.96,
+    ("imap_tools", "sizes"): 0.86,
     ("crisp", "body"): 1.0,
     ("crisp", "trimmed"): 0.95,
     ("talon", "trimmed"): 0.83,
 }
-"""Shares of the stated expectations. Some of imap_tools' are that library's own mistakes."""
+"""Shares of the stated expectations. What imap_tools still has against us are that library's own ways: it reads
+nested mails as if they were text, calls files without a name nothing, and gives up on odd headers."""
 
 pytestmark = pytest.mark.skipif(not CORPUS.is_dir(), reason=f"the evaluation mails are not at {CORPUS}")
 
@@ -67,6 +69,8 @@ def judge(expected: dict[str, Any], message: Message) -> dict[str, bool]:
         verdicts["subject"] = squash(message.subject) == squash(expected["subject"])
     if wanted := squash(shown(expected["body"]) if expected["body_is_html"] else expected["body"]):
         verdicts["body"] = wanted in (squash(message.text), squash(shown(message.html)), squash(shown(message.text)))
+    if expected["n_attachments"] is not None:
+        verdicts["count"] = len(message.attachments) == expected["n_attachments"]
     if expected["attachments"]:
         files = expected["attachments"]
         verdicts["names"] = sorted(squash(f["name"]) for f in files) == sorted(
@@ -86,6 +90,7 @@ def test_scores_do_not_fall(name: str) -> None:
     scores: dict[str, Score] = {}
     for path in sorted((CORPUS / name).glob("*.eml")):
         message = read_mail(path.read_bytes())
+        assert message.author.email or message.text or message.attachments or path.stat().st_size < 200, path.name
         expectation = path.with_suffix(".json")
         if expectation.exists():
             for what, right in judge(json.loads(expectation.read_text(encoding="utf-8")), message).items():
