@@ -15,9 +15,6 @@ Needs = tuple[frozenset[str], ...]
 
 Span = tuple[int, int]
 
-LOOKS_AHEAD = 16
-"""Characters behind its match that a pattern may look at, at most."""
-
 _WIDE = 500
 _MAX_SET = 128
 _MAX_CLASS = 40
@@ -34,6 +31,13 @@ class Guarded:
     needs: Needs
     width: int
     """Characters of its longest match."""
+    ahead: int
+    """Characters behind a match that it may look at."""
+
+    @property
+    def reach(self) -> int:
+        """Of any character of a match, its end and all that it looked at stand this near."""
+        return self.width + self.ahead
 
 
 class Guards:
@@ -68,19 +72,20 @@ def may_match(needs: Needs, seen: Set[str]) -> bool:
 
 
 def guard(pattern: re.Pattern[str]) -> Guarded:
-    return Guarded(pattern, needed(pattern), widest(pattern))
+    parsed = _parser.parse(pattern.pattern, pattern.flags)
+    return Guarded(pattern, needed(pattern), parsed.getwidth()[1], _looked_ahead(parsed) + 1)
 
 
 def reach(ways: Sequence[Guarded], seen: Set[str], text: str) -> Span:
     """The part of a text in which these literals were seen that holds all matches, and what stands around them."""
     begin, end = len(text), 0
     for way in ways:
-        if not way.needs or way.width > _WIDE:
+        if not way.needs or way.reach > _WIDE:
             return 0, len(text)
         for literal in way.needs[0] & seen:
             begin = min(begin, text.find(literal) + len(literal) - way.width)
-            end = max(end, text.rfind(literal) + way.width)
-    return max(0, begin), min(len(text), end + LOOKS_AHEAD)
+            end = max(end, text.rfind(literal) + way.reach)
+    return max(0, begin), min(len(text), end)
 
 
 def first_matches(
@@ -106,9 +111,21 @@ def _first_of_several(patterns: Sequence[re.Pattern[str]], text: str, begin: int
         ]
 
 
-def widest(pattern: re.Pattern[str]) -> int:
-    """Characters of its longest match."""
-    return int(_parser.parse(pattern.pattern, pattern.flags).getwidth()[1])
+def _looked_ahead(items: Iterable[tuple[Any, Any]]) -> int:
+    widths = [0]
+    for operation, value in items:
+        if str(operation) in ("ASSERT", "ASSERT_NOT") and value[0] > 0:
+            widths.append(value[1].getwidth()[1] + _looked_ahead(value[1]))
+        widths += map(_looked_ahead, _parts_of(value))
+    return max(widths)
+
+
+def _parts_of(value: Any) -> Iterator[_parser.SubPattern]:
+    if isinstance(value, _parser.SubPattern):
+        yield value
+    elif isinstance(value, tuple | list):
+        for part in value:
+            yield from _parts_of(part)
 
 
 def needed(pattern: re.Pattern[str]) -> Needs:

@@ -11,7 +11,7 @@ from importlib import resources
 from typing import Any
 
 from normalizer.rules.fold import fold
-from normalizer.rules.literals import LOOKS_AHEAD, Guarded, Guards, Span, first_matches, guard
+from normalizer.rules.literals import Guarded, Guards, Span, first_matches, guard
 from normalizer.rules.matcher import Words
 
 Patterns = Sequence[re.Pattern[str]]
@@ -117,7 +117,7 @@ def _shape(row: Mapping[str, Any], surnames: str) -> Shape:
         sight=re.compile(row["sight"]) if "sight" in row else None,
         starts=re.compile(row["starts"]) if "starts" in row else None,
         ways=ways,
-        is_near_digit=row["needs"] == "digit" and max(way.width for way in ways) <= _REACH - LOOKS_AHEAD,
+        is_near_digit=row["needs"] == "digit" and max(way.reach for way in ways) <= _REACH,
     )
 
 

@@ -14,6 +14,7 @@ from normalizer.rules import load
 from normalizer.rules.fold import fold
 from normalizer.rules.literals import first_matches, may_match, needed
 from normalizer.rules.matcher import Words
+from normalizer.rules.pack import build
 from normalizer.rules.shapes import load_shapes, near_digits
 
 SAID = [
@@ -28,6 +29,7 @@ SAID = [
     "I need my money back :( want my $30 back, 3 weeks later",
     "Hi Anna, Kevin from the service desk. 2-206-1184203-5529817",
 ]
+RULE = {"id": "a", "field": "category", "value": "product.function_failure"}
 FAR = "很" * 100
 """Two of them put what follows out of the reach of what stands before."""
 PIECES = sorted({word for line in SAID for word in re.findall(r"\w+|\W", line)})
@@ -96,6 +98,17 @@ def test_what_a_pattern_needs(pattern: str, without: str, within: str) -> None:
     assert needs
     assert may_match(needs, Words((), [one for some in needs for one in some]).scan(within).seen)
     assert not may_match(needs, Words((), [one for some in needs for one in some]).scan(without).seen)
+
+
+@pytest.mark.parametrize(
+    "pattern", ["坏(?=.{0,60}退)", "(?:坏(?!.{0,60}换)|坏.{0,20}修)", "坏[^,]*修", "坏$", r"坏\b", "(?<=很{40})坏"]
+)
+@pytest.mark.parametrize("between", ["", "很" * 40, "很" * 200])
+def test_where_a_pattern_is_tried_is_wide_enough_for_what_it_looks_at(pattern: str, between: str) -> None:
+    text = f"{between}坏{between}退 换坏{between}修坏"
+    pack = build([{"language": "zh", "rule": [{**RULE, "patterns": [pattern]}]}])
+
+    assert [(hit.start, hit.end) for hit in pack.find(text).hits] == [m.span() for m in re.finditer(pattern, text)]
 
 
 @pytest.mark.parametrize("pattern", [r"\d{3}", "[^a]b?", "(?i)refund", "(?i:refund)", "a*", "(x)|y?", "(?:坏|.)"])
