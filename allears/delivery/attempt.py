@@ -211,7 +211,9 @@ class Attempt:
 
 def _told(due: DueDelivery) -> Event:
     """A store that has no ticket yet hears of an opening, whichever event is the first to reach it."""
-    return due.event if due.ticket else replace(due.event, kind=EventKind.OPENED)
+    if due.ticket or due.event.kind is EventKind.OPENED:
+        return due.event
+    return replace(due.event, kind=EventKind.OPENED)
 
 
 def _sent(answer: Ticket | Exception | Sent) -> Sent:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection, Mapping
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from operator import itemgetter
 from typing import Any
 
+from allears.journal import bulk
 from allears.journal.accepting import write_letter
 from allears.journal.records import DeliveryState, DueDelivery, Frozen, LetterKind, Outcome
 from allears.journal.rows import dump, load, stamp
@@ -19,6 +21,26 @@ from allears_sdk.sink import Ticket
 _COLUMNS = (
     "d.id, d.line_id, d.state, d.attempts, d.lookups, d.payload, d.progress, d.event_id, l.complaint_id,"
     " l.destination, l.successor, l.ticket, e.body, d.channel, d.replayed"
+)
+_LOAD = (
+    f"SELECT {_COLUMNS} FROM deliveries d JOIN lines l ON l.id = d.line_id"
+    " JOIN events e ON e.conversation_id = l.conversation_id AND e.sequence = d.sequence WHERE d.id IN"
+)
+_FREEZE = (
+    ") UPDATE deliveries SET state='sending', payload=new.payload, deadline=new.deadline, next_at=new.next_at,"
+    " lookups=0, replayed=0 FROM new WHERE deliveries.id = new.id AND state IN ('pending','doubt','sending')"
+)
+_SENT = (
+    "UPDATE deliveries SET state='sent', head=0, sent_at=?, doubtful=0, reason='', attempts=attempts+1"
+    " WHERE state IN ('pending','doubt','sending') AND id IN"
+)
+_TICKETS = ") UPDATE lines SET ticket=new.ticket FROM new WHERE lines.id = new.id"
+_COUNT = "INSERT INTO sent_counts (destination, sent, last_at) VALUES"
+_COUNTING = "ON CONFLICT (destination) DO UPDATE SET sent = sent + excluded.sent, last_at = excluded.last_at"
+_ADVANCE = (
+    "UPDATE deliveries SET head=1 WHERE id IN (SELECT (SELECT n.id FROM deliveries n WHERE n.line_id = d.line_id"
+    " AND n.sequence > d.sequence AND n.state NOT IN ('sent','discarded') ORDER BY n.sequence LIMIT 1)"
+    " FROM deliveries d WHERE d.id IN"
 )
 _ON_ITS_WAY = frozenset({"pending", "sending", "doubt"})
 _WAITS = "head=1 AND state IN ('pending','doubt') AND destination=?"
@@ -33,8 +55,9 @@ def due(
     channels = turned(channels_of(sql, "deliveries", _WAITS, destination), after)
     queues = [_heads(sql, f"{_WAITS} AND channel=?", (destination, name), now, limit, leased) for name in channels]
     queues.append(_heads(sql, _LOST, (destination,), now, limit, leased))
-    chosen = sorted(interleaved(queues), key=itemgetter(1))[:limit]
-    return [_load(sql, delivery) for delivery, _ in chosen]
+    chosen = [delivery for delivery, _ in sorted(interleaved(queues), key=itemgetter(1))[:limit]]
+    loaded = {row[0]: row for row in bulk.select(sql, _LOAD, chosen)}
+    return [_due(loaded[delivery]) for delivery in chosen if delivery in loaded]
 
 
 def next_at(sql: sqlite3.Connection, destination: str, leased: Collection[int]) -> float | None:
@@ -47,40 +70,47 @@ def next_at(sql: sqlite3.Connection, destination: str, leased: Collection[int]) 
     return min(firsts, default=None)
 
 
-def freeze(sql: sqlite3.Connection, frozen: Frozen) -> None:
-    sql.execute(
-        "UPDATE deliveries SET state='sending', payload=?, deadline=?, next_at=?, lookups=0, replayed=0 WHERE id=?"
-        " AND state IN ('pending','doubt','sending')",
-        (frozen.payload, stamp(frozen.deadline), stamp(frozen.resolve_at), frozen.delivery),
-    )
+def freeze(sql: sqlite3.Connection, frozen: Sequence[Frozen]) -> None:
+    rows = [(one.delivery, one.payload, stamp(one.deadline), stamp(one.resolve_at)) for one in frozen]
+    bulk.write(sql, "WITH new (id, payload, deadline, next_at) AS (VALUES", _FREEZE, rows)
 
 
 def note_progress(sql: sqlite3.Connection, delivery: int, note: Mapping[str, Any]) -> None:
     sql.execute("UPDATE deliveries SET progress=? WHERE id=?", (dump(note), delivery))
 
 
-def note_outcome(sql: sqlite3.Connection, outcome: Outcome, now: float) -> None:
-    """What came of one delivery. Of one that is no longer on its way (a late answer), nothing."""
+def note_outcomes(sql: sqlite3.Connection, outcomes: Sequence[Outcome], now: float) -> None:
+    """What came of deliveries. Of one that is no longer on its way (a late answer), nothing."""
+    sent = {one.delivery: one for one in outcomes if one.state is DeliveryState.SENT and not one.reopen}
+    _note_sent(sql, sent, now)
+    for outcome in outcomes:
+        if outcome.delivery not in sent:
+            _note_other(sql, outcome, now)
+
+
+def _note_other(sql: sqlite3.Connection, outcome: Outcome, now: float) -> None:
     row = sql.execute("SELECT state FROM deliveries WHERE id=?", (outcome.delivery,)).fetchone()
     if row is None or row[0] not in _ON_ITS_WAY:
         return
     if outcome.reopen:
         _reopen_line(sql, outcome.delivery)
     if outcome.state is DeliveryState.SENT:
-        _note_sent(sql, outcome, now)
+        _note_sent(sql, {outcome.delivery: outcome}, now)
     elif outcome.state is DeliveryState.LETTER:
         _note_letter(sql, outcome, now)
     else:
-        assert outcome.at is not None, "pending and doubt say when"
-        sql.execute(
-            "UPDATE deliveries SET state=?, next_at=?, reason=?, lookups=?, doubtful=?, attempts=attempts+?"
-            " WHERE id=?",
-            (
-                outcome.state.value, stamp(outcome.at), outcome.reason[:2000], outcome.lookups,
-                int(outcome.state is DeliveryState.DOUBT), int(outcome.attempted),
-                outcome.delivery,
-            ),
-        )  # fmt: skip
+        _note_waiting(sql, outcome)
+
+
+def _note_waiting(sql: sqlite3.Connection, outcome: Outcome) -> None:
+    assert outcome.at is not None, "pending and doubt say when"
+    sql.execute(
+        "UPDATE deliveries SET state=?, next_at=?, reason=?, lookups=?, doubtful=?, attempts=attempts+? WHERE id=?",
+        (
+            outcome.state.value, stamp(outcome.at), outcome.reason[:2000], outcome.lookups,
+            int(outcome.state is DeliveryState.DOUBT), int(outcome.attempted), outcome.delivery,
+        ),
+    )  # fmt: skip
 
 
 def recover(sql: sqlite3.Connection) -> int:
@@ -104,7 +134,7 @@ def replay(sql: sqlite3.Connection, delivery: int, now: float) -> None:
 def discard(sql: sqlite3.Connection, delivery: int) -> None:
     """Let the line move on; when this was the opening, the next event becomes it."""
     sql.execute("UPDATE deliveries SET state='discarded', head=0 WHERE id=? AND state='letter'", (delivery,))
-    _advance_line(sql, delivery)
+    _advance_lines(sql, [delivery])
 
 
 def _heads(
@@ -117,12 +147,7 @@ def _heads(
     return [row for row in rows if row[0] not in leased][:limit]
 
 
-def _load(sql: sqlite3.Connection, delivery: int) -> tuple[str, DueDelivery]:
-    row = sql.execute(
-        f"SELECT {_COLUMNS} FROM deliveries d JOIN lines l ON l.id = d.line_id JOIN events e"
-        " ON e.conversation_id = l.conversation_id AND e.sequence = d.sequence WHERE d.id=?",
-        (delivery,),
-    ).fetchone()
+def _due(row: Any) -> tuple[str, DueDelivery]:
     opening = ticket_key(row[8], row[9], row[10])
     ticket = codec.decode(row[11], Ticket) if row[11] else None
     return row[13], DueDelivery(
@@ -133,20 +158,14 @@ def _load(sql: sqlite3.Connection, delivery: int) -> tuple[str, DueDelivery]:
     )  # fmt: skip
 
 
-def _note_sent(sql: sqlite3.Connection, outcome: Outcome, now: float) -> None:
-    row = sql.execute(
-        "UPDATE deliveries SET state='sent', head=0, sent_at=?, doubtful=0, reason='', attempts=attempts+1 WHERE id=?"
-        " RETURNING line_id, destination",
-        (now, outcome.delivery),
-    ).fetchone()
-    if outcome.ticket is not None:
-        sql.execute("UPDATE lines SET ticket=? WHERE id=?", (codec.encode(outcome.ticket).decode(), row[0]))
-    sql.execute(
-        "INSERT INTO sent_counts (destination, sent, last_at) VALUES (?,1,?) ON CONFLICT (destination)"
-        " DO UPDATE SET sent = sent + 1, last_at = excluded.last_at",
-        (row[1], now),
-    )
-    _advance_line(sql, outcome.delivery)
+def _note_sent(sql: sqlite3.Connection, outcomes: Mapping[int, Outcome], now: float) -> None:
+    rows = bulk.update(sql, _SENT, "RETURNING id, line_id, destination", list(outcomes), now)
+    tickets = [(line, outcomes[delivery].ticket) for delivery, line, _ in rows]
+    encoded = [(line, codec.encode(ticket).decode()) for line, ticket in tickets if ticket is not None]
+    bulk.write(sql, "WITH new (id, ticket) AS (VALUES", _TICKETS, encoded)
+    counts = Counter(destination for _, _, destination in rows)
+    bulk.write(sql, _COUNT, _COUNTING, [(destination, count, now) for destination, count in counts.items()])
+    _advance_lines(sql, [delivery for delivery, _, _ in rows])
 
 
 def _note_letter(sql: sqlite3.Connection, outcome: Outcome, now: float) -> None:
@@ -171,10 +190,6 @@ def _reopen_line(sql: sqlite3.Connection, delivery: int) -> None:
     sql.execute("UPDATE deliveries SET payload=NULL, progress='{}' WHERE id=?", (delivery,))
 
 
-def _advance_line(sql: sqlite3.Connection, delivery: int) -> None:
-    sql.execute(
-        "UPDATE deliveries SET head=1 WHERE id = (SELECT n.id FROM deliveries n JOIN deliveries d"
-        " ON d.line_id = n.line_id WHERE d.id=? AND n.sequence > d.sequence"
-        " AND n.state NOT IN ('sent','discarded') ORDER BY n.sequence LIMIT 1)",
-        (delivery,),
-    )
+def _advance_lines(sql: sqlite3.Connection, done: Sequence[int]) -> None:
+    """After each of these deliveries the next one of its line that waits leads it."""
+    bulk.update(sql, _ADVANCE, ")", done)

@@ -209,11 +209,7 @@ class SqliteJournal:
         self._leased_deliveries.get(destination, set()).difference_update(ids)
 
     async def freeze(self, frozen: Sequence[Frozen]) -> None:
-        def work(sql: sqlite3.Connection) -> None:
-            for one in frozen:
-                deliveries.freeze(sql, one)
-
-        await self._writer.submit(work)
+        await self._writer.submit(lambda sql: deliveries.freeze(sql, frozen))
 
     async def note_progress(self, delivery: int, note: Mapping[str, Any]) -> None:
         await self._writer.submit(lambda sql: deliveries.note_progress(sql, delivery, note))
@@ -222,8 +218,7 @@ class SqliteJournal:
         now = stamp(self._clock.now())
 
         def work(sql: sqlite3.Connection) -> None:
-            for outcome in outcomes:
-                deliveries.note_outcome(sql, outcome, now)
+            deliveries.note_outcomes(sql, outcomes, now)
 
         leased = self._leased_deliveries.setdefault(destination, set())
         await self._leasing(leased, [one.delivery for one in outcomes], work, self.bells.deliveries(destination).set)
