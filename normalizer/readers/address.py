@@ -87,7 +87,7 @@ def _names_group(piece: list[re.Match[str]], text: str, after: int) -> bool:
 
 def _read_piece(piece: list[re.Match[str]]) -> tuple[str, str, bool]:
     if len(piece) < 4 and (quoted := _QUOTED_LOCAL.fullmatch("".join(token[0] for token in piece))):
-        return "", quoted[1].lower(), False
+        return "", decode_words(quoted[1]).lower(), False
     names: list[str] = []
     comments: list[str] = []
     address, has_angle = "", False
