@@ -237,7 +237,8 @@ class Connector(ABC, Generic[S]):
         raise NotImplementedError
 
     def listen(self) -> AsyncIterator[Batch | Wake]:
-        """Yield what the source pushes until it ends or fails; the core restarts it with back-off."""
+        """Yield what the source pushes until it ends or fails; the core restarts it with back-off. A batch that could
+        not be stored closes the generator at its `yield`, so a `finally` there can tell the source to keep it."""
         raise NotImplementedError
 
     async def receive(self, request: Request) -> Reception:
