@@ -14,6 +14,8 @@ from connectors._mail.raw import header_block
 from connectors.smtp.address import readable
 
 END = b"\r\n.\r\n"
+MAX_HEADER_BYTES = 1 << 20
+"""Looked at for loops."""
 _RECEIVED = re.compile(rb"^received[ \t]*:", re.MULTILINE | re.IGNORECASE)
 _OWN = re.compile(rb"^x-allears[ \t]*:", re.MULTILINE | re.IGNORECASE)
 
@@ -52,7 +54,7 @@ def unstuff(received: bytearray) -> bytes:
 
 def loop_in(mail: bytes, max_hops: int) -> str:
     """Why this mail goes round in circles, or ""."""
-    header = header_block(mail)
+    header = header_block(mail[:MAX_HEADER_BYTES])
     if _OWN.search(header):
         return "this is our own mail"
     if len(_RECEIVED.findall(header)) > max_hops:

@@ -92,9 +92,8 @@ class Server:
                 listening = await self._context.blocking(bind_unix, self._settings)
                 self._server = await loop.create_unix_server(self._meet, sock=listening, backlog=BACKLOG)
             else:
-                self._server = await loop.create_server(
-                    self._meet, self._settings.host, self._settings.port, backlog=BACKLOG
-                )
+                host = None if self._settings.host == "*" else self._settings.host
+                self._server = await loop.create_server(self._meet, host, self._settings.port, backlog=BACKLOG)
         except OSError as error:
             raise cannot_listen(error, self._settings) from error
         self._context.log.info("smtp.listening", place=self._settings.place)

@@ -24,8 +24,8 @@ class SmtpSettings(ChannelSettings):
     host: str = Field(
         default="127.0.0.1",
         min_length=1,
-        description='Address to listen on; "0.0.0.0" or "::" for all of them.',
-        examples=["0.0.0.0"],  # noqa: S104 - an example, not a default
+        description='Address to listen on; "*" for all of this machine\'s.',
+        examples=["*"],
     )
     port: int = Field(default=2525, ge=1, le=65_535, description="Port to listen on; an MX is reached at 25.")
     unix_socket: Path | None = Field(
@@ -110,6 +110,8 @@ class SmtpSettings(ChannelSettings):
             raise ValueError("key_file needs certificate_file")
         if self.require_tls and not self.certificate_file:
             raise ValueError("require_tls needs certificate_file")
+        if self.require_tls and self.protocol == "lmtp":
+            raise ValueError("require_tls is for SMTP: keep LMTP on this machine")
         if bool(self.username) != bool(self.password.get_secret_value()):
             raise ValueError("username and password go together")
         if self.username and not self.certificate_file:

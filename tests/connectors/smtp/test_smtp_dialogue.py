@@ -285,6 +285,13 @@ async def test_a_socket_left_behind_is_taken_over_one_in_use_is_not(tmp_path: Pa
 # Who connects
 
 
+async def test_all_of_this_machines_addresses(post: Post) -> None:
+    await post.open_post(host="*")
+    await post.send(mail())
+    ((raw,),) = [deposit.raws for deposit in post.gate.deposits]
+    assert raw.context["client"] == "127.0.0.1"
+
+
 async def test_strangers_are_turned_away_at_the_door(post: Post) -> None:
     await post.open_post(allow_from=("192.0.2.0/24", "2001:db8::/32"))
     caller = await post.knock()
@@ -338,6 +345,8 @@ async def test_only_the_balancer_may_connect(post: Post) -> None:
     ("wrong", "said"),
     [
         ({"host": "0.0.0.0"}, "recipients is required"),
+        ({"host": "*"}, "recipients is required"),
+        ({"protocol": "lmtp", "require_tls": True, "certificate_file": "/c.pem"}, "require_tls is for SMTP"),
         ({"recipients": ("@",)}, "neither an address nor a domain"),
         ({"recipients": ("a b@",)}, "neither an address nor a domain"),
         ({"key_file": "/k.pem"}, "key_file needs"),
