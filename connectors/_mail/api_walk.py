@@ -127,6 +127,7 @@ class Round:
         self._failures_in_row = 0
         self._newest = False
         self._has_fetched = False
+        self._ripe: Page | None = None
         self._news = ""
         """How far what arrived during this round has been listed."""
 
@@ -149,7 +150,7 @@ class Round:
 
     async def step(self, page: Page, limit: int) -> Step | None:
         """The next batch of what was noted up to this page; None where it is time to list on."""
-        if not page.ends and (not page.position or 0 < len(self._todo) < ROUND):
+        if not self._is_ripe(page):
             return None
         if not self._todo:
             return self._conclude(page)
@@ -162,6 +163,12 @@ class Round:
             after = replace(after, position=self._news or page.position)
         batch = self._batch(haul, after, page) if haul.raws or haul.missing else None
         return Step(batch=batch, whole=marks, error=haul.error)
+
+    def _is_ripe(self, page: Page) -> bool:
+        """Whether to fetch before listing on; once begun, until all up to this page is stored."""
+        if page.ends or (page.position and (not self._todo or len(self._todo) >= ROUND)):
+            self._ripe = page
+        return self._ripe is page
 
     def _conclude(self, page: Page) -> Step | None:
         """All up to this page is stored: the cursor may say so."""

@@ -179,27 +179,27 @@ class Graph:
         asked = re.search(r"maxpagesize=(\d+)", request.headers["prefer"])
         size = min(int(asked[1]) if asked else 10, self.most_per_page)
         query = parse_qs(urlsplit(unquote(str(request.url))).query)
-        token = (query.get("$skiptoken") or query.get("$deltatoken") or ["0.0.0"])[0]
-        generation, since, skip = (int(part) for part in token.split("."))
+        token = (query.get("$skiptoken") or query.get("$deltatoken") or ["0.0.0.0"])[0]
+        generation, since, skip, upto = (int(part) for part in token.split("."))
         newest = self.states.get(folder, 0)
         if generation and generation <= newest - GENERATIONS:
             text = f"The sync state generation is not found; generation={generation};[highest={newest}]"
             return error(410, "SyncStateNotFound", text)
         self.states[folder] = newest + 1
-        upto = max((sequence for sequence, *_ in self.log), default=0)
-        changed = self._changed(folder, since)
+        upto = upto or len(self.log)
+        changed = self._changed(folder, since, upto)
         base = f"{self.root}/users/{MAILBOX}/mailfolders('{folder}')/messages/delta"  # as Graph writes it
         body: dict[str, Any] = {"@odata.context": f"{ROOT}/$metadata#Collection(message)"}
         body["value"] = changed[skip : skip + size]
         if skip + size < len(changed):
-            body["@odata.nextLink"] = f"{base}?$skiptoken={newest + 1}.{since}.{skip + size}"
+            body["@odata.nextLink"] = f"{base}?$skiptoken={newest + 1}.{since}.{skip + size}.{upto}"
         else:
-            body["@odata.deltaLink"] = f"{base}?$deltatoken={newest + 1}.{upto}.0"
+            body["@odata.deltaLink"] = f"{base}?$deltatoken={newest + 1}.{upto}.0.0"
         return httpx.Response(200, json=body)
 
-    def _changed(self, folder: str, since: int) -> list[dict[str, Any]]:
-        """In no order that means anything, each item once."""
-        ids = {item: sequence for sequence, where, item in self.log if where == folder and sequence > since}
+    def _changed(self, folder: str, since: int, upto: int) -> list[dict[str, Any]]:
+        """In no order that means anything, each item once; a round shows the folder as it was when it began."""
+        ids = {item: sequence for sequence, where, item in self.log[since:upto] if where == folder}
         changes: list[dict[str, Any]] = []
         for item_id in sorted(ids, reverse=True):
             item = self.items.get(item_id)

@@ -15,6 +15,7 @@ from allears_sdk.message import RFC822
 from allears_sdk.testing import FakeClock, RecordingLog
 from allears_sdk.testing.clock import START
 from allears_sdk.testing.journal import Died, MiniJournal, hear
+from connectors._mail import api_walk
 from connectors._mail.api_walk import ABSENT_SECONDS, PATIENCE_SECONDS
 from connectors.graph_mail import GraphMailConnector
 from tests.connectors.graph_mail.conftest import Connect, make_settings
@@ -350,6 +351,35 @@ async def test_a_backlog_takes_turns_and_todays_mail_does_not_wait(
     assert set(order[:4]) == {keys[-1], keys[-2], keys[0], keys[1]}, "newest and oldest take turns"
     assert [batch.more for batch in batches][-1] is False
     assert all(len(batch.raws) <= 2 for batch in batches)
+
+
+async def test_an_endless_backlog_is_read_in_rounds(
+    graph: Graph, connect: Connect, journal: MiniJournal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(api_walk, "ROUND", 4)
+    graph.most_per_page = 2
+    keys = [graph.put(make_mail(text_of(number))) for number in range(13)]
+    with pytest.raises(Died):
+        await hear(connect(), journal, limit=3, die_at=4, is_stored=True)
+    [cursor] = journal.cursors.values()
+    assert "skiptoken" in cursor["position"], "a finished round moves the cursor"
+    await hear(connect(), journal, limit=3)
+    assert sorted(heard(journal)) == keys
+    assert graph.called(VALUE) == len(keys)
+
+
+async def test_listing_what_is_old_moves_on_page_by_page(graph: Graph, connect: Connect, journal: MiniJournal) -> None:
+    graph.most_per_page = 2
+    for number in range(9):
+        graph.put(make_mail(text_of(number)), age=timedelta(days=90))
+    with pytest.raises(Died):
+        await hear(connect(), journal, die_at=2, is_stored=True)
+    lists = graph.called(DELTA)
+    late = graph.put(make_mail(text_of(99)))
+    await hear(connect(), journal)
+    await hear(connect(), journal)
+    assert heard(journal) == [late]
+    assert graph.called(DELTA) - lists <= 4, "it began anew"
 
 
 async def test_a_page_is_at_most_some_megabytes(graph: Graph, connect: Connect, journal: MiniJournal) -> None:
