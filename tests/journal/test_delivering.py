@@ -309,3 +309,36 @@ async def test_what_was_said_before_the_journal_was_born_is_looked_up_first(desk
         "old~digest": DOUBT,
         "new~digest": PENDING,
     }
+
+
+async def test_outcomes_of_many_lines_are_noted_together_each_by_itself(desk: Desk) -> None:
+    for number in range(70):
+        await desk.hear("mail", f"{number}", mail(f"{number}"))
+        await desk.accept(
+            "mail", desk.raw(f"{number}+", mail(f"{number}+", subject="Re: 屏幕碎了", thread=(f"{number}",)))
+        )
+    await desk.settle()
+    due = await desk.due()
+    assert len(due) == 70
+    await desk.freeze(*due)
+    ends = [PENDING, DOUBT, LETTER, *[SENT] * 67]
+    await desk.journal.note_outcomes("jsonl", [desk.outcome(one, end) for one, end in zip(due, ends, strict=True)])
+    rows = {row.id: row for row in await desk.journal.deliveries(destination="jsonl", limit=1000)}
+    assert [rows[one.id].state for one in due] == ends
+    assert [rows[one.id].ticket_id for one in due] == ["", "", "", *[one.key for one in due[3:]]]
+    heads = {one.line: one.event.sequence for one in await desk.due()}
+    assert heads == {due[0].line: 1, due[1].line: 1} | {one.line: 2 for one in due[3:]}
+    (counts,) = [row for row in await desk.journal.destinations() if row.name == "jsonl"]
+    assert (counts.sent, counts.letters, counts.doubt) == (67, 1, 1)
+
+
+async def test_a_late_answer_among_others_changes_nothing(desk: Desk) -> None:
+    for number in range(3):
+        await desk.hear("mail", f"{number}", mail(f"{number}"))
+    first, *others = await desk.due()
+    await desk.freeze(first, *others)
+    await note(desk, first, LETTER, reason="refused")
+    await desk.sent(first, *others)
+    assert sorted(await states(desk)) == sorted([LETTER, SENT, SENT])
+    (counts,) = [row for row in await desk.journal.destinations() if row.name == "jsonl"]
+    assert counts.sent == 2
