@@ -123,7 +123,7 @@ def _parse_headers(data: bytes, start: int, end: int, *, is_top: bool) -> tuple[
 
 def _continues(data: bytes, blank: re.Match[bytes], end: int) -> bool:
     """A line of white space only, with more header after it, is a folded line, not the end of the header."""
-    if not re.search(rb"[ \t]", blank[0]):
+    if b" " not in blank[0] and b"\t" not in blank[0]:
         return False
     return bool(_HEADER_LINE.match(data, blank.end(), end)) or data[blank.end() : blank.end() + 1] in (b" ", b"\t")
 
