@@ -115,6 +115,12 @@ def _is_header(seen: set[str], address: bool) -> bool:
     return address and len(seen) >= 3
 
 
+def may_be_field(line: str) -> bool:
+    """Whether `line` has the shape of a header field, whatever its label."""
+    found = _split(line) if line else None
+    return found is not None and _may_be_label(found[0]) and bool(found[1])
+
+
 def _may_be_label(label: str) -> bool:
     return len(label) <= 20 and not any(map(str.isdigit, label))
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from normalizer import trim_patterns as words
-from normalizer.header_lines import MAX_LINE, Mark, begins_with_label, has_date, has_time, header_block
+from normalizer.header_lines import MAX_LINE, Mark, begins_with_label, has_date, has_time, header_block, may_be_field
 from normalizer.trim_patterns import plain_view
 
 __all__ = ["Mark", "header_block", "is_plain", "is_quoted", "is_rule", "mark_at", "title_kind"]
@@ -21,6 +21,7 @@ _CLOSELY = frozenset(">＞»" + _RULE_MARKS + "|\t\u3000\u00a0\ufeff\u200b" + "[
 _ENDS = frozenset(":：-_=*\u202c\u200e\u200f\u00a0)")
 _BEFORE_COLON = re.compile(r"(?<=\S)@\w")
 _BRACKETED = re.compile(r"[<(\[] ?(?:mailto:)?[^\s<>()@]{1,100}@[\w.-]{1,100} ?[>)\]]")
+_WEEKDAY = re.compile(r"[^\W\d_]{2,12}\.?,? \d{1,2}[. ]")
 _YEAR = re.compile(r"\b(?:19|20)\d\d\b")
 _TOKEN = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
 _LAST_WORDS = words.WROTE | {"line", "zeile", "linie", "ligne", "línea", "linha", "ticket", "regel", "riga"}
@@ -40,7 +41,7 @@ def is_plain(line: str) -> bool:
 def is_quoted(line: str) -> bool:
     if line.startswith(">"):
         return line != ">:"
-    return line.lstrip(" \t\ufeff\u200b\u00a0").startswith((">", "＞", "»")) and line.strip() != ">:"
+    return line.lstrip(" \t\ufeff\u200b\u00a0").startswith((">", "＞", "» ")) and line.strip() != ">:"
 
 
 def is_rule(line: str) -> bool:
@@ -109,23 +110,28 @@ def _below_is_header(lines: list[str], index: int) -> bool:
 
 
 def _header(lines: list[str], index: int, floor: int) -> Mark | None:
-    """The block, with the title that stands above it without dashes."""
+    """The block, with fields above it whose labels nobody taught us and the title that stands there without dashes."""
     block = header_block(lines, index)
     if block is None:
         return None
-    above = index - 1
+    start = index
+    while start > floor and index - start < 3 and may_be_field(lines[start - 1]):
+        start -= 1
+    if start < index and start > floor and lines[start - 1] and not is_rule(lines[start - 1]):
+        start = index
+    above = start - 1
     while above > floor and not lines[above].strip():
         above -= 1
     if above >= floor and len(lines[above]) <= 60 and (kind := title_kind(plain_view(lines[above]))):
         return Mark(above, block.end, "header" if kind == "original" else kind)
-    return block
+    return Mark(start, block.end, "header")
 
 
 def _wrote(lines: list[str], index: int, view: str, floor: int) -> Mark | None:
     """`On …, … wrote:` in its many shapes, on one line or wrapped over up to four."""
     quoted = _is_followed_by_quote(lines, index)
     ends = view[-1] == ":" or _ends_in_wrote(view) or (quoted and _is_date_and_sender(view))
-    if not ends or not (len(view) <= 3 or any(map(str.isdigit, view)) or "@" in view or _wrote_in(view)):
+    if not ends or not (quoted or len(view) <= 3 or _says_when_or_who(view) or _ends_name_from_above(lines, index)):
         return None
     joined, found = view, -1
     for start in range(index, max(floor, index - _MAX_WRAPPED) - 1, -1):
@@ -138,9 +144,16 @@ def _wrote(lines: list[str], index: int, view: str, floor: int) -> Mark | None:
             joined = f"{above} {joined}"
         if found >= 0 or _announces(joined, quoted):
             found = start
-            if _is_whole(joined):
-                break
     return Mark(found, index + 1, "wrote") if found >= 0 else None
+
+
+def _says_when_or_who(view: str) -> bool:
+    return "@" in view or any(map(str.isdigit, view)) or _wrote_in(view)
+
+
+def _ends_name_from_above(lines: list[str], index: int) -> bool:
+    """The rest of a long name may stand alone on the last line."""
+    return len(lines[index]) <= 60 and index > 0 and _says_when_or_who(plain_view(lines[index - 1][-MAX_LINE:]))
 
 
 def _ends_in_wrote(view: str) -> bool:
@@ -180,23 +193,35 @@ def _announces(joined: str, quoted: bool) -> bool:
 
 def _is_whole(joined: str) -> bool:
     """Whether an announcement has its beginning: more may stand on the line above otherwise."""
-    first = joined.split(" ", 1)[0].strip("\"'«“„[(,.").lower()
-    if not has_date(joined):
+    if not has_date(joined) or not ("@" in joined or _wrote_in(joined)):
         return False
-    return first in words.OPENERS or first[:1].isdigit() or _begins_with_name(joined) or joined[0] in "在*-["
+    return _opens(joined) or joined[0].isdigit() or _begins_with_name(joined)
+
+
+def _opens(joined: str) -> bool:
+    first = joined.split(" ", 1)[0].strip("\"'«“„[(,.").lower()
+    return (
+        joined[0] in "在*-["
+        or _WEEKDAY.match(joined) is not None
+        or (first in words.OPENERS and not joined[0].islower())
+    )
 
 
 def _begins_with_name(joined: str) -> bool:
-    """`Somebody <address> 于…写道:`, `среда, 1 мая …`: an address or a date follows in the same line."""
+    """`Somebody <address> 于…写道:`, `Somebody wrote on …:`, `среда, 1 мая …`."""
+    if joined[0] in "<(" or joined[0].islower():
+        return False
     at = joined.find("@")
-    return at > 0 and joined[0] not in "<(" and not joined[0].islower() and " " in joined[:at]
+    return (at > 0 and " " in joined[:at]) or (at < 0 and joined[0].isupper() and _wrote_in(joined))
 
 
 def _goes_on_above(joined: str, above: str) -> bool:
-    """Whether what is known to announce may begin on the line `above`, which does not end a sentence."""
+    """Whether what is known to announce began on the line `above`."""
     if above[-1] in ".!?。！？:…":
         return False
-    return not has_date(joined) or ("@" not in joined and "@" in above) or above[-1] in "<(,"
+    if joined[0] in "<(" or above[-1] in "<(,於于":
+        return True
+    return not (_is_whole(joined) and (_opens(joined) or "@" in joined or "@" not in above))
 
 
 def _is_followed_by_quote(lines: list[str], index: int) -> bool:
