@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 
 from normalizer.readers import charset, html, mime, transfer
-from normalizer.readers.file_name import file_name, name_of
+from normalizer.readers.file_name import clean_name, file_name, name_of
 from normalizer.readers.mime import Part
 
 MAX_TEXT_BYTES = 8 * 1024 * 1024
@@ -214,7 +214,7 @@ def _read_text(part: Part, body: Body) -> Segment:
         return Segment(text=html.to_text(charset.decode(content[:MAX_TEXT_BYTES], declared)))
     if not is_html:
         content, files = transfer.find_files(content, _MAX_ENCODED_FILES)
-        body.files += [Leaf(charset.decode(name), "application/octet-stream", data) for name, data in files]
+        body.files += [_unwrapped(charset.decode(name), data) for name, data in files]
     if len(content) > MAX_TEXT_BYTES:
         body.files.append(Leaf(name_of(part, content), part.media_type, content))
         content = content[:MAX_TEXT_BYTES]
@@ -292,10 +292,14 @@ def _open_winmail(body: Body) -> None:
         if opened is None:
             files.append(leaf)
             continue
-        files += [Leaf(name, "application/octet-stream", content) for name, content in opened.files]
+        files += [_unwrapped(name, content) for name, content in opened.files]
         if not any(segment.text.strip() or segment.html for segment in body.segments):
             body.segments.append(Segment(text=_tidy_lines(opened.text), html=opened.html))
     body.files = files
+
+
+def _unwrapped(name: str, content: bytes) -> Leaf:
+    return Leaf(clean_name(name) or "attachment.bin", "application/octet-stream", content)
 
 
 def _is_winmail(leaf: Leaf) -> bool:

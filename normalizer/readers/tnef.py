@@ -30,7 +30,20 @@ def open_winmail(data: bytes) -> Winmail | None:
         files = [(_name(attachment), bytes(attachment.data or b"")) for attachment in tnef.attachments]
     except Exception:
         return None
-    return Winmail(text=_text(tnef, "body"), html=_text(tnef, "htmlbody"), files=files)
+    text, html = _text(tnef, "body"), _text(tnef, "htmlbody")
+    if not text.strip() and not html:
+        text, html = _rich_text(tnef)
+    return Winmail(text=text, html=html, files=files)
+
+
+def _rich_text(tnef: object) -> tuple[str, str]:
+    """Outlook's own format, when the body is in no other: as plain text or as the HTML inside it."""
+    from normalizer.readers import rtf
+
+    with contextlib.suppress(Exception):
+        packed = bytes(getattr(tnef, "rtfbody", None) or b"")
+        return rtf.read(rtf.unpack(packed) or packed) if packed else ("", "")
+    return "", ""
 
 
 def _name(attachment: object) -> str:

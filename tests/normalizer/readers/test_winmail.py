@@ -5,8 +5,11 @@ from __future__ import annotations
 import base64
 import struct
 
+import pytest
+
 from normalizer.readers.rfc822 import attachment_bytes, read_mail
 
+MAPI_PROPERTIES = 0x00069003
 ATTACH_RENDER_DATA, ATTACH_TITLE, ATTACH_DATA, BODY = 0x00069002, 0x00018010, 0x0006800F, 0x0002800C
 
 
@@ -43,6 +46,21 @@ def test_its_files_become_attachments() -> None:
 
 def test_its_text_is_used_when_the_mail_has_none() -> None:
     assert read_mail(mail(winmail(body="The kettle leaks."), text=b"")).text == "The kettle leaks."
+
+
+@pytest.mark.parametrize(
+    ("rich", "text"),
+    [
+        (rb"{\rtf1\ansi\ansicpg936 The kettle leaks.\par \'cd\'cb\'bf\'ee}", "The kettle leaks.\n退款"),
+        (rb"{\rtf1\ansi\fromhtml1 {\*\htmltag64 <p>}The kettle leaks.{\*\htmltag72 </p>}}", "The kettle leaks."),
+    ],
+)
+def test_its_rich_text_is_read_when_there_is_no_other(rich: bytes, text: str) -> None:
+    packed = struct.pack("<II4sI", len(rich) + 12, len(rich), b"MELA", 0) + rich
+    padded = packed + bytes(-len(packed) % 4)
+    properties = struct.pack("<IHHII", 1, 0x0102, 0x1009, 1, len(packed)) + padded
+    data = winmail() + attribute(1, MAPI_PROPERTIES, properties)
+    assert read_mail(mail(data, text=b"")).text == text
 
 
 def test_a_truncated_one_stays_as_it_is() -> None:
