@@ -156,7 +156,7 @@ def _decode_stateful(data: bytes, codec: str) -> str:
 
 def _surely_utf8(text: str) -> bool:
     """Two GBK characters can pass for UTF-8 (联通); three bytes in a row that make one character hardly can."""
-    return any(character >= "\u0800" for character in text[:_SAMPLE])
+    return max(text[:_SAMPLE], default="") >= "\u0800"
 
 
 def _decode_multibyte(data: bytes, codec: str) -> str:
@@ -187,10 +187,13 @@ def _decode_by_line(data: bytes) -> str:
 
 
 def _fits(loose: str) -> bool:
-    if loose[-1:] == _UNKNOWN and loose[-2:-1] > "\u07ff" and loose.count(_UNKNOWN) == 1:
+    bad = loose.count(_UNKNOWN)
+    if not bad:
         return True
-    strange = sum(1 for character in loose if character > "\x7f")
-    return loose.count(_UNKNOWN) <= max(_BAD_SHARE * strange, 1 if strange > 2 else 0)
+    if loose[-1:] == _UNKNOWN and loose[-2:-1] > "\u07ff" and bad == 1:
+        return True
+    strange = len(loose) - len(loose.encode("ascii", "ignore"))
+    return bad <= max(_BAD_SHARE * strange, 1 if strange > 2 else 0)
 
 
 def _try(data: bytes, codec: str) -> str | None:
