@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, SecretStr, model_validator
 
-from allears_sdk.settings import ChannelSettings
+from allears_sdk.settings import FILL_IN, ChannelSettings
 
 
 class JmapSettings(ChannelSettings):
@@ -21,9 +21,16 @@ class JmapSettings(ChannelSettings):
         examples=["https://mail.example.com"],
     )
     username: str = Field(
-        default="", description="Login name, with `password`. Empty with `token`.", examples=["support@example.com"]
+        default="",
+        description="Login name, with `password`. Empty with `token`.",
+        examples=["support@example.com"],
+        json_schema_extra=dict(FILL_IN),
     )
-    password: SecretStr | None = Field(default=None, description="Password or app password that belongs to `username`.")
+    password: SecretStr | None = Field(
+        default=None,
+        description="Password or app password that belongs to `username`.",
+        json_schema_extra=dict(FILL_IN),
+    )
     token: SecretStr | None = Field(
         default=None, description="API token, instead of `username` and `password`.", examples=["env:JMAP_TOKEN"]
     )
