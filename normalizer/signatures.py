@@ -81,6 +81,15 @@ def signature_start(lines: list[str]) -> int:
     return _without_name_block(lines, tail, first, last)
 
 
+def postscript(lines: list[str]) -> list[str]:
+    """What follows a signature and is text again, up to the end of its paragraph."""
+    for index, line in enumerate(lines[:_LONGEST_SIGNATURE]):
+        if line and words.POSTSCRIPT.match(line):
+            end = next((at for at in range(index, len(lines)) if not lines[at]), len(lines))
+            return ["", *lines[index:end]]
+    return []
+
+
 def _bounds(lines: list[str]) -> tuple[int, int, int]:
     """The first line that says something, where the tail begins, and the last line (-1 when all is blank)."""
     last = len(lines) - 1
@@ -177,7 +186,7 @@ def _closes(lines: list[str], index: int, view: str, low: str) -> bool:
     """A closing is one when only a name, a title and such lines follow it."""
     if _first(low) in words.CLOSING_FIRST:
         bare = low.strip(_END_MARKS)
-        if bare in words.CLOSINGS:
+        if _is_closing(bare):
             return _ends_soon(lines[index + 1 : index + 100])
         if bare in words.WEAK_CLOSINGS:
             return _is_only_name(lines[index + 1 : index + 30])
@@ -186,6 +195,14 @@ def _closes(lines: list[str], index: int, view: str, low: str) -> bool:
     name = view.rstrip(_END_MARKS)
     signed = next((name.removesuffix(word) for word in words.AFTER_NAME if name.endswith(" " + word)), "")
     return bool(signed) and _is_name(signed.strip()) and _is_last(lines, index)
+
+
+def _is_closing(bare: str) -> bool:
+    """Also `vielen Dank und liebe Grüße aus Bremen`, `Mit freundlichen Grüßen / Kind regards`."""
+    if bare in words.CLOSINGS:
+        return True
+    *thanks, last = words.CLOSING_JOINT.split(words.CLOSING_PLACE.sub("", bare))
+    return last in words.CLOSINGS and all(part in words.CLOSINGS or part in words.WEAK_CLOSINGS for part in thanks)
 
 
 def _has_closing_and_name(view: str) -> bool:

@@ -7,7 +7,7 @@ import re
 from allears_sdk.message import Message
 from normalizer.header_lines import MAX_LINE
 from normalizer.quotes import Mark, is_plain, is_quoted, is_rule, mark_at
-from normalizer.signatures import signature_start
+from normalizer.signatures import postscript, signature_start
 from normalizer.trim_patterns import BANNER, plain_view
 
 MAX_LINES = 5_000
@@ -36,7 +36,8 @@ def trim_reply(text: str) -> str:
     lines = [line.rstrip() for line in text.split("\n", MAX_LINES)[:MAX_LINES]]
     kept = [lines[index] for index in _own_lines(lines)]
     kept = kept[_after_banner(kept) :]
-    kept = kept[: signature_start(kept)]
+    start = signature_start(kept)
+    kept = kept[:start] + postscript(kept[start:])
     while kept and (not kept[-1] or is_rule(kept[-1])):
         kept.pop()
     said = "\n".join(kept).strip()
