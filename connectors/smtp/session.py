@@ -79,6 +79,13 @@ class Session(SMTP):
 
     def connection_lost(self, error: Exception | None) -> None:
         super().connection_lost(error)
+        self._over()
+
+    def _over(self) -> None:
+        """By whichever end comes first: a connection lost in its handshake tells only the task, one lost before its
+        task began only the protocol."""
+        if self._timeout_handle is not None:
+            self._timeout_handle.cancel()
         self._on_end(self)
 
     def eof_received(self) -> bool:
@@ -97,6 +104,7 @@ class Session(SMTP):
         finally:
             self._desk.leave(self._peer)
             self._let_go()
+            self._over()
 
     async def push(self, status: str | bytes) -> None:
         """Gives the other sessions a turn before every answer, so that a thousand commands at once do not hold up the
@@ -114,25 +122,35 @@ class Session(SMTP):
             self.transport.close()
 
     def _timeout_cb(self) -> None:
-        """Also in the middle of a TLS handshake, where aiosmtpd has no transport to close."""
+        """Also in the middle of a TLS handshake, which aiosmtpd would wait for."""
         self.hang_up(b"421 4.4.2 timeout\r\n")
 
     def hang_up(self, answer: bytes = CLOSING.encode() + b"\r\n") -> None:
         """A sender that hears 421 keeps its mail. One that reads no answers is left at once."""
-        transport = self.transport or self._original_transport
+        transport = self._original_transport if self._shakes_hands else self.transport
         if not isinstance(transport, asyncio.WriteTransport):
             return
-        if self.transport is None or transport.get_write_buffer_size():
+        if self._shakes_hands or transport.get_write_buffer_size():
             transport.abort()
         else:
             transport.write(answer)
             transport.close()
+
+    @property
+    def _shakes_hands(self) -> bool:
+        return self._tls_protocol is not None and (self.session is None or self.session.ssl is None)
 
     # Commands
 
     def _getparams(self, params: Sequence[str]) -> dict[str, str | bool] | None:
         """RFC 4954, 5: who takes AUTH takes `AUTH=` behind MAIL too."""
         return super()._getparams([param for param in params if not param.startswith("AUTH=")])
+
+    @syntax("STARTTLS", when="tls_context")
+    async def smtp_STARTTLS(self, arg: str | None) -> None:  # noqa: N802 - named by aiosmtpd
+        await super().smtp_STARTTLS(arg or "")
+        if self._shakes_hands:
+            raise ConnectionResetError("lost in the TLS handshake")
 
     @syntax("DATA")
     async def smtp_DATA(self, arg: str | None) -> None:  # noqa: N802 - named by aiosmtpd
