@@ -42,6 +42,7 @@ _ISO_2022 = re.compile(rb"\x1b(?:\$[@BA]|\$\([A-Z]|\([BJI])")
 _META = re.compile(rb"""<meta[^>]{0,200}?charset\s*=\s*["']?\s*([\w.:-]{2,40})""", re.IGNORECASE)
 _SAMPLE = 16_384
 _UNKNOWN = "\ufffd"
+_MAX_BROKEN_LINES = 500
 _BAD_SHARE = 0.15
 """A declared encoding is kept when less than this share of the non-ASCII characters does not fit it."""
 
@@ -180,7 +181,8 @@ def _decode_by_line(data: bytes) -> str:
     """Words of one encoding quoted in a mail of another, each in its own lines; empty where it is not so."""
     lines = data.split(b"\n")
     strange = [line for line in lines if not line.isascii()]
-    if sum(_try(line, "utf-8") is not None for line in strange) * 2 < len(strange) or len(strange) < 2:
+    broken = sum(_try(line, "utf-8") is None for line in strange)
+    if broken * 2 > len(strange) or len(strange) < 2 or broken > _MAX_BROKEN_LINES:
         return ""
     read = (_try(line, "utf-8") for line in lines)
     return "\n".join(_guess(line) if text is None else text for line, text in zip(lines, read, strict=True))

@@ -65,6 +65,7 @@ class Part:
 class _Budget:
     def __init__(self) -> None:
         self.parts = MAX_PARTS
+        self.encoded_multiparts = 2
 
 
 def parse(data: bytes) -> Part:
@@ -191,7 +192,9 @@ def _more_fields(data: bytes, position: int, stop: int) -> bool:
 def _split(part: Part, depth: int, budget: _Budget) -> None:
     data = part.data
     spans = boundary_spans(data, part.start, part.end, part.parameters.get("boundary", ""))
-    if not spans and (encoding := part.header("content-transfer-encoding")):
+    encoding = part.header("content-transfer-encoding")
+    if not spans and encoding and budget.encoded_multiparts:
+        budget.encoded_multiparts -= 1
         data = transfer.decode(part.body, encoding.decode("latin-1"))
         spans = boundary_spans(data, 0, len(data), part.parameters.get("boundary", ""))
     default = "message/rfc822" if part.media_type == "multipart/digest" else "text/plain"

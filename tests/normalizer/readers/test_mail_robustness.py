@@ -31,6 +31,8 @@ FRAGMENTS = st.sampled_from(
         b"<!--", b"<style", b"&#xd800;", b"&#xe000;", b"begin 644 a\n", b"\nend\n",
         b"On 1 May 2024 a@b.c wrote:\n", b"> ", b"-- \n", "发件人：".encode(), "主题：".encode(),
         "写道：".encode(), b"\x78\x9f\x3e\x22", b"+2AA-", b"Fwd: ",
+        b"=ybegin line=1 name=a\n", b"\n=yend size=1\n", b"text/calendar", b"SUMMARY:", b"message/delivery-status",
+        b"application/pkcs7-mime", bytes.fromhex("06092a864886f70d010702"), bytes.fromhex("06092a864886f70d010701a080"),
     ]
 )  # fmt: skip
 
@@ -38,7 +40,11 @@ FRAGMENTS = st.sampled_from(
 def check(data: bytes) -> Message:
     message = read_mail(data)
     encode(message)
-    for text in (message.text, message.html, message.subject, message.author.name):
+    names = [attachment.name for attachment in message.attachments]
+    assert all(names)
+    author = message.author
+    said = (message.text, message.html, message.subject, author.name, author.email)
+    for text in (*said, *names, *message.participants, *message.thread):
         assert "\0" not in text
         text.encode("utf-8")
     assert len(message.external_id.rpartition("#")[2]) in (12, 24)
@@ -92,6 +98,23 @@ HOSTILE = {
     "parameters": b"Content-Type: text/plain; " + b"a=" * 30_000,
     "spaces in a parameter": b"Content-Type: text/plain; " + b" " * 60_000,
     "padding": b"Content-Transfer-Encoding: base64\nContent-Type: a/b\n\n" + b"=A" * 1_000_000,
+    "yEnc files": b"\n" + b"=ybegin line=1 name=a\n" * 100_000,
+    "yEnc file of short lines": b"\n=ybegin line=1 name=a\n" + b"\n" * 2_000_000,
+    "unended uuencoded files": b"\n" + b"begin 644 a\n#:&D*\n" * 100_000,
+    "lines in two encodings": b"Content-Type: text/plain; charset=utf-8\n\n"
+    + b"ok \xe4\xbd\xa0\n\xc4\xe3\xba\xc3\n" * 200_000,
+    "single high bytes": b"\n" + b"a\xe9b " * 500_000,
+    "base64 of short lines": b"Content-Transfer-Encoding: base64\n\n" + b"aGVsbG8h\n" * 300_000 + b"* *",
+    "signed in pieces": b"Content-Type: application/pkcs7-mime\n\n"
+    + bytes.fromhex("308006092a864886f70d01070206092a864886f70d010701a080")
+    + b"\x24\x80" * 5
+    + b"\x04\x00" * 1_000_000,
+    "invitation": b"Content-Type: text/calendar\n\n" + b"SUMMARY;" * 500_000,
+    "multiparts encoded": b"".join(
+        b"Content-Type: multipart/mixed; boundary=b%d\nContent-Transfer-Encoding: quoted-printable\n\n" % level
+        for level in range(30)
+    )
+    + b"x\n" * 1_000_000,
     "uuencoded files": b"\n" + b"begin 644 a\n" * 100_000 + b"\nend",
     "hidden elements": b"Content-Type: text/html\n\n" + b"<div style='display:none'>" * 100_000,
     "deep html": b"Content-Type: text/html\n\n" + b"<div>" * 200_000,
@@ -124,6 +147,10 @@ def test_what_lies_too_deep_stays_as_one_attachment() -> None:
     message = read_mail(nested(MAX_DEPTH * 3), with_content=True)
     (deep,) = message.attachments
     assert deep.content is not None and deep.content.endswith(b"the innermost words")
+
+
+def test_found_by_fuzzing() -> None:
+    check(b'From: "john sm\0ith"@x.example\nReferences: <1234@loca\0l.ma>\n\nx')
 
 
 @pytest.fixture(scope="module")
