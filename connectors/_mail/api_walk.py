@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 
 from allears_sdk.connector import Batch, Cursor, Missing
 from allears_sdk.context import Context
-from allears_sdk.errors import AllearsError, ConfigError, Rejected, Unavailable
+from allears_sdk.errors import AllearsError, ConfigError, Rejected, RetryLater, Unavailable
 from allears_sdk.message import Raw
 from connectors._mail.authorised import AT_ONCE
 from connectors._mail.position import Reading, load
@@ -56,6 +56,15 @@ class Step:
     error: AllearsError | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Carried:
+    """A list that broke off before anything was fetched: the next poll from the same cursor goes on with it."""
+
+    cursor: Cursor | None
+    position: str
+    todo: list[Listed]
+
+
 class ApiWalk:
     """Lives as long as the connector; what it remembers beyond the cursor only saves work."""
 
@@ -68,34 +77,43 @@ class ApiWalk:
         """Ids the source fails to hand over, and since when (monotonic seconds)."""
         self.absent: dict[str, float] = {}
         """Ids that are listed but not there, likewise."""
-        self._settled: tuple[str, ...] = ()
+        self.carried: Carried | None = None
+        self._marks: tuple[str, ...] = ()
+        self._unsettled: tuple[str, ...] = ()
 
     async def batches(self, cursor: Cursor | None, limit: int, look_back: timedelta | None) -> AsyncIterator[Batch]:
         """Batches until nothing is left to read. Raises the SDK's errors; every cursor is true once its batch is
         stored."""
         since = self.context.clock.now() - look_back if look_back is not None else None
         reading = load(cursor) if cursor is not None else Reading(since=since)
-        if reading.marks != self._settled:
-            await self._settle(reading.marks, again=True)
+        if reading.marks != self._marks:
+            self._marks = self._unsettled = reading.marks
+        await self._settle(again=True)
         this = Round(self, reading, cursor)
         async for page in this.listing():
             while (step := await this.step(page, limit)) is not None:
                 if step.batch is not None:
                     yield step.batch
-                    await self._settle(step.whole, again=False)
+                    self._marks = self._unsettled = tuple(step.whole)
+                    await self._settle(again=False)
                 if step.error is not None:
                     raise step.error
         this.end()
 
-    async def _settle(self, ids: Sequence[str], *, again: bool) -> None:
-        if ids and self.settles:
-            stops = (Rejected, ConfigError, Unavailable) if again else (Rejected, ConfigError)
-            try:
-                await self.source.settle(ids, again=again)
-            except stops as error:  # they are stored: a mark that is refused, or fails twice, stops no reading
-                facts = {"count": len(ids), "reason": str(error), "detail": error.detail}
-                self.context.log.warning("mail_not_settled", **self.source.place, **facts)
-        self._settled = tuple(ids)
+    async def _settle(self, *, again: bool) -> None:
+        """What is left of the mails stored last; where it breaks off, the next poll goes on."""
+        size = self.source.settles_at_once
+        while self._unsettled and self.settles:
+            await self._settle_group(self._unsettled[:size], again=again)
+            self._unsettled = self._unsettled[size:]
+
+    async def _settle_group(self, ids: Sequence[str], *, again: bool) -> None:
+        stops = (Rejected, ConfigError, Unavailable) if again else (Rejected, ConfigError)
+        try:
+            await self.source.settle(ids, again=again)
+        except stops as error:  # they are stored: a mark that is refused, or fails twice, stops no reading
+            facts = {"count": len(ids), "reason": str(error), "detail": error.detail}
+            self.context.log.warning("mail_not_settled", **self.source.place, **facts)
 
     def is_hopeless(self, listed: Listed) -> bool:
         since = self.failing.get(listed.id)
@@ -134,19 +152,35 @@ class Round:
     async def listing(self) -> AsyncIterator[Page]:
         """The source's pages, what is unknown of them noted."""
         try:
-            async for page in self._source.pages(self._reading.position, self._reading.since):
-                await self._note(page)
+            async for page in self._pages(self._resumed() or self._reading.position):
                 yield page
             return
         except Void:
             self._walk.context.log.warning("mail_position_void", **self._source.place)
         self._reading = replace(self._reading, position="")
         try:
-            async for page in self._source.pages("", self._reading.since):
-                await self._note(page)
+            async for page in self._pages(""):
                 yield page
         except Void as error:
             raise Unavailable(f"the source gives up its own list: {error}") from None
+
+    async def _pages(self, position: str) -> AsyncIterator[Page]:
+        try:
+            async for page in self._source.pages(position, self._reading.since):
+                await self._note(page)
+                position = page.position
+                yield page
+        except (RetryLater, Unavailable):
+            if position and self._todo and not self._has_fetched:
+                self._walk.carried = Carried(cursor=self._stored, position=position, todo=self._todo)
+            raise
+
+    def _resumed(self) -> str:
+        carried, self._walk.carried = self._walk.carried, None
+        if carried is None or carried.cursor != self._stored:
+            return ""
+        self._todo = carried.todo
+        return carried.position
 
     async def step(self, page: Page, limit: int) -> Step | None:
         """The next batch of what was noted up to this page; None where it is time to list on."""

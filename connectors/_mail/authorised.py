@@ -64,21 +64,11 @@ class Authorised:
 
 
 async def for_each(ids: Sequence[str], action: Callable[[str], Awaitable[None]]) -> None:
-    """A few at a time. What is gone is no error; where one fails the others have their turn before that is raised,
-    unless all of a group fail."""
-    failed: list[AllearsError] = []
-    for start in range(0, len(ids), AT_ONCE):
-        group = ids[start : start + AT_ONCE]
-        answers = await asyncio.gather(*(_error(action, one) for one in group))
-        errors = [error for error in answers if error is not None]
-        for error in errors:
-            if not isinstance(error, Rejected | Unavailable):
-                raise error
-        if errors and all(isinstance(answer, Unavailable) for answer in answers):
-            raise errors[0]
-        failed += errors
-    if failed:
-        raise min(failed, key=lambda error: isinstance(error, Rejected))
+    """All get their turn, then the gravest failure is raised; what is gone is none."""
+    answers = await asyncio.gather(*(_error(action, one) for one in ids))
+    errors = [error for error in answers if error is not None]
+    if errors:
+        raise min(errors, key=lambda error: isinstance(error, Unavailable) + 2 * isinstance(error, Rejected))
 
 
 async def _error(action: Callable[[str], Awaitable[None]], one: str) -> AllearsError | None:

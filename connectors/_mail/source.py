@@ -53,6 +53,10 @@ class Source(Protocol):
     """One folder or label. Raises the SDK's errors, and Void."""
 
     @property
+    def settles_at_once(self) -> int:
+        """How many mails one call of `settle` is given."""
+
+    @property
     def place(self) -> Mapping[str, str]:
         """Where its mails lie, for people."""
 

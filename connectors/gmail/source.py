@@ -12,13 +12,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 from allears_sdk.errors import ConfigError, Rejected, Unavailable
-from connectors._mail.authorised import for_each
+from connectors._mail.authorised import AT_ONCE, for_each
 from connectors._mail.raw import header_block
 from connectors._mail.source import Listed, Mail, Page, Void
 from connectors.gmail.api import GmailApi
 from connectors.gmail.labels import Labels
 
 PAGE_ITEMS = 500
+MOST_MODIFIED = 1000
 _HIDDEN = frozenset({"SPAM", "TRASH"})
 _SLACK_BYTES = 64 << 10
 """What a message's JSON holds besides its bytes."""
@@ -31,6 +32,7 @@ class LabelSource:
         self._api = api
         self._labels = labels
         self._name = name
+        self.settles_at_once = AT_ONCE if api.settings.after == "trash" else MOST_MODIFIED
         self.place: Mapping[str, str] = {"mailbox": api.settings.mailbox, "folder": name}
 
     def pages(self, position: str, since: datetime | None) -> AsyncIterator[Page]:

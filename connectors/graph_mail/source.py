@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from allears_sdk.errors import Rejected, Unavailable
-from connectors._mail.authorised import for_each
+from connectors._mail.authorised import AT_ONCE, for_each
 from connectors._mail.raw import header_block
 from connectors._mail.source import Gone, Listed, Mail, Page, Void
 from connectors.graph_mail.api import GraphApi
@@ -19,6 +19,8 @@ from connectors.graph_mail.folders import Folders
 
 class FolderSource:
     """Its positions are the links Graph gives: to the next page, or to the changes that come after."""
+
+    settles_at_once = AT_ONCE
 
     def __init__(self, api: GraphApi, folders: Folders, name: str) -> None:
         self._api = api

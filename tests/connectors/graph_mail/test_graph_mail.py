@@ -186,6 +186,39 @@ async def test_a_throttled_mark_is_made_later(graph: Graph, connect: Connect, jo
     assert (heard(journal), graph.items[key].is_read) == ([key], True)
 
 
+async def test_marks_go_on_where_a_throttle_broke_them_off(
+    graph: Graph, connect: Connect, journal: MiniJournal
+) -> None:
+    keys = [graph.put(make_mail(text_of(number))) for number in range(12)]
+    graph.fail("/move", *([None] * 4 + [error(429, "TooManyRequests")]) * 5)
+    connector = connect(after="delete")
+    polls = 0
+    while graph.lying_in("AQMkInbox"):
+        polls += 1
+        try:
+            await hear(connector, journal)
+        except RetryLater:
+            continue
+    assert sorted(heard(journal)) == graph.lying_in("AQMkDeleted") == keys
+    assert polls <= 5, "marks that were made are made again and again"
+    assert graph.called(VALUE) == len(keys)
+
+
+async def test_a_long_list_goes_on_where_a_throttle_broke_it_off(
+    graph: Graph, connect: Connect, journal: MiniJournal
+) -> None:
+    graph.most_per_page = 2
+    keys = [graph.put(make_mail(text_of(number))) for number in range(20)]
+    graph.fail(DELTA, *([None] * 3 + [error(503, "serviceNotAvailable")]) * 3)
+    connector = connect()
+    for _ in range(3):
+        with pytest.raises(RetryLater):
+            await hear(connector, journal)
+    await hear(connector, journal)
+    assert heard(journal) == keys
+    assert graph.called(DELTA) <= len(keys) / 2 + 3 + 1, "it began anew"
+
+
 async def test_a_mark_that_fails_for_ever_stops_no_reading_and_no_other_mark(
     graph: Graph, connect: Connect, journal: MiniJournal, log: RecordingLog
 ) -> None:
