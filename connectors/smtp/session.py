@@ -12,7 +12,7 @@ import ssl
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, cast
 
 from aiosmtpd.lmtp import LMTP
 from aiosmtpd.smtp import SMTP, syntax
@@ -110,7 +110,10 @@ class Session(SMTP):
         """Gives the other sessions a turn before every answer, so that a thousand commands at once do not hold up the
         loop; not behind it, for there a TLS handshake may begin."""
         await asyncio.sleep(0)
-        await super().push(status.encode("utf-8", "replace") if isinstance(status, str) else status)
+        try:
+            await super().push(status.encode("utf-8", "replace") if isinstance(status, str) else status)
+        except RuntimeError as error:  # uvloop's word for a closed connection
+            raise ConnectionResetError(str(error)) from None
         if status[:1] in ("4", "5", b"4", b"5"):
             self._errors += 1
             if self._errors == MAX_ERRORS:
@@ -127,9 +130,10 @@ class Session(SMTP):
 
     def hang_up(self, answer: bytes = CLOSING.encode() + b"\r\n") -> None:
         """A sender that hears 421 keeps its mail. One that reads no answers is left at once."""
-        transport = self._original_transport if self._shakes_hands else self.transport
-        if not isinstance(transport, asyncio.WriteTransport):
+        found = self._original_transport if self._shakes_hands else self.transport
+        if found is None:
             return
+        transport = cast(asyncio.WriteTransport, found)  # uvloop's are none by name
         if self._shakes_hands or transport.get_write_buffer_size():
             transport.abort()
         else:

@@ -6,6 +6,7 @@ import asyncio
 import smtplib
 import socket
 from collections.abc import Sequence
+from contextlib import suppress
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
@@ -115,7 +116,8 @@ class Caller:
         self.writer = writer
 
     def say(self, words: bytes) -> None:
-        self.writer.write(words)
+        with suppress(RuntimeError):  # uvloop's word for a closed connection
+            self.writer.write(words)
 
     async def hear(self) -> str:
         """One answer, all its lines. "" when the connection is gone."""
