@@ -47,6 +47,21 @@ def find_original(message: Message, depth: int = 0) -> Message | None:
     return _innermost(original, message, depth)
 
 
+def only_passes_on(message: Message) -> bool:
+    """Whether a mail with another one attached says little itself: evidence attached to a complaint is no forward."""
+    if len(trim_reply(message.text)) > MAX_REMARK:
+        return False
+    return not message.text.strip() or not message.subject.strip() or is_forward_subject(message.subject)
+
+
+def find_attached_original(message: Message, attached: Message) -> Message | None:
+    """The customer's mail in `attached`, which `message` forwards; none when it came from us."""
+    if _is_ours(attached.author.email, message):
+        return None
+    inner = attached.original
+    return inner if inner is not None and _passed_on(attached, message) else attached
+
+
 def _forward_mark(lines: list[str], subject: str) -> Mark | None:
     """The first announcement, when it says forward or the subject does, below at most a short remark."""
     for index in range(min(len(lines), _MAX_LINES_ABOVE)):
@@ -75,21 +90,21 @@ def _is_ours(address: str, message: Message) -> bool:
 
 
 def _innermost(original: Message, message: Message, depth: int) -> Message:
-    """A colleague of the sender's, or somebody who says nothing of his own, only passed it on."""
-    if depth >= _MAX_NESTED:
-        return original
-    inner = find_original(original, depth + 1)
-    if inner is None:
-        return original
+    inner = find_original(original, depth + 1) if depth < _MAX_NESTED else None
+    return inner if inner is not None and _passed_on(original, message) else original
+
+
+def _passed_on(original: Message, message: Message) -> bool:
+    """A colleague of the sender's, or somebody who says nothing of his own, did not write what he forwarded."""
     domain = message.author.email.partition("@")[2]
     is_colleague = bool(domain) and domain not in words.PUBLIC_DOMAINS and original.author.email.endswith(f"@{domain}")
-    return inner if is_colleague or len(_remark(original)) <= _PASSED_ON else original
+    return is_colleague or len(_remark(original)) <= _PASSED_ON
 
 
 def _remark(message: Message) -> str:
     lines = message.text.split("\n", _MAX_LINES)
     mark = _forward_mark(lines, message.subject)
-    return trim_reply("\n".join(lines[: mark.start])) if mark else message.text
+    return trim_reply("\n".join(lines[: mark.start]) if mark else message.text)
 
 
 def _original(lines: list[str], mark: Mark, message: Message) -> Message | None:

@@ -12,7 +12,7 @@ from normalizer.readers import mime
 from normalizer.readers.address import Mailbox, parse_addresses
 from normalizer.readers.automatic import automatic_reason
 from normalizer.readers.body import Body, Leaf, read_body
-from normalizer.readers.forward import MAX_REMARK, find_original, is_forward_subject
+from normalizer.readers.forward import find_attached_original, find_original, only_passes_on
 from normalizer.readers.mime import Part
 from normalizer.readers.mime_header import decode_value, message_ids, parse_date, raw_text, trailing_date
 
@@ -147,8 +147,6 @@ def _attachment(leaf: Leaf, with_content: bool) -> Attachment:
 def _attached_original(message: Message, body: Body, depth: int) -> Message | None:
     """Forwarded as an attachment: one mail inside, nothing or little said around it."""
     mails = [leaf for leaf in body.files if leaf.media_type in ("message/rfc822", "message/global")]
-    if len(mails) != 1 or depth >= _MAX_NESTED_MAILS or len(message.text) > MAX_REMARK:
+    if len(mails) != 1 or depth >= _MAX_NESTED_MAILS or not only_passes_on(message):
         return None
-    if message.text.strip() and not is_forward_subject(message.subject):
-        return None
-    return read_mail(mails[0].content, depth=depth + 1)
+    return find_attached_original(message, read_mail(mails[0].content, depth=depth + 1))

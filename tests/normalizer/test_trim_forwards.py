@@ -79,3 +79,56 @@ def test_many_forwards_in_one_another_end() -> None:
     original = read_mail(mail.as_bytes()).original
     assert original is not None
     assert original.text.endswith("The tent tore.")
+
+
+SIGNATURE = "\n\nKind regards,\nPiet Bakker\n\nThis email and any attachments are confidential and " + "so on " * 150
+
+
+def attaching(inner: EmailMessage, *, subject: str, text: str, sender: str = "piet@tents.example") -> EmailMessage:
+    mail = EmailMessage()
+    mail["From"], mail["To"], mail["Subject"] = sender, "desk@tents.example", subject
+    mail.set_content(text)
+    mail.add_attachment(inner)
+    return mail
+
+
+def complaint(sender: str = "Ida Moss <ida@mail.example>") -> EmailMessage:
+    mail = EmailMessage()
+    mail["From"], mail["To"], mail["Subject"] = sender, "whitby@tents.example", "torn tent"
+    mail.set_content("The tent tore on the first night.")
+    return mail
+
+
+@pytest.mark.parametrize(
+    ("subject", "text"),
+    [
+        ("Fwd: torn tent", "Please take this one."),
+        ("FW: torn tent", f"Please take this one.{SIGNATURE}"),
+        ("", "see attached"),
+        ("torn tent", ""),
+    ],
+)
+def test_forwarded_as_attachment(subject: str, text: str) -> None:
+    original = read_mail(attaching(complaint(), subject=subject, text=text).as_bytes()).original
+    assert original is not None
+    assert (original.author.email, original.text) == ("ida@mail.example", "The tent tore on the first night.")
+
+
+def test_attached_mail_passed_on_by_a_colleague() -> None:
+    passed_on = attaching(complaint(), subject="Fwd: torn tent", text="For you.", sender="whitby@tents.example")
+    original = read_mail(
+        attaching(passed_on, subject="Fwd: Fwd: torn tent", text="Hello, see below").as_bytes()
+    ).original
+    assert original is not None
+    assert original.author.email == "ida@mail.example"
+
+
+def test_an_attached_mail_of_ours_is_evidence() -> None:
+    ours = complaint(sender="Shop <whitby@tents.example>")
+    mail = attaching(ours, subject="", text="This is what you promised.", sender="ida@mail.example")
+    assert read_mail(mail.as_bytes()).original is None
+
+
+def test_a_complaint_with_a_mail_attached_is_no_forward() -> None:
+    mail = attaching(complaint("Courier <tours@courier.example>"), subject="Lost parcel", text="See what he wrote.")
+    assert read_mail(mail.as_bytes()).original is None
