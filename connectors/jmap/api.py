@@ -41,8 +41,6 @@ class Api:
         self._finding = asyncio.Lock()
         self._gate = asyncio.Semaphore(MAX_REQUESTS)
         self._gate_size = MAX_REQUESTS
-        self.state = ""
-        """Newest state of the account's mails that was read or made by us: news of it is no news."""
 
     @property
     def authorisation(self) -> dict[str, str]:

@@ -49,7 +49,11 @@ class JmapConnector(Connector[JmapSettings]):
         super().__init__(settings, context)
         self._api = Api(settings, context)
         self._mailboxes = Mailboxes(self._api)
-        self._walks = {stream_name(settings, folder): self._walk(folder) for folder in settings.folders}
+        self._sources = {
+            stream_name(settings, folder): FolderSource(self._api, self._mailboxes, folder)
+            for folder in settings.folders
+        }
+        self._walks = {stream: self._walk(source) for stream, source in self._sources.items()}
         self._stopped = asyncio.Event()
         self._is_deaf = False
 
@@ -70,15 +74,16 @@ class JmapConnector(Connector[JmapSettings]):
     async def listen(self) -> AsyncIterator[Batch | Wake]:
         if self.settings.push:
             async with aclosing(self._news()) as news:
-                async for _ in news:
-                    for stream in self._walks:
-                        yield Wake(stream=stream)
+                async for state in news:
+                    for stream, source in self._sources.items():
+                        if not state or source.state != state:
+                            yield Wake(stream=stream)
             if not self._is_deaf:
                 return
         await self._stopped.wait()  # nothing to hear here: polls do it all
 
-    async def _news(self) -> AsyncGenerator[None, None]:
-        """Once when the event stream stands, and whenever mails have changed."""
+    async def _news(self) -> AsyncGenerator[str, None]:
+        """ "" when the event stream stands, and the account's new state whenever mails have changed."""
         session = await self._api.session()
         account = session.account(self.settings.account)
         if not session.event_source_url:
@@ -92,11 +97,10 @@ class JmapConnector(Connector[JmapSettings]):
                 self._is_deaf = stream.media_type != "text/event-stream"
                 if self._is_deaf:  # Cyrus without its push answers 204
                     return
-                yield
+                yield ""
                 async for event in read_events(stream.chunks):
-                    state = mail_state(event, account)
-                    if state and state != self._api.state:
-                        yield
+                    if state := mail_state(event, account):
+                        yield state
         except Rejected as error:
             self._is_deaf = True
             self.context.log.info("mail_push_refused", reason=str(error))
@@ -125,9 +129,9 @@ class JmapConnector(Connector[JmapSettings]):
         if right and not mailbox.may(right):
             raise ConfigError(f'the folder "{name}": this login {trouble}')
 
-    def _walk(self, folder: str) -> ApiWalk:
+    def _walk(self, source: FolderSource) -> ApiWalk:
         return ApiWalk(
-            FolderSource(self._api, self._mailboxes, folder),
+            source,
             self.context,
             max_mail_bytes=self.settings.max_mail_bytes,
             settles=self.settings.after != "nothing",

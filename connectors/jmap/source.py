@@ -33,11 +33,15 @@ class ListedMail(Listed):
 class FolderSource:
     """A folder, by the name it has in the settings."""
 
+    settles_at_once = MAX_OBJECTS
+
     def __init__(self, api: Api, mailboxes: Mailboxes, folder: str) -> None:
         self._api = api
         self._mailboxes = mailboxes
         self._settings = api.settings
         self._folder = folder
+        self.state = ""
+        """Newest state of the account's mails that was read here or made by us: news of it is no news."""
 
     @property
     def place(self) -> Mapping[str, str]:
@@ -63,7 +67,7 @@ class FolderSource:
             more = bool(changes.get("hasMoreChanges"))
             if not state or (more and state == former):
                 raise Unavailable("Email/changes does not get on")
-            self._api.state = state
+            self.state = state
             listed = listed_in([*_objects(created), *_objects(updated)], folder)
             yield Page(listed=listed, position=state, ends=not more)
 
@@ -178,8 +182,8 @@ class FolderSource:
     async def _set(self, **given: Any) -> list[Mapping[str, Any]]:
         """What was refused, without what is gone anyway."""
         answer = await self._api.one("Email/set", **given)
-        if answer.get("oldState") == self._api.state:
-            self._api.state = str(answer.get("newState", ""))
+        if answer.get("oldState") == self.state:
+            self.state = str(answer.get("newState", ""))
         failed = {**(answer.get("notUpdated") or {}), **(answer.get("notDestroyed") or {})}
         return [error for error in failed.values() if isinstance(error, dict) and error.get("type") != "notFound"]
 

@@ -370,6 +370,28 @@ async def test_new_mail_wakes_and_our_own_marks_do_not(
     await asyncio.gather(task, return_exceptions=True)
 
 
+async def test_news_that_one_folder_has_read_already_wakes_the_other(
+    server: JmapServer, connect: Connect, journal: MiniJournal
+) -> None:
+    connector, woken = await connect(folders=("inbox", "Support/投诉")), list[str]()
+    inbox, issues = await connector.streams()
+    await hear(connector, journal)
+    task = asyncio.create_task(listened(connector, woken))
+    await until(lambda: server.listeners and len(woken) == 2)
+    woken.clear()
+    listeners, server.listeners = server.listeners, set()  # the news is on its way
+    server.put(make_mail("另一个文件夹"), folder=ISSUES)
+    async for _ in connector.poll(inbox, journal.cursors[inbox], {}, 10):
+        pass
+    server.listeners = listeners
+    server.tell()
+    await until(lambda: woken)
+    await asyncio.sleep(0.05)
+    assert woken == [issues]
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
 async def test_a_stream_that_ends_is_left_to_the_core(server: JmapServer, connect: Connect) -> None:
     connector, woken = await connect(), list[str]()
     task = asyncio.create_task(listened(connector, woken))
