@@ -60,10 +60,14 @@ class SmtpSettings(ChannelSettings):
         examples=[["10.0.0.5/32"]],
     )
     certificate_file: Path | None = Field(
-        default=None, description="PEM file with the certificate and its chain; with it STARTTLS is offered."
+        default=None,
+        description="PEM file with the certificate and its chain; with it STARTTLS is offered.",
+        examples=["/etc/allears/mx.example.com.pem"],
     )
     key_file: Path | None = Field(
-        default=None, description="PEM file with the private key; empty: it is in `certificate_file`."
+        default=None,
+        description="PEM file with the private key; empty: it is in `certificate_file`.",
+        examples=["/etc/allears/mx.example.com.key"],
     )
     require_tls: bool = Field(default=False, description="Take mail only over TLS.")
     username: str = Field(
