@@ -84,8 +84,12 @@ class ApiWalk:
     async def batches(self, cursor: Cursor | None, limit: int, look_back: timedelta | None) -> AsyncIterator[Batch]:
         """Batches until nothing is left to read. Raises the SDK's errors; every cursor is true once its batch is
         stored."""
-        since = self.context.clock.now() - look_back if look_back is not None else None
-        reading = load(cursor) if cursor is not None else Reading(since=since)
+        now = self.context.clock.now().replace(microsecond=0)  # sources give whole seconds
+        since = now - look_back if look_back is not None else None
+        if cursor is None:  # fixed before anything can fail: what arrives from now on is never too old
+            cursor = Reading(since=since).dump()
+            yield Batch(cursor=cursor, more=True)
+        reading = load(cursor)
         if reading.marks != self._marks:
             self._marks = self._unsettled = reading.marks
         await self._settle(again=True)

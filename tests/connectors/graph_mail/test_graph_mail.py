@@ -61,6 +61,20 @@ async def test_a_first_run_looks_back_and_older_mails_are_never_filed(
     assert not any(graph.items[key].is_read for key in old)
 
 
+async def test_what_arrives_after_the_first_try_is_never_too_old(
+    graph: Graph, connect: Connect, journal: MiniJournal, clock: FakeClock
+) -> None:
+    connector = connect(look_back=timedelta(0))
+    graph.fail(DELTA, error(500, "generalException"))
+    with pytest.raises(Unavailable):
+        await hear(connector, journal)
+    graph.put(make_mail(text_of(1)), age=timedelta(hours=1))
+    key = graph.put(make_mail(text_of(2)), age=timedelta(0))
+    clock.advance(3600)
+    await hear(connector, journal)
+    assert heard(journal) == [key]
+
+
 async def test_a_poll_without_news_is_one_request(graph: Graph, connect: Connect, journal: MiniJournal) -> None:
     for number in range(3):
         graph.put(make_mail(text_of(number)))
@@ -144,7 +158,7 @@ async def test_a_link_that_leads_elsewhere_gets_no_token(graph: Graph, connect: 
     assert not graph.called("evil")
 
 
-@pytest.mark.parametrize("die_at", [0, 1, 2])
+@pytest.mark.parametrize("die_at", [0, 1, 2, 3])
 @pytest.mark.parametrize("is_stored", [False, True])
 @pytest.mark.parametrize("after", ["seen", "delete", "move"])
 async def test_after_a_death_all_is_settled_in_the_end(
@@ -168,7 +182,7 @@ async def test_what_people_took_back_meanwhile_is_left_to_them(
     """Died between commit and move; before the restart somebody moved the mail elsewhere."""
     key = graph.put(make_mail(text_of(1)))
     with pytest.raises(Died):
-        await hear(connect(after="delete"), journal, die_at=0, is_stored=True)
+        await hear(connect(after="delete"), journal, die_at=1, is_stored=True)
     graph.move(key, "AQMkSub")
     await hear(connect(after="delete"), journal)
     assert graph.lying_in("AQMkSub") == [key]
