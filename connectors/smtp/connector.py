@@ -56,11 +56,13 @@ class SmtpConnector(Connector[SmtpSettings]):
             f"recipients: {', '.join(settings.recipients) or 'all, from this machine only'}",
             "STARTTLS" if settings.certificate_file else "no TLS: certificate_file is not set",
         ]
+        details.append("listening" if self._server.is_open else await self._try_out())
+        return Identity(account=settings.place, details=tuple(details))
+
+    async def _try_out(self) -> str:
         try:
             await self._server.open()
         except Unavailable as error:
-            details.append(f"{error} (nothing to do when that is allears itself)")
-        else:
-            details.append("free to listen on")
-            await self._server.close()
-        return Identity(account=settings.place, details=tuple(details))
+            return f"{error} (nothing to do when that is allears itself)"
+        await self._server.close()
+        return "free to listen on"

@@ -81,6 +81,10 @@ class Server:
         self._server: asyncio.Server | None = None
         self._sessions: set[Session] = set()
 
+    @property
+    def is_open(self) -> bool:
+        return self._server is not None
+
     async def open(self) -> None:
         """Raises ConfigError where it can never listen, Unavailable where it may later."""
         if self._server is not None:

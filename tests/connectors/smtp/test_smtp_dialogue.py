@@ -383,6 +383,8 @@ async def test_check_says_what_will_be_taken(post: Post, certificate: Path, tmp_
     await post.open_post()
     identity = await SmtpConnector(settings, make_context("mx", tmp_path)).check()
     assert "in use" in identity.details[-1]
+    assert (await post.connectors[0].check()).details[-1] == "listening"
+    await post.send(mail())
 
 
 @pytest.mark.parametrize(
