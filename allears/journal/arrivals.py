@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
+
+import msgspec
 
 from allears.journal import bulk
 from allears.journal.records import Policy, Reading
@@ -19,8 +21,7 @@ _CLAIMED = "RETURNING id, channel, raw_key, ordinal, received_at, conversation_i
 _GIVE_BACK = "UPDATE raws SET state='waiting' WHERE id IN"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Arrival:
+class Arrival(msgspec.Struct, frozen=True, kw_only=True):
     """A raw's messages; what the source left to us is filled in."""
 
     raw_id: int

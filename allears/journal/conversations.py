@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
 from typing import Any
+
+import msgspec
+from msgspec.structs import replace
 
 from allears.journal import bulk
 from allears.journal.records import Policy
@@ -27,8 +29,7 @@ _INTO = "INSERT INTO conversations (channel, reference, seed, subjects, people, 
 _COLUMNS = "id, channel, reference, subjects, people, related, opened_at, last_at, burst_at, due_at, version"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class Row(msgspec.Struct, frozen=True, kw_only=True):
     """A conversation's row."""
 
     id: int
@@ -44,8 +45,7 @@ class Row:
     version: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Opening:
+class Opening(msgspec.Struct, frozen=True, kw_only=True):
     """A conversation about to be made with its first message."""
 
     channel: str
@@ -162,13 +162,13 @@ def known_names(sql: sqlite3.Connection, channel: str, names: Sequence[str]) -> 
     return {one for (one,) in bulk.select(sql, query, names, channel)}
 
 
-def opening(channel: str, thread: str, message: Message, at: float, policy: Policy) -> Opening:
+def opening(channel: str, thread: str, message: Message, names: tuple[str, ...], at: float, policy: Policy) -> Opening:
     """The conversation that a message nobody spoke before makes, by its raw's `thread` where it has one."""
     digest = seed("item", channel, thread) if thread else _seed(channel, message, policy)
     subject = base_subject(message.subject)
     return Opening(
         channel=channel, reference=reference(digest), seed=digest, subjects=[subject] if subject else [],
-        people=_people(message)[:MAX_PEOPLE], names=names_of(thread, message), at=at,
+        people=_people(message)[:MAX_PEOPLE], names=names, at=at,
     )  # fmt: skip
 
 

@@ -6,6 +6,8 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import msgspec
+
 from allears.journal import bulk, conversations
 from allears.journal.arrivals import Arrival
 from allears.journal.conversations import Row
@@ -39,8 +41,7 @@ _INTO_DELIVERIES = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Filed:
+class Filed(msgspec.Struct, frozen=True, kw_only=True):
     """An event to be written, and where it goes."""
 
     event: Event

@@ -38,31 +38,31 @@ def file(sql: sqlite3.Connection, arrived: Sequence[Arrival], router: Router, be
 
 def _openings(sql: sqlite3.Connection, arrived: Sequence[Arrival]) -> dict[int, Opening]:
     """By raw, what is surely new."""
-    taken = _known(sql, arrived)
+    named = [(arrival, _names(arrival)) for arrival in arrived]
+    taken = _known(sql, named)
     openings: dict[int, Opening] = {}
-    for arrival in arrived:
-        names = {(arrival.channel, name) for name in _names(arrival)}
-        if _stands_alone(arrival) and taken.isdisjoint(names):
+    for arrival, names in named:
+        mine = taken.setdefault(arrival.channel, set())
+        if _stands_alone(arrival) and mine.isdisjoint(names):
             openings[arrival.raw_id] = conversations.opening(
-                arrival.channel, arrival.thread, arrival.messages[0], arrival.received_at, arrival.policy
+                arrival.channel, arrival.thread, arrival.messages[0], names, arrival.received_at, arrival.policy
             )
-        taken |= names
+        mine.update(names)
     return openings
 
 
-def _known(sql: sqlite3.Connection, arrived: Sequence[Arrival]) -> set[tuple[str, str]]:
-    names: dict[str, dict[str, None]] = {}
-    for arrival in arrived:
-        names.setdefault(arrival.channel, {}).update(dict.fromkeys(_names(arrival)))
-    return {
-        (channel, name)
-        for channel, some in names.items()
-        for name in conversations.known_names(sql, channel, list(some))
-    }
+def _known(sql: sqlite3.Connection, named: Sequence[tuple[Arrival, tuple[str, ...]]]) -> dict[str, set[str]]:
+    """By channel, the names that conversations have already."""
+    asked: dict[str, dict[str, None]] = {}
+    for arrival, names in named:
+        asked.setdefault(arrival.channel, {}).update(dict.fromkeys(names))
+    return {channel: conversations.known_names(sql, channel, list(names)) for channel, names in asked.items()}
 
 
-def _names(arrival: Arrival) -> list[str]:
-    return [name for message in arrival.messages for name in conversations.names_of(arrival.thread, message)]
+def _names(arrival: Arrival) -> tuple[str, ...]:
+    if len(arrival.messages) == 1:
+        return conversations.names_of(arrival.thread, arrival.messages[0])
+    return tuple(name for message in arrival.messages for name in conversations.names_of(arrival.thread, message))
 
 
 def _stands_alone(arrival: Arrival) -> bool:

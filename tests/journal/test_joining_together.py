@@ -89,7 +89,7 @@ async def test_more_than_fit_in_one_statement(desk: Desk) -> None:
 
 
 async def test_a_reference_that_another_seed_has_taken_is_passed_over(desk: Desk) -> None:
-    taken = opening("mail", "", mail("2"), 0.0, MAIL)
+    taken = opening("mail", "", mail("2"), (), 0.0, MAIL)
     await desk.accept("mail", *[desk.raw(key, mail(key)) for key in "123"])
     readings = [desk.reading(stored) for stored in await desk.take()]
     await desk.join(readings[:1])
