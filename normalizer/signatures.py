@@ -45,6 +45,8 @@ _NO_NAMES = frozenset(
         "万分",
     ]
 )
+_ALSO_NAMES = frozenset(["best", "t", "yours", "kindly", "warmly", "att", "yt", "vh", "br", "kr", "lp", "bg", "salam"])
+"""Best Buy, T Mobile: with a name behind it, such a closing needs a comma."""
 _WORD = re.compile(r"[\w.+-]+")
 _LATIN_NAME = re.compile(
     r"(?:[^\W\d_a-zß-öø-ÿ][\w.'’-]{0,20}|de|da|di|del|van|von|der|den|la|le|bin|al|dos|y|e)"
@@ -210,7 +212,8 @@ def _has_closing_and_name(view: str) -> bool:
     parts = view.split(" ")
     for count in range(1, min(len(parts), 5)):
         head = " ".join(parts[:count]).strip(_END_MARKS).lower()
-        if head in words.CLOSINGS and _is_name(" ".join(parts[count:]).strip()):
+        is_clear = count > 1 or head not in _ALSO_NAMES or parts[0].endswith((",", "!"))
+        if is_clear and head in words.CLOSINGS and _is_name(" ".join(parts[count:]).strip()):
             return True
     head, _, name = view.partition(",")
     return head.lower() in words.CLOSINGS and _is_name(name.strip())
@@ -288,10 +291,11 @@ def _without_name_block(lines: list[str], tail: int, first: int, last: int) -> i
     said_above = plain_view(lines[above][:250]).strip()
     if above > first and len(block) == 1 and _is_handle(block[0]) and _BARE_DATE.fullmatch(said_above):
         return above
+    if said_above.endswith((":", ",")):
+        return len(lines)
     if _BARE_DATE.fullmatch(block[-1]):
         block.pop()
-        is_signed = not block or (len(block) == 1 and _is_name(block[0]))
-        return start if is_signed and said_above[-1:] not in (":", ",") else len(lines)
+        return start if not block or (len(block) == 1 and _is_name(block[0])) else len(lines)
     return start if _is_name_block(block) else len(lines)
 
 
