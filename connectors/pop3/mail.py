@@ -71,6 +71,13 @@ def written_at(header: bytes) -> datetime | None:
     return _moment(next((value for name, value in _dated(header) if name == "date"), ""))
 
 
+def is_before(header: bytes, since: datetime) -> bool:
+    """Whether it arrived and was written earlier. Both must say so: either clock may be wrong, and ids and sizes by
+    which an old mail is known may change."""
+    times = [at for at in (arrived_at(header), written_at(header)) if at is not None]
+    return bool(times) and max(times) < since
+
+
 def _received(header: bytes, now: datetime) -> datetime:
     at = arrived_at(header)
     return min(at, now) if at else now

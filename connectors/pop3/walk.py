@@ -148,7 +148,7 @@ class Walk:
                 if check and await self._is_old(visit, one, reading):
                     haul.raws.append(mail.before_us(one, now))
                 else:
-                    await self._read_one(visit, one, haul)
+                    await self._read_one(visit, one, reading, haul)
             except Broken as error:
                 self._strikes[one.key] += 1
                 haul.fault = error
@@ -160,8 +160,8 @@ class Walk:
         return haul
 
     async def _is_old(self, visit: Visit, one: Listed, reading: Reading) -> bool:
-        """Also asked when much is new at once: a server that has renumbered its mails must not have them all filed.
-        Then only the server's own word on when they came counts, not the author's clock."""
+        """By its header alone: on a first run, and when so much is new at once that the server may have renumbered
+        its mails."""
         if self._is_past(reading):
             return True
         if reading.since is None or self._strikes[one.key] >= STRIKES:
@@ -170,12 +170,11 @@ class Walk:
             header = await visit.call(Session.header, one.number, one.size)
         except Refused:
             return False
-        at = mail.arrived_at(header) or (None if reading.begun else mail.written_at(header))
-        is_old = at is not None and at < reading.since
+        is_old = mail.is_before(header, reading.since)
         self._olds = self._olds + 1 if is_old else 0
         return is_old
 
-    async def _read_one(self, visit: Visit, one: Listed, haul: Haul) -> None:
+    async def _read_one(self, visit: Visit, one: Listed, reading: Reading, haul: Haul) -> None:
         if self._strikes[one.key] >= STRIKES:
             self._give_up(one, "the connection broke over it again and again", haul)
             return
@@ -186,6 +185,9 @@ class Walk:
             return
         self._refused_in_row = 0
         self._refused.pop(one.key, None)
+        if reading.since is not None and mail.is_before(header_block(raw.body), reading.since):
+            haul.raws.append(mail.before_us(one, self._context.clock.now()))
+            return
         haul.raws.append(raw)
         if not raw.quarantine:
             haul.whole.append(one.number)

@@ -25,14 +25,15 @@ class Stored:
     body: bytes
 
 
-def make_mail(text: str, *, subject: str = "屏幕碎了", received: str = "") -> bytes:
-    return make_mail_bytes(text.encode(), subject=subject, received=received)
+def make_mail(text: str, *, subject: str = "屏幕碎了", received: str = "", written: str = "") -> bytes:
+    return make_mail_bytes(text.encode(), subject=subject, received=received, written=written)
 
 
-def make_mail_bytes(text: bytes, *, subject: str = "屏幕碎了", received: str = "") -> bytes:
+def make_mail_bytes(text: bytes, *, subject: str = "屏幕碎了", received: str = "", written: str = "") -> bytes:
     number = next(COUNT)
     lines = [f"Received: from mx.example.cn by pop.example.com; {received}"] if received else []
     lines += [f"Message-ID: <{number}@shop.example>", f"From: 王芳 <wang{number}@example.cn>", f"Subject: {subject}"]
+    lines += [f"Date: {written}"] if written else []
     header = "\r\n".join(lines) + "\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n"
     return header.encode() + text + b"\r\n"
 

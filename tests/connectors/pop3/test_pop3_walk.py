@@ -128,9 +128,27 @@ async def test_a_first_run_reads_back_so_far_and_no_further(
     assert sorted(texts(journal.raws)) == ["新0", "新1", "新2"]
     assert sum(raw.baseline for raw in journal.raws) == 250
     assert maildrop.count(b"TOP") < 150, "behind a hundred old mails nothing is asked any more"
-    maildrop.put(make_mail("迟到", received=OLD))
+
+
+async def test_a_clock_that_is_wrong_loses_no_mail(maildrop: Maildrop, connect: Connect, journal: MiniJournal) -> None:
+    maildrop.put(make_mail("服务器钟错了", received=OLD, written=NEW))
+    maildrop.put(make_mail("客户钟错了", received=NEW, written=OLD))
+    maildrop.put(make_mail("都没有"))
+    maildrop.put(make_mail("真旧", received=OLD, written=OLD))
     await hear(await connect(), journal)
-    assert texts(journal.raws)[-1] == "迟到", "what comes later is read, however old it says it is"
+    assert sorted(texts(journal.raws)) == sorted(["服务器钟错了", "客户钟错了", "都没有"])
+
+
+async def test_an_old_mail_whose_size_changes_is_not_filed(
+    maildrop: Maildrop, connect: Connect, journal: MiniJournal
+) -> None:
+    maildrop.put(make_mail("旧", received=OLD), make_mail("新", received=NEW))
+    connector = await connect(after="delete")
+    await hear(connector, journal)
+    maildrop.mails[0].body = b"Status: RO\r\n" + maildrop.mails[0].body
+    await hear(connector, journal)
+    assert texts(journal.raws) == ["新"]
+    assert len(maildrop.mails) == 1, "it is not deleted either"
 
 
 async def test_ids_that_all_change_bring_no_old_mails(
