@@ -9,6 +9,7 @@ from hashlib import sha256
 from normalizer.readers import charset, html, mime, transfer
 from normalizer.readers.file_name import clean_name, file_name, name_of
 from normalizer.readers.mime import Part
+from normalizer.readers.mime_header import decode_value
 
 MAX_TEXT_BYTES = 8 * 1024 * 1024
 """Of one text part; more of it is kept as an attachment, beside the beginning as text."""
@@ -270,13 +271,13 @@ def _content(part: Part) -> bytes:
 
 def _read_file(part: Part, *, in_related: bool) -> Leaf:
     content = _content(part)
-    content_id = part.header("content-id").decode("utf-8", "replace").strip().strip("<>")
+    content_id = decode_value(part.header("content-id")).strip("<>")
     return Leaf(
         name=name_of(part, content),
         media_type=part.media_type,
         content=content,
         content_id=content_id,
-        location=part.header("content-location").decode("utf-8", "replace").strip(),
+        location=decode_value(part.header("content-location")),
         inline=in_related and bool(content_id) and part.disposition != "attachment",
     )
 

@@ -6,6 +6,7 @@ import re
 
 from normalizer.readers import mime
 from normalizer.readers.mime import Part
+from normalizer.readers.mime_header import decode_value
 
 _DEFAULT_NAMES = {
     "application/pkcs7-mime": "smime.p7m",
@@ -39,6 +40,7 @@ _EXTENSIONS = {
     "video/quicktime": "mov",
 }
 _SAME_AS_SUBTYPE = re.compile(r"(image|audio|video)/([a-z0-9]{2,5})|text/([a-z]{3,4})")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _MAX_CHARACTERS = 200
 _PATH = re.compile(r"^(?:[A-Za-z]:[\\/]|[\\/]|\.\.?[\\/]|file:/*)(?:.*[\\/])?", re.DOTALL)
 
@@ -48,7 +50,7 @@ def name_of(part: Part, content: bytes) -> str:
     given = file_name(part)
     if given:
         return given
-    location = part.header("content-location").decode("utf-8", "replace").strip()
+    location = decode_value(part.header("content-location"))
     if name := _DEFAULT_NAMES.get(part.media_type, "") or _name_in_location(location):
         return name
     if part.media_type in ("message/rfc822", "message/global"):
@@ -70,7 +72,7 @@ def clean_name(name: str) -> str:
     """Without folders, on one line, of a length any file system takes."""
     if "%" in name and name.isascii():
         name = _unquote(name)
-    name = _PATH.sub("", " ".join(name.split()))
+    name = _PATH.sub("", " ".join(_CONTROL.sub(" ", name).split()))
     if len(name) <= _MAX_CHARACTERS:
         return name
     stem, dot, extension = name.rpartition(".")
@@ -100,7 +102,5 @@ def _unquote(name: str) -> str:
 
 def _mail_name(content: bytes) -> str:
     """A nested mail is named by its subject, as mail programs do."""
-    from normalizer.readers.mime_header import decode_value
-
     subject = decode_value(mime.parse_header_block(content).get("subject", [b""])[0])
     return re.sub(r'[\\/:*?"<>|\s]+', " ", subject).strip()[:120] + ".eml" if subject else "message.eml"

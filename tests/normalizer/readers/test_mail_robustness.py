@@ -151,6 +151,8 @@ def test_what_lies_too_deep_stays_as_one_attachment() -> None:
 
 def test_found_by_fuzzing() -> None:
     check(b'From: "john sm\0ith"@x.example\nReferences: <1234@loca\0l.ma>\n\nx')
+    check(b"Content-Type: image/jpeg\nContent-Location: P\0hoto25.jpg\n\nx")
+    check(b"Content-Type: image/jpeg; name=%E9%80%80%00.jpg\n\nx")
 
 
 @pytest.fixture(scope="module")
