@@ -37,7 +37,7 @@ class GmailApi:
         self.oauth = OAuth(context, settings.oauth, settings.scopes, account=settings.mailbox)
         self._calls = Authorised(context, self.oauth, timeout_seconds=settings.timeout_seconds)
         self._clock = context.clock
-        self._base = f"{settings.endpoint}/gmail/v1/users/me"
+        self._base = f"{settings.url}/gmail/v1/users/me"
 
     async def get(self, path: str, *, cut_at: int = 0, **params: Any) -> Mapping[str, Any] | None:
         """None for an answer that was cut at `cut_at` bytes."""

@@ -50,7 +50,7 @@ class GmailSettings(ChannelSettings):
         description="Of a larger mail only the header is stored, as a letter; it keeps its labels.",
     )
     timeout_seconds: float = Field(default=60, ge=1, le=600, description="How long one answer may take.")
-    endpoint: str = Field(
+    url: str = Field(
         default="https://gmail.googleapis.com",
         pattern=r"^https://[^/?#@]+$|^http://(localhost|127\.0\.0\.1)(:\d+)?$",
         description="Address of the Gmail API; another one where a proxy stands before it.",

@@ -41,12 +41,12 @@ class GraphApi:
         self.settings = settings
         self.oauth = OAuth(context, settings.oauth, settings.scopes, account=settings.mailbox)
         self._calls = Authorised(context, self.oauth, timeout_seconds=settings.timeout_seconds)
-        self.root = f"{settings.endpoint}/v1.0"
+        self.root = f"{settings.url}/v1.0"
         self.mailbox = f"{self.root}/{_owner(settings.mailbox)}"
 
     async def get(self, url: str) -> Mapping[str, Any]:
         """Also of a link that Graph itself gave; the token never goes elsewhere."""
-        if not url.startswith(f"{self.settings.endpoint}/"):
+        if not url.startswith(f"{self.settings.url}/"):
             raise Unavailable("Graph's answer leads to another host")
         headers = {"Prefer": f"{IMMUTABLE}, odata.maxpagesize={PAGE_ITEMS}"}
         return self._read(await self._calls.call("GET", url, headers=headers))

@@ -94,5 +94,5 @@ class GraphMailConnector(Connector[GraphMailSettings]):
 
 def stream_name(settings: GraphMailSettings, folder: str) -> str:
     """Holds all that a delta link depends on: cloud, mailbox, folder."""
-    host = settings.endpoint.partition("://")[2]
+    host = settings.url.partition("://")[2]
     return f"graph://{settings.mailbox.lower()}@{host}/{folder}"

@@ -53,7 +53,7 @@ class GraphMailSettings(ChannelSettings):
         description="Of a larger mail only the header is stored, as a letter; it stays in its folder, unread.",
     )
     timeout_seconds: float = Field(default=60, ge=1, le=600, description="How long one answer may take.")
-    endpoint: str = Field(
+    url: str = Field(
         default="https://graph.microsoft.com",
         pattern=r"^https://[^/?#@]+$|^http://(localhost|127\.0\.0\.1)(:\d+)?$",
         description="Address of Microsoft Graph; national clouds have their own.",
@@ -89,5 +89,5 @@ class GraphMailSettings(ChannelSettings):
         """As little as `after` needs; another person's mailbox has permissions of its own."""
         permission = "Mail.Read" if self.after == "nothing" else "Mail.ReadWrite"
         if self.mailbox == "me":
-            return (f"{self.endpoint}/{permission}", f"{self.endpoint}/User.Read")
-        return (f"{self.endpoint}/{permission}", f"{self.endpoint}/{permission}.Shared")
+            return (f"{self.url}/{permission}", f"{self.url}/User.Read")
+        return (f"{self.url}/{permission}", f"{self.url}/{permission}.Shared")

@@ -88,8 +88,9 @@ class Desk:
     ) -> AuthResult:
         from aiosmtpd.smtp import AuthResult
 
+        secret = self.settings.password
         is_name = same(data.login, self.settings.username)
-        if same(data.password, self.settings.password.get_secret_value()) and is_name:
+        if secret is not None and same(data.password, secret.get_secret_value()) and is_name:
             return AuthResult(success=True, auth_data=data)
         self.refuse("", "wrong login")
         return AuthResult(success=False, handled=False)

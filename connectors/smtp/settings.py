@@ -73,7 +73,7 @@ class SmtpSettings(ChannelSettings):
     username: str = Field(
         default="", description="Login that clients must use (AUTH PLAIN or LOGIN, over TLS only); empty: no login."
     )
-    password: SecretStr = Field(default=SecretStr(""), description="Password of that login.")
+    password: SecretStr | None = Field(default=None, description="Password of that login.")
     max_mail_bytes: int = Field(
         default=50_000_000, ge=1024, le=1 << 30, description="Larger mails are refused; senders are told before."
     )
@@ -116,7 +116,7 @@ class SmtpSettings(ChannelSettings):
             raise ValueError("require_tls needs certificate_file")
         if self.require_tls and self.protocol == "lmtp":
             raise ValueError("require_tls is for SMTP: keep LMTP on this machine")
-        if bool(self.username) != bool(self.password.get_secret_value()):
+        if bool(self.username) != bool(self.password):
             raise ValueError("username and password go together")
         if self.username and not self.certificate_file:
             raise ValueError("username needs certificate_file: a password never travels readable")

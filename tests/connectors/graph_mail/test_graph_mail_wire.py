@@ -58,7 +58,7 @@ async def test_a_mailbox_is_read_and_settled(
     keys = [graph.put(body, folder="AQMkSub") for body in bodies]
     more: dict[str, Any] = {"after": after, "move_to": "Filed" if after == "move" else ""}
     oauth = {**APPLICATION, "token_url": f"{url}/oauth2/v2.0/token"}
-    connector = GraphMailConnector(make_settings(endpoint=url, oauth=oauth, folders=["inbox/投诉"], **more), context)
+    connector = GraphMailConnector(make_settings(url=url, oauth=oauth, folders=["inbox/投诉"], **more), context)
     await hear(connector, journal, limit=2)
     await hear(connector, journal, limit=2)
     assert {raw.key: raw.body for raw in journal.raws} == dict(zip(keys, bodies, strict=True))
