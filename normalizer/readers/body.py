@@ -38,7 +38,7 @@ _NEEDS_HTML = re.compile(
     r"\bhtml\b|web ?browser|in your browser|不支持|无法显示|無法顯示|网页版|浏览器|瀏覽器|HTMLメール", re.IGNORECASE
 )
 _FLOWED_QUOTE = (">", " >")
-_RICH = re.compile(r"(<<)|<param>.*?</param>|</?[A-Za-z]{1,40}>", re.DOTALL | re.IGNORECASE)
+_RICH = re.compile(r"(<<)|<param>.{0,200}?</param>|</?[A-Za-z]{1,40}>", re.DOTALL | re.IGNORECASE)
 _NOT_A_LETTER = re.compile(r"[\W_]+")
 
 

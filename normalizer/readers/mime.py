@@ -250,7 +250,9 @@ def _delimiter_end(data: bytes, after: int, end: int) -> int | None:
     return found.end() if found else None
 
 
-_DELIMITER_TAIL = re.compile(rb"[ \t]*(?:-{1,4})?[ \t]*(?:\r{0,2}\n|\r|\Z)|--[^\w\r\n][^\r\n]{0,80}(?:\r{0,2}\n|\r|\Z)")
+_DELIMITER_TAIL = re.compile(
+    rb"[ \t]*+(?:-{1,4})?[ \t]*+(?:\r{0,2}\n|\r|\Z)|--[^\w\r\n][^\r\n]{0,80}(?:\r{0,2}\n|\r|\Z)"
+)
 
 
 def _before_break(data: bytes, start: int, position: int) -> int:

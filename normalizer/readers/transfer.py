@@ -15,7 +15,7 @@ _LONG_LINE = re.compile(rb"^[A-Za-z0-9+/]{40}", re.MULTILINE)
 _SOFT_BREAK = re.compile(rb"=[ \t]+(?=\r?\n)")
 _NAME = re.compile(r"[\w-]+")
 _UU_BEGIN = re.compile(rb"^begin[ \t]+[0-7]{3,4}[ \t]+([^\r\n]{1,255})\r?\n", re.MULTILINE)
-_UU_LINES = re.compile(rb"(?:[ -`]{2,90}[ \t]*\r?\n)+[` ]?[ \t]*(?:\r?\n)?\Z")
+_UU_LINES = re.compile(rb"(?:[ -`]{2,90}+\r?\n)++[` ]?(?:\r?\n)?\Z")
 _YENC = re.compile(
     rb"^=ybegin [^\r\n]{0,300}?\bname=([^\r\n]{1,255})\r?\n(?:=ypart [^\r\n]{0,200}\r?\n)?"
     rb"((?:(?!=y(?:end|begin) )[^\n]*\n)*+)=yend [^\r\n]{0,300}",

@@ -100,6 +100,10 @@ HOSTILE = {
     "padding": b"Content-Transfer-Encoding: base64\nContent-Type: a/b\n\n" + b"=A" * 1_000_000,
     "yEnc files": b"\n" + b"=ybegin line=1 name=a\n" * 100_000,
     "yEnc file of short lines": b"\n=ybegin line=1 name=a\n" + b"\n" * 2_000_000,
+    "uuencoded lines of spaces": b"\nbegin 644 a\n" + (b"A" + b" " * 40 + b"\n") * 2_000 + b"\x80",
+    "spaces behind a boundary": b"Content-Type: multipart/mixed; boundary=b\n\n"
+    + (b"--b" + b" " * 50_000 + b"x\n") * 10,
+    "open parameters in rich text": b"Content-Type: text/enriched\n\n" + b"<param>" * 300_000,
     "unended uuencoded files": b"\n" + b"begin 644 a\n#:&D*\n" * 100_000,
     "lines in two encodings": b"Content-Type: text/plain; charset=utf-8\n\n"
     + b"ok \xe4\xbd\xa0\n\xc4\xe3\xba\xc3\n" * 200_000,
