@@ -29,7 +29,7 @@ _BLANK_WITHOUT_LINE_FEEDS = re.compile(rb"\r[ \t]*\r")
 _LEADING = re.compile(rb"(?:\xef\xbb\xbf)?(?:[ \t]*\r{0,2}[\r\n])*(?:>?From (?![ \t]*:)[^\r\n]*\r?\n)?")
 _MEDIA_TYPE = re.compile(r"[\w.+*-]+/[\w.+*-]+")
 _GUESSED_BOUNDARY = re.compile(
-    rb"^--([^\r\n]{1,200}?)[ \t]*\r?\n(?=Content-[A-Za-z-]{1,40}:)", re.MULTILINE | re.IGNORECASE
+    rb"^--([^\r\n]{1,200}?)[ \t]{0,80}\r?\n(?=Content-[A-Za-z-]{1,40}:)", re.MULTILINE | re.IGNORECASE
 )
 _CLOSING_LINE = re.compile(rb"^--([^\s-][^\r\n]{0,200}?)--\s{0,100}\Z", re.MULTILINE)
 
