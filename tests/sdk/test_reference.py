@@ -10,7 +10,9 @@ from allears_sdk.reference import (
     ALPHABET,
     event_id,
     find_references,
+    is_own_mail_id,
     is_reference,
+    mail_id,
     normalise,
     reference,
     seed,
@@ -82,6 +84,35 @@ def test_references_are_found_in_text() -> None:
     other = reference(seed("other"))
     text = f"关于[{KNOWN}]，还有{other.lower()}和{KNOWN.replace('-', '')}。不是 ALE-0000-0000-0001，也不是X{other}"
     assert find_references(text) == (KNOWN, other)
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        KNOWN.lower(), KNOWN.replace("-", ""), KNOWN.replace("-", " "), KNOWN.replace("-", "–"), KNOWN.title(),
+        KNOWN.replace("-", "－"), KNOWN.replace("0", "O").replace("1", "I"),
+        "".join(chr(ord(letter) + 0xFEE0) for letter in KNOWN), KNOWN.replace("-", "_").lower(),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize(
+    "around", ["{}", "Re: [{}] 退款", "编号：{}，还没解决", "> 受理编号 {}\n> 谢谢", "my number is {}."]
+)
+def test_references_are_found_as_people_type_them(typed: str, around: str) -> None:
+    assert find_references(around.format(typed)) == (KNOWN,)
+
+
+@pytest.mark.parametrize("text", ["the sale of males", "ale", "ALE-", "wholesale 2024 2025 2026", "female " * 500])
+def test_words_that_hold_its_letters_are_none(text: str) -> None:
+    assert find_references(text) == ()
+
+
+def test_our_own_mails_are_known_by_their_id() -> None:
+    made = mail_id(KNOWN, "shop.cn")
+    assert made == mail_id(KNOWN, "shop.cn") != mail_id(KNOWN, "shop.cn", "note")
+    assert find_references(f"<{made}>") == (KNOWN,)
+    assert is_own_mail_id(made)
+    assert is_own_mail_id(mail_id(KNOWN, ""))
+    assert not is_own_mail_id("CAFk3ALEx-7K3M-Q9TX@mail.gmail.com")
 
 
 def test_keys_of_tickets_and_events() -> None:
