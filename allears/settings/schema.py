@@ -68,8 +68,17 @@ def _secrets(schema: Any) -> Any:
         return [_secrets(item) for item in schema]
     if not isinstance(schema, dict):
         return schema
+    if "anyOf" in schema:
+        schema = _without_null(schema)
     if schema.get("format") == "password":
         kept = {key: schema[key] for key in ("title", "default", "examples") if key in schema}
         description = " ".join(filter(None, [schema.get("description"), _REFERENCE["description"]]))
         return {**kept, "type": "string", "description": description}
     return {key: _secrets(value) for key, value in schema.items()}
+
+
+def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
+    """TOML has no null: a setting that may be left out is one that is not required."""
+    arms = [arm for arm in schema["anyOf"] if arm.get("type") != "null"]
+    rest = {key: value for key, value in schema.items() if key != "anyOf" and (key, value) != ("default", None)}
+    return {**arms[0], **rest} if len(arms) == 1 else {**rest, "anyOf": arms}

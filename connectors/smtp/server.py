@@ -77,7 +77,7 @@ class Server:
         self._context = context
         self._desk = desk
         self._certificate = Certificate(settings, context)
-        self._hostname = settings.hostname or socket.gethostname()
+        self._hostname = settings.greeting_name or socket.gethostname()
         self._server: asyncio.Server | None = None
         self._sessions: set[Session] = set()
 

@@ -36,7 +36,7 @@ class SmtpSettings(ChannelSettings):
     unix_socket_mode: str = Field(
         default="660", pattern="^[0-7]{3}$", description="Permissions of the Unix socket, in octal."
     )
-    hostname: str = Field(
+    greeting_name: str = Field(
         default="",
         pattern=r"^[A-Za-z0-9.:\[\]_-]*$",
         description="Name in the greeting; empty: this machine's.",

@@ -70,7 +70,7 @@ class Post(Hall):
         await self.apply(**settings)
 
     async def apply(self, **settings: Any) -> None:
-        given = {"port": self.port, "recipients": ("example.com",), "hostname": "mx.example.com"} | settings
+        given = {"port": self.port, "recipients": ("example.com",), "greeting_name": "mx.example.com"} | settings
         errors = await self.intake.apply({"mx": SmtpSettings(**given)})
         assert not errors, errors
         await until(lambda: self.said("smtp.listening"), "the port is open")
