@@ -9,7 +9,6 @@ from string import ascii_letters, digits
 _BASE64 = (ascii_letters + digits + "+/").encode()
 _NOT_BASE64 = bytes(set(range(256)) - set(_BASE64))
 _URL_SAFE = bytes.maketrans(b"-_", b"+/")
-_PADDING_INSIDE = re.compile(rb"=[=\s]*[A-Za-z0-9+/]")
 _BASE64_LINES = re.compile(rb"\s*((?:[A-Za-z0-9+/]{16,76}[ \t]*\r?\n)*[A-Za-z0-9+/]{2,76}={0,2})[ \t]*(?:\r?\n|\Z)")
 _LONG_LINE = re.compile(rb"^[A-Za-z0-9+/]{40}", re.MULTILINE)
 _SOFT_BREAK = re.compile(rb"=[ \t]+(?=\r?\n)")
@@ -49,7 +48,7 @@ def decode_base64(data: bytes) -> bytes:
 
 def _decode_broken_base64(data: bytes) -> bytes:
     try:
-        if not _PADDING_INSIDE.search(data) and not _is_plain(data):
+        if b"=" not in data.rstrip(b"= \t\r\n") and not _is_plain(data):
             return binascii.a2b_base64(data)
     except binascii.Error:
         pass

@@ -100,6 +100,8 @@ HOSTILE = {
     "padding": b"Content-Transfer-Encoding: base64\nContent-Type: a/b\n\n" + b"=A" * 1_000_000,
     "yEnc files": b"\n" + b"=ybegin line=1 name=a\n" * 100_000,
     "yEnc file of short lines": b"\n=ybegin line=1 name=a\n" + b"\n" * 2_000_000,
+    "nothing but padding": b"Content-Transfer-Encoding: base64\n\n" + b"=" * 300_000 + b'"',
+    "padding and breaks": b"Content-Transfer-Encoding: base64\n\n" + b"\n = \n" * 200_000,
     "uuencoded lines of spaces": b"\nbegin 644 a\n" + (b"A" + b" " * 40 + b"\n") * 2_000 + b"\x80",
     "spaces behind a boundary": b"Content-Type: multipart/mixed; boundary=b\n\n"
     + (b"--b" + b" " * 50_000 + b"x\n") * 10,
