@@ -69,7 +69,7 @@ def _checked(match: re.Match[str]) -> str:
 
 def find_references(text: str) -> tuple[str, ...]:
     """Every valid reference that stands in `text`, however it was typed, in order, without repeats."""
-    if "Ａ" in text or "ａ" in text:
+    if not text.isascii() and ("Ａ" in text or "ａ" in text):
         text = text.translate(_WIDE)
     places = sorted(place for word in _SPELLINGS for place in _places(text, word))
     found = (_checked(match) for place in places if (match := _PATTERN.match(text, place)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sqlite3
 from collections.abc import Collection, Sequence
 from typing import Any
@@ -10,21 +9,22 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from allears.journal import bulk
+from allears.journal import bulk, threads
+from allears.journal.messages import heard
 from allears.journal.records import Policy
 from allears.journal.rows import dump, load
+from allears.journal.senders import people
+from allears.journal.subjects import base_subject
 from allears_sdk.connector import Threading
-from allears_sdk.message import Kind, Message
-from allears_sdk.reference import find_references, reference, seed
+from allears_sdk.message import Message
+from allears_sdk.reference import reference, seed
 
 MAX_PEOPLE = 200
 MAX_REFERENCES = 100
-_MARK = re.compile(
-    r"^\s*(?:re|fw|fwd|aw|wg|sv|vs|tr|rv|ref|res|enc|antw|odp|回复|回覆|答复|答覆|转发|轉寄|轉發)"
-    r"(?:\[\d+\]|\(\d+\))?\s*[:：]\s*",
-    re.IGNORECASE,
-)
-_TAG = re.compile(r"^\s*(?:\[[^\]]{1,40}\]|【[^】]{1,40}】)\s*(?=\S)")
+MAX_RELATED = 50
+_FIRST, _LAST = 16, 8
+"""Of the conversations that share a name, how many of the oldest and the newest are looked at: strangers who quote
+an id come after those who wrote under it."""
 _INTO = "INSERT INTO conversations (channel, reference, seed, subjects, people, opened_at, last_at, version) VALUES"
 _COLUMNS = "id, channel, reference, subjects, people, related, opened_at, last_at, burst_at, due_at, version"
 
@@ -55,22 +55,6 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True):
     people: list[str]
     names: tuple[str, ...]
     at: float
-
-
-def base_subject(subject: str) -> str:
-    """The subject without reply and forward marks and bracketed tags, folded."""
-    previous = None
-    while previous != subject:
-        previous, subject = subject, _MARK.sub("", _TAG.sub("", subject))
-    return " ".join(subject.split()).casefold()
-
-
-def is_reply(subject: str) -> bool:
-    """Whether it says so itself; a tag before it (`[EXTERNAL]`) is somebody else's word."""
-    previous = None
-    while previous != subject:
-        previous, subject = subject, _TAG.sub("", subject)
-    return bool(_MARK.match(subject))
 
 
 def load_row(sql: sqlite3.Connection, conversation_id: int) -> Row:
@@ -141,7 +125,7 @@ def for_thread(
         sql.execute("UPDATE conversations SET last_at = max(last_at, ?) WHERE id=?", (at, found[0]))
         return found[0], found[1], False
     parts = ("chat", channel, thread, key) if is_chat else ("item", channel, thread)
-    row, made = make(sql, channel, seed(*parts), at, related=[found[1]] if found else [])
+    row, made = make(sql, channel, [seed(*parts)], at, related=[found[1]] if found else [])
     name(sql, channel, row.id, (thread,))
     return row.id, row.reference, made
 
@@ -152,10 +136,6 @@ def names_of(thread: str, message: Message) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*first, message.external_id, *message.known_as, *message.thread)))
 
 
-def quotes_reference(message: Message) -> bool:
-    return bool(_quoted(message))
-
-
 def known_names(sql: sqlite3.Connection, channel: str, names: Sequence[str]) -> set[str]:
     """Those that belong to a conversation of the channel."""
     query = "SELECT DISTINCT name FROM names WHERE channel=? AND name IN"
@@ -164,11 +144,11 @@ def known_names(sql: sqlite3.Connection, channel: str, names: Sequence[str]) -> 
 
 def opening(channel: str, thread: str, message: Message, names: tuple[str, ...], at: float, policy: Policy) -> Opening:
     """The conversation that a message nobody spoke before makes, by its raw's `thread` where it has one."""
-    digest = seed("item", channel, thread) if thread else _seed(channel, message, policy)
+    digest = seed("item", channel, thread) if thread else threads.seeds(channel, message, policy.threading)[0]
     subject = base_subject(message.subject)
     return Opening(
         channel=channel, reference=reference(digest), seed=digest, subjects=[subject] if subject else [],
-        people=_people(message)[:MAX_PEOPLE], names=names, at=at,
+        people=people(message)[:MAX_PEOPLE], names=names, at=at,
     )  # fmt: skip
 
 
@@ -199,16 +179,42 @@ def _values(one: Opening) -> tuple[object, ...]:
 
 def find(sql: sqlite3.Connection, channel: str, message: Message, at: float, policy: Policy) -> tuple[Row, bool]:
     """The conversation a parsed message belongs to, made when there is none: (row, made just now)."""
-    candidates = _candidates(sql, channel, message, policy)
-    for candidate in candidates:
-        if _admits(candidate, message, at, policy):
-            return candidate, False
-    related = [one.reference for one in candidates if _is_party(one, message, policy)]
-    return make(sql, channel, _seed(channel, message, policy), at, related=related)
+    digests = threads.seeds(channel, message, policy.threading)
+    if policy.threading is not Threading.MAIL:
+        return _find_named(sql, channel, message, digests, at, policy)
+    candidates = _mail_candidates(sql, channel, message, digests)
+    mine = [one for one in candidates if threads.is_party(one.people, message)]
+    admitting = [one for one in mine if _goes_on(sql, one, message)]
+    if admitting:
+        admitting.sort(key=lambda one: threads.fits(one.reference, one.subjects, message))
+        return _link(sql, admitting), False
+    return make(sql, channel, digests, at, related=[one.reference for one in mine][:MAX_RELATED])
 
 
-def make(sql: sqlite3.Connection, channel: str, digest: bytes, at: float, *, related: list[str]) -> tuple[Row, bool]:
-    """Insert a conversation under the first free reference of its seed; a seed that is there already is it."""
+def _find_named(
+    sql: sqlite3.Connection, channel: str, message: Message, digests: Sequence[bytes], at: float, policy: Policy
+) -> tuple[Row, bool]:
+    """In a chat the newest that is not idle; an item and what is said under it are one."""
+    candidates = _load_rows(sql, _named(sql, channel, (message.external_id, *message.known_as, *message.thread), -1))
+    for one in candidates:
+        if policy.threading is Threading.ITEM or threads.is_open_chat(one.last_at, message, at, policy.idle_seconds):
+            return one, False
+    return make(sql, channel, digests, at, related=[one.reference for one in candidates][:MAX_RELATED])
+
+
+def make(
+    sql: sqlite3.Connection, channel: str, digests: Sequence[bytes], at: float, *, related: list[str]
+) -> tuple[Row, bool]:
+    """Insert a conversation under the first free reference of the first seed that has none; the last one's is taken
+    as it is."""
+    for digest in digests:
+        row, made = _make(sql, channel, digest, at, related)
+        if made or digest == digests[-1]:
+            return row, made
+    raise AssertionError("a message without a seed")
+
+
+def _make(sql: sqlite3.Connection, channel: str, digest: bytes, at: float, related: list[str]) -> tuple[Row, bool]:
     for attempt in range(MAX_REFERENCES):
         text = reference(digest, attempt)
         made = sql.execute(
@@ -237,7 +243,7 @@ def name(sql: sqlite3.Connection, channel: str, conversation_id: int, names: tup
 def absorb(sql: sqlite3.Connection, row: Row, message: Message, at: float) -> Row:
     """Let the conversation learn a message's people, subject and names."""
     known = set(row.people)
-    newcomers = [who for who in _people(message) if who not in known]
+    newcomers = [who for who in people(message) if who not in known]
     subject = base_subject(message.subject)
     row = replace(
         row,
@@ -268,63 +274,69 @@ def clear_timer(sql: sqlite3.Connection, conversation_id: int) -> None:
     sql.execute("UPDATE conversations SET due_at=NULL, burst_at=NULL, attempts=0 WHERE id=?", (conversation_id,))
 
 
-def _candidates(sql: sqlite3.Connection, channel: str, message: Message, policy: Policy) -> list[Row]:
-    found: dict[int, Row] = {}
-    for one in (message.external_id, *message.known_as, *message.thread):
-        query = (
-            f"SELECT {', '.join('c.' + column for column in _COLUMNS.split(', '))} FROM names n"
-            " JOIN conversations c ON c.id = n.conversation_id WHERE n.channel=? AND n.name=?"
-            " ORDER BY c.id DESC LIMIT 20"
-        )
-        for row in sql.execute(query, (channel, one)):
-            found.setdefault(row[0], _row(row))
-    if policy.threading is Threading.MAIL:
-        for quoted in _quoted(message):
-            query = f"SELECT {_COLUMNS} FROM conversations WHERE reference=? AND channel=?"
-            row = sql.execute(query, (quoted, channel)).fetchone()
-            if row:
-                found.setdefault(row[0], _row(row))
-    return list(found.values())
+def _mail_candidates(sql: sqlite3.Connection, channel: str, message: Message, digests: Sequence[bytes]) -> list[Row]:
+    """By the number in the subject, the mails it answers (nearest first), its own id, numbers elsewhere; last, where
+    it would have opened one: nobody is crowded out by those who quote the same ids."""
+    in_subject, elsewhere = threads.quoted(message)
+    names = dict.fromkeys((*message.thread, *message.known_as, message.external_id))
+    ids = [
+        *_referred(sql, channel, in_subject),
+        *_named(sql, channel, tuple(names), 1),
+        *_referred(sql, channel, elsewhere),
+        *_referred(sql, channel, [reference(digest) for digest in digests]),
+    ]
+    return _load_rows(sql, ids)
 
 
-def _quoted(message: Message) -> tuple[str, ...]:
-    return find_references(f"{message.subject}\n{message.text[:4000]}")
+def _named(sql: sqlite3.Connection, channel: str, names: Sequence[str], direction: int) -> list[int]:
+    """Conversations by name, the oldest of each name first, or (-1) the newest."""
+    ids: list[int] = []
+    for one in names:
+        first = _by_name(sql, channel, one, direction, _FIRST)
+        ids += first if len(first) < _FIRST else (*first, *_by_name(sql, channel, one, -direction, _LAST))
+    return ids
 
 
-def _admits(row: Row, message: Message, at: float, policy: Policy) -> bool:
-    if policy.threading is Threading.CHAT:
-        return at - row.last_at <= policy.idle_seconds or message.kind is not Kind.SAID
-    if policy.threading is Threading.ITEM:
+def _by_name(sql: sqlite3.Connection, channel: str, name: str, direction: int, limit: int) -> list[int]:
+    query = (
+        "SELECT conversation_id FROM names WHERE channel=? AND name=? ORDER BY conversation_id"
+        f" {'ASC' if direction > 0 else 'DESC'} LIMIT ?"
+    )
+    return [row[0] for row in sql.execute(query, (channel, name, limit))]
+
+
+def _referred(sql: sqlite3.Connection, channel: str, references: Sequence[str]) -> list[int]:
+    query = "SELECT reference, id FROM conversations WHERE channel=? AND reference IN"
+    found = dict(bulk.select(sql, query, references, channel))
+    return [found[one] for one in references if one in found]
+
+
+def _load_rows(sql: sqlite3.Connection, ids: Sequence[int]) -> list[Row]:
+    """In the order given, each once."""
+    query = f"SELECT {_COLUMNS} FROM conversations WHERE id IN"
+    found = {row[0]: _row(row) for row in bulk.select(sql, query, list(dict.fromkeys(ids)))}
+    return [found.pop(one) for one in ids if one in found]
+
+
+def _goes_on(sql: sqlite3.Connection, row: Row, message: Message) -> bool:
+    if threads.admits(row.reference, row.subjects, row.people, message):
         return True
-    return _is_party(row, message, policy) and _same_matter(row, message)
+    if message.thread:
+        return False
+    return threads.begins(message, [one.message for one in heard(sql, row.id)])
 
 
-def _is_party(row: Row, message: Message, policy: Policy) -> bool:
-    """Whether the author has a part in it: a stranger who quotes a number or a Message-ID has none."""
-    return policy.threading is not Threading.MAIL or message.author.id in row.people
+def _link(sql: sqlite3.Connection, rows: Sequence[Row]) -> Row:
+    """The first, and each of those a mail brings together related to the others."""
+    linked = [_with_related(row, [one.reference for one in rows if one.id != row.id]) for row in rows]
+    changed = [(dump(one.related), one.id) for one, row in zip(linked, rows, strict=True) if one is not row]
+    sql.executemany("UPDATE conversations SET related=? WHERE id=?", changed)
+    return linked[0]
 
 
-def _same_matter(row: Row, message: Message) -> bool:
-    """A reply, or its number in the subject, goes on with it; a new subject under an old thread is another matter,
-    linked as related."""
-    subject = base_subject(message.subject)
-    if is_reply(message.subject) or not subject or not row.subjects or subject in row.subjects:
-        return True
-    return row.reference in find_references(message.subject)
-
-
-def _seed(channel: str, message: Message, policy: Policy) -> bytes:
-    root = message.thread[-1] if message.thread else ""
-    if policy.threading is Threading.MAIL:
-        root = root or (message.known_as[0] if message.known_as else message.external_id)
-        return seed("mail", channel, root, message.author.id, base_subject(message.subject))
-    if policy.threading is Threading.CHAT:
-        return seed("chat", channel, root, message.external_id)
-    return seed("item", channel, root or message.external_id)
-
-
-def _people(message: Message) -> list[str]:
-    return list(dict.fromkeys((message.author.id, *message.participants)))
+def _with_related(row: Row, references: Sequence[str]) -> Row:
+    known = list(dict.fromkeys((*row.related, *references)))[:MAX_RELATED]
+    return row if known == row.related else replace(row, related=known)
 
 
 def _row(row: Any) -> Row:

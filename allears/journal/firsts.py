@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 
-from allears.journal import conversations, filing, messages
+from allears.journal import conversations, filing, messages, threads
 from allears.journal.arrivals import Arrival
 from allears.journal.conversations import Opening
 from allears.journal.records import Router
@@ -70,4 +70,4 @@ def _stands_alone(arrival: Arrival) -> bool:
     threading = arrival.policy.threading
     if arrival.draft is None or arrival.conversation is not None or threading is Threading.CHAT:
         return False
-    return threading is not Threading.MAIL or not conversations.quotes_reference(arrival.messages[0])
+    return threading is not Threading.MAIL or not threads.names_reference(arrival.messages[0])

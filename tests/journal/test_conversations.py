@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from allears.journal.conversations import base_subject, is_reply
+from allears.journal.subjects import base_subject, is_reply
 from allears_sdk.message import Author, Kind, Message
 from allears_sdk.reference import is_reference
 from tests.journal.desk import AMY, LI, Desk, mail, said
