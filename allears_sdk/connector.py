@@ -18,7 +18,7 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar
 import msgspec
 
 from allears_sdk.context import Context
-from allears_sdk.message import Message, Raw, Ref
+from allears_sdk.message import Author, Message, Raw, Ref
 from allears_sdk.settings import ChannelSettings
 
 SDK_MAJOR = 1
@@ -195,6 +195,28 @@ class Identity:
     details: Sequence[str] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    """Whom a reply goes to and what it answers. Kept as JSON from the filing to the sending."""
+
+    to: Author
+    message: str
+    """`external_id` of the message that is answered."""
+    known_as: tuple[str, ...] = ()
+    thread: tuple[str, ...] = ()
+    """Both as that message has them."""
+    said_at: datetime
+    """When it was said: platforms let us answer for so long only."""
+    reference: str
+    """Of the complaint."""
+    at: datetime
+    """When the complaint was opened: the same in every attempt."""
+    subject: str = ""
+    """Of our answer, where there are subjects."""
+    language: str = ""
+    """Of our answer: `zh` or `en`."""
+
+
 class Ask(Protocol):
     """The person who runs `allears channels login`."""
 
@@ -255,8 +277,10 @@ class Connector(ABC, Generic[S]):
         """Get what is still at the platform."""
         raise NotImplementedError
 
-    async def reply(self, address: Mapping[str, Any], text: str, key: str) -> None:
-        """Send `text` to the customer, once; raise InDoubt when the answer was lost."""
+    async def reply(self, address: Address, text: str, key: str) -> None:
+        """Optional: send `text` to the customer, once; `key` is the same in every attempt. Raises InDoubt when it may
+        have been sent (it is then never sent again), Void when it is too late or there is nobody to answer, Rejected
+        when this one is refused; RetryLater, Unavailable, AuthError and ConfigError surely not sent, tried again."""
         raise NotImplementedError
 
     async def login(self, ask: Ask) -> None:

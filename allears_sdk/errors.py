@@ -8,7 +8,8 @@ AllearsError
 ├── InDoubt          perhaps done: look before doing it again
 ├── BadMessage       quarantine this one item and go on
 ├── Rejected         the other side refuses this payload for good: a letter
-└── TicketGone       the ticket was closed, merged or deleted: open a linked one
+├── TicketGone       the ticket was closed, merged or deleted: open a linked one
+└── Void             it is too late to answer, or there is nobody to answer: drop this reply
 """
 
 from __future__ import annotations
@@ -57,3 +58,7 @@ class Rejected(AllearsError):
 
 class TicketGone(AllearsError):
     """The ticket takes no more follow-ups."""
+
+
+class Void(AllearsError):
+    """This answer is not to be sent any more."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any, ClassVar
+from string import Formatter
+from typing import Any, ClassVar, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, SecretStr, ValidationError, field_validator
 
-__all__ = ["ChannelSettings", "DestinationSettings", "SecretStr", "Settings", "explain"]
+__all__ = ["AcknowledgeSettings", "ChannelSettings", "DestinationSettings", "SecretStr", "Settings", "explain"]
 
 
 FILL_IN: Mapping[str, JsonValue] = {"x-fill-in": True}
@@ -20,6 +21,65 @@ class Settings(BaseModel):
     """Frozen, and strict about keys. A field's `description` is its documentation, `examples` feed the example."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, hide_input_in_errors=True)
+
+
+_PLACEHOLDERS = ("reference", "name", "title", "channel")
+_TEXT = "{reference}, {name}, {title} and {channel} are filled in. Empty: ours."
+
+
+class AcknowledgeSettings(Settings):
+    """An answer to the customer, once, with the reference of the complaint."""
+
+    enabled: bool = Field(default=True, description="False keeps the settings but answers nobody.")
+    language: Literal["auto", "zh", "en"] = Field(
+        default="auto", description='Which text is sent; "auto": by the language the customer writes.'
+    )
+    text_zh: str = Field(default="", max_length=4000, description=f"Chinese text. {_TEXT}")
+    text_en: str = Field(default="", max_length=4000, description=f"English text. {_TEXT}")
+    subject_zh: str = Field(
+        default="", max_length=200, description="Subject of the Chinese text, where there are subjects."
+    )
+    subject_en: str = Field(
+        default="", max_length=200, description="Subject of the English text, where there are subjects."
+    )
+    max_per_address_per_day: int = Field(
+        default=3,
+        ge=1,
+        le=1000,
+        description="More complaints of one address in 24 hours are filed but not answered: two answering machines "
+        "must never feed each other.",
+    )
+    within_hours: float = Field(
+        default=24,
+        gt=0,
+        le=720,
+        description="What was said longer ago is not answered any more (a first run, an outage).",
+    )
+
+    @field_validator("text_zh", "text_en")
+    @classmethod
+    def _has_reference(cls, text: str) -> str:
+        if text and "reference" not in _placeholders(text):
+            raise ValueError("the text does not say the {reference}")
+        return text
+
+    @field_validator("subject_zh", "subject_en")
+    @classmethod
+    def _is_template(cls, text: str) -> str:
+        _placeholders(text)
+        return text
+
+
+def _placeholders(text: str) -> list[str]:
+    """Those of a template. Raises ValueError for one that nobody fills in."""
+    try:
+        parts = [part[1:] for part in Formatter().parse(text) if part[1] is not None]
+    except ValueError:
+        raise ValueError("a brace without its partner; write {{ or }} for the brace itself") from None
+    for name, spec, conversion in parts:
+        if name not in _PLACEHOLDERS or spec or conversion:
+            raise ValueError(f"unknown placeholder {{{name}}}{nearest(str(name), list(_PLACEHOLDERS))}")
+    return [str(name) for name, _, _ in parts]
 
 
 class ChannelSettings(Settings):
@@ -69,6 +129,15 @@ class ChannelSettings(Settings):
     max_rating: float = Field(
         default=2, ge=0, le=5, description="Reviews: at or below this, on a scale of 1 to 5, is a complaint."
     )
+    acknowledge: AcknowledgeSettings | None = Field(
+        default=None,
+        description="Answer whoever opens a complaint, once, with its reference. Unset: nobody is answered.",
+    )
+
+    @property
+    def acknowledges(self) -> AcknowledgeSettings | None:
+        """How, where it is switched on."""
+        return self.acknowledge if self.acknowledge is not None and self.acknowledge.enabled else None
 
 
 class DestinationSettings(Settings):
@@ -121,8 +190,10 @@ def keys_at(model: type[BaseModel], path: list[str]) -> list[str]:
     """The keys that are valid in the nested model at `path`."""
     for part in path:
         field = model.model_fields.get(part)
-        nested = getattr(field, "annotation", None)
-        if not (isinstance(nested, type) and issubclass(nested, BaseModel)):
+        annotation = getattr(field, "annotation", None)
+        nested = [arm for arm in (annotation, *get_args(annotation)) if isinstance(arm, type)]
+        inner = next((arm for arm in nested if issubclass(arm, BaseModel)), None)
+        if inner is None:
             return []
-        model = nested
+        model = inner
     return list(model.model_fields)
