@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from typing import Any
 
-from allears.journal import conversations
+from allears.journal import conversations, replies
 from allears.journal.records import ChannelRow, DestinationRow, Policy
 from allears.journal.rows import moment
 from allears_sdk.connector import Threading
@@ -50,6 +50,7 @@ def rename(sql: sqlite3.Connection, old: str, new: str) -> None:
         (new, old),
     )
     sql.execute("UPDATE letters SET place=? WHERE place=? AND kind != 'delivery'", (new, old))
+    replies.rename(sql, old, new)
     sql.execute("UPDATE tokens SET space=? WHERE space=?", (f"channel:{new}", f"channel:{old}"))
 
 

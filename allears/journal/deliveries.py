@@ -98,6 +98,8 @@ def _note_other(sql: sqlite3.Connection, outcome: Outcome, now: float) -> None:
         _note_sent(sql, {outcome.delivery: outcome}, now)
     elif outcome.state is DeliveryState.LETTER:
         _note_letter(sql, outcome, now)
+    elif outcome.state is DeliveryState.DISCARDED:
+        _note_discarded(sql, outcome)
     else:
         _note_waiting(sql, outcome)
 
@@ -178,6 +180,14 @@ def _note_letter(sql: sqlite3.Connection, outcome: Outcome, now: float) -> None:
         sql, kind=LetterKind.DELIVERY, place=row[0], reason=outcome.reason[:2000], detail=outcome.detail, at=now,
         delivery_id=outcome.delivery, complaint_id=row[1], identity=f"delivery:{outcome.delivery}",
     )  # fmt: skip
+
+
+def _note_discarded(sql: sqlite3.Connection, outcome: Outcome) -> None:
+    sql.execute(
+        "UPDATE deliveries SET state='discarded', head=0, reason=?, doubtful=?, attempts=attempts+? WHERE id=?",
+        (outcome.reason[:2000], int(outcome.doubtful), int(outcome.attempted), outcome.delivery),
+    )
+    _advance_lines(sql, [outcome.delivery])
 
 
 def _reopen_line(sql: sqlite3.Connection, delivery: int) -> None:

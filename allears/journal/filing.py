@@ -5,13 +5,14 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 import msgspec
 
-from allears.journal import bulk, conversations
-from allears.journal.arrivals import Arrival
+from allears.journal import bulk, conversations, replies
+from allears.journal.arrivals import Arrival, counts
 from allears.journal.conversations import Row
-from allears.journal.records import DueConversation, Route, Router
+from allears.journal.records import DueConversation, Reply, Route, Router
 from allears.journal.rows import known_moment, stamp
 from allears_sdk import codec
 from allears_sdk.complaint import Complaint, Event, EventKind
@@ -50,6 +51,7 @@ class Filed(msgspec.Struct, frozen=True, kw_only=True):
     at: float
     route: Route
     doubtful: bool
+    reply: Reply | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +88,7 @@ def opening(row: Row, arrival: Arrival, message: Message, router: Router, before
     said_at = arrival.received_at if message.posted_at is None else stamp(message.posted_at)
     return Filed(
         event=event, conversation=row.id, channel=row.channel, at=arrival.received_at, route=route,
-        doubtful=said_at < before,
+        doubtful=said_at < before, reply=_reply(route, event, message, known_moment(arrival.received_at)),
     )  # fmt: skip
 
 
@@ -97,6 +99,9 @@ def write_openings(sql: sqlite3.Connection, filed: Sequence[Filed]) -> None:
     lines = _make_lines(sql, [_line(one, name) for one, name in places])
     rows = [_delivery(one, name, lines[one.conversation, name], is_head=True) for one, name in places]
     bulk.write(sql, _INTO_DELIVERIES, "", rows)
+    for one in filed:
+        if one.reply is not None and not one.doubtful:  # what may have been answered before is not answered
+            replies.write(sql, one.reply, one.event, one.conversation, one.channel, one.at)
 
 
 def file_due(
@@ -138,6 +143,7 @@ def _file(
         filed = Filed(
             event=latest, conversation=conversation.id, channel=conversation.channel, at=now, route=route,
             doubtful=min((message.said_at for message in messages), default=now) < before,
+            reply=_reply(route, latest, *_opener(conversation, messages)) if latest.sequence == 1 else None,
         )  # fmt: skip
         if latest.sequence == 1:
             write_openings(sql, [filed])
@@ -145,6 +151,19 @@ def _file(
             _write(sql, [filed])
             _deliver(sql, filed)
         sql.executemany("UPDATE messages SET event_id=? WHERE id=?", [(latest.id, message.id) for message in messages])
+
+
+def _opener(conversation: DueConversation, fresh: Sequence[_New]) -> tuple[Message | None, datetime]:
+    """The newest message that counts among these, and when it was received."""
+    ids = {message.external_id for message in fresh}
+    heard = [one for one in conversation.messages if one.message.external_id in ids and counts(one.message)]
+    return (heard[-1].message, heard[-1].received_at) if heard else (None, conversation.opened_at)
+
+
+def _reply(route: Route, event: Event, message: Message | None, received_at: datetime) -> Reply | None:
+    if route.responder is None or message is None:
+        return None
+    return route.responder(event.record, message, received_at)
 
 
 def _one_by_one(fresh: Sequence[_New]) -> list[list[_New]]:
@@ -244,7 +263,7 @@ def _complaint_row(filed: Filed) -> tuple[object, ...]:
 
 def _deliver(sql: sqlite3.Connection, filed: Filed) -> None:
     """A delivery on every line the complaint has, and on a new line for each destination matched just now."""
-    query = "SELECT destination, id FROM lines WHERE conversation_id=?"
+    query = "SELECT destination, id FROM lines WHERE conversation_id=? AND answers IS NULL"
     lines = dict(sql.execute(query, (filed.conversation,)).fetchall())
     made = _make_lines(sql, [_line(filed, name) for name in _names(filed.route) if name not in lines])
     lines |= {name: line for (_, name), line in made.items()}

@@ -79,11 +79,31 @@ class Destination:
     is_view: bool = False
 
 
+REPLIES = "reply:"
+"""Answers of a channel go to a destination of this prefix and the channel's name; configured names hold no colon."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """An answer to whoever opened a complaint, as it is going to be sent."""
+
+    destination: str
+    payload: bytes
+    who: str
+    """Whom, as a digest: answers to one address are counted."""
+    max_per_day: int
+
+
+Responder = Callable[[Complaint, Message, datetime], Reply | None]
+"""The answer to a complaint opened by this message, which was received then; none where it gets none."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
     destinations: Sequence[Destination]
     team: str = ""
     assignee: str = ""
+    responder: Responder | None = None
 
 
 Router = Callable[[Complaint], Route]

@@ -69,13 +69,9 @@ def _component(component: Component) -> str:
 
 
 def _tables(found: Iterable[Component]) -> dict[str, type[BaseModel]]:
-    """The tables that settings of some kinds hold, by key."""
-    return {
-        name: model
-        for component in found
-        for name, field in component.own_fields.items()
-        for model in models_in(field.annotation)
-    }
+    """The tables that settings hold, those of some kinds and those of all, by key."""
+    every = [*(base.model_fields for base in BASES.values()), *(component.own_fields for component in found)]
+    return {name: model for fields in every for name, field in fields.items() for model in models_in(field.annotation)}
 
 
 def _inner(name: str, model: type[BaseModel]) -> str:
