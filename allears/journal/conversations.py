@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -179,26 +179,23 @@ def _values(one: Opening) -> tuple[object, ...]:
 
 def find(sql: sqlite3.Connection, channel: str, message: Message, at: float, policy: Policy) -> tuple[Row, bool]:
     """The conversation a parsed message belongs to, made when there is none: (row, made just now)."""
-    digests = threads.seeds(channel, message, policy.threading)
     if policy.threading is not Threading.MAIL:
-        return _find_named(sql, channel, message, digests, at, policy)
-    candidates = _mail_candidates(sql, channel, message, digests)
-    mine = [one for one in candidates if threads.is_party(one.people, message)]
+        return _find_named(sql, channel, message, at, policy)
+    mine = [one for one in _mail_candidates(sql, channel, message) if threads.is_party(one.people, message)]
     admitting = [one for one in mine if _goes_on(sql, one, message)]
     if admitting:
-        admitting.sort(key=lambda one: threads.fits(one.reference, one.subjects, message))
-        return _link(sql, admitting), False
+        return _link(sql, threads.closest(admitting, message) if len(admitting) > 1 else admitting), False
+    digests = threads.seeds(channel, message, policy.threading)
     return make(sql, channel, digests, at, related=[one.reference for one in mine][:MAX_RELATED])
 
 
-def _find_named(
-    sql: sqlite3.Connection, channel: str, message: Message, digests: Sequence[bytes], at: float, policy: Policy
-) -> tuple[Row, bool]:
+def _find_named(sql: sqlite3.Connection, channel: str, message: Message, at: float, policy: Policy) -> tuple[Row, bool]:
     """In a chat the newest that is not idle; an item and what is said under it are one."""
     candidates = _load_rows(sql, _named(sql, channel, (message.external_id, *message.known_as, *message.thread), -1))
     for one in candidates:
         if policy.threading is Threading.ITEM or threads.is_open_chat(one.last_at, message, at, policy.idle_seconds):
             return one, False
+    digests = threads.seeds(channel, message, policy.threading)
     return make(sql, channel, digests, at, related=[one.reference for one in candidates][:MAX_RELATED])
 
 
@@ -274,21 +271,18 @@ def clear_timer(sql: sqlite3.Connection, conversation_id: int) -> None:
     sql.execute("UPDATE conversations SET due_at=NULL, burst_at=NULL, attempts=0 WHERE id=?", (conversation_id,))
 
 
-def _mail_candidates(sql: sqlite3.Connection, channel: str, message: Message, digests: Sequence[bytes]) -> list[Row]:
+def _mail_candidates(sql: sqlite3.Connection, channel: str, message: Message) -> list[Row]:
     """By the number in the subject, the mails it answers (nearest first), its own id, numbers elsewhere; last, where
-    it would have opened one: nobody is crowded out by those who quote the same ids."""
+    many quote the same ids, what it would have opened itself: nobody is crowded out."""
     in_subject, elsewhere = threads.quoted(message)
-    names = dict.fromkeys((*message.thread, *message.known_as, message.external_id))
-    ids = [
-        *_referred(sql, channel, in_subject),
-        *_named(sql, channel, tuple(names), 1),
-        *_referred(sql, channel, elsewhere),
-        *_referred(sql, channel, [reference(digest) for digest in digests]),
-    ]
+    named = _named(sql, channel, dict.fromkeys((*message.thread, *message.known_as, message.external_id)), 1)
+    ids = [*_referred(sql, channel, in_subject), *named, *_referred(sql, channel, elsewhere)]
+    if len(named) >= _FIRST:
+        ids += _referred(sql, channel, [reference(one) for one in threads.seeds(channel, message, Threading.MAIL)])
     return _load_rows(sql, ids)
 
 
-def _named(sql: sqlite3.Connection, channel: str, names: Sequence[str], direction: int) -> list[int]:
+def _named(sql: sqlite3.Connection, channel: str, names: Iterable[str], direction: int) -> list[int]:
     """Conversations by name, the oldest of each name first, or (-1) the newest."""
     ids: list[int] = []
     for one in names:
@@ -306,6 +300,8 @@ def _by_name(sql: sqlite3.Connection, channel: str, name: str, direction: int, l
 
 
 def _referred(sql: sqlite3.Connection, channel: str, references: Sequence[str]) -> list[int]:
+    if not references:
+        return []
     query = "SELECT reference, id FROM conversations WHERE channel=? AND reference IN"
     found = dict(bulk.select(sql, query, references, channel))
     return [found[one] for one in references if one in found]
@@ -328,6 +324,8 @@ def _goes_on(sql: sqlite3.Connection, row: Row, message: Message) -> bool:
 
 def _link(sql: sqlite3.Connection, rows: Sequence[Row]) -> Row:
     """The first, and each of those a mail brings together related to the others."""
+    if len(rows) == 1:
+        return rows[0]
     linked = [_with_related(row, [one.reference for one in rows if one.id != row.id]) for row in rows]
     changed = [(dump(one.related), one.id) for one, row in zip(linked, rows, strict=True) if one is not row]
     sql.executemany("UPDATE conversations SET related=? WHERE id=?", changed)

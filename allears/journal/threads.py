@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING
 
 from allears.journal.senders import customer, speaker
 from allears.journal.subjects import base_subject, is_reply
@@ -10,6 +11,9 @@ from allears_sdk.connector import Threading
 from allears_sdk.message import Kind, Message
 from allears_sdk.reference import find_references, seed
 from normalizer.trim import new_text
+
+if TYPE_CHECKING:
+    from allears.journal.conversations import Row
 
 MAX_QUOTED = 10
 _SEARCHED_CHARACTERS = 20_000
@@ -79,11 +83,10 @@ def _host(message_id: str) -> str:
     return message_id.rpartition("@")[2].strip("<> ").lower()
 
 
-def fits(text: str, subjects: list[str], message: Message) -> int:
-    """Among those that admit it, the lowest goes first."""
-    if text in find_references(message.subject):
-        return 0
-    return 1 if base_subject(message.subject) in subjects else 2
+def closest(admitting: Sequence[Row], message: Message) -> list[Row]:
+    """Those that admit it: first the one whose number is in the subject, then those of the same subject."""
+    numbers, subject = find_references(message.subject), base_subject(message.subject)
+    return sorted(admitting, key=lambda one: (one.reference not in numbers, subject not in one.subjects))
 
 
 def is_open_chat(last_at: float, message: Message, at: float, idle_seconds: float) -> bool:
