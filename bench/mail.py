@@ -53,13 +53,13 @@ def _ours(folder: Path, dovecot: Dovecot, contents: list[bytes]) -> dict[str, fl
         public=public, admin=free_port(), imap=dovecot.port, user=user, folder=folder, password=dovecot.password
     )
     (folder / "allears.toml").write_text(text)
-    _fill(dovecot, user, [])
+    maildir = _stage(dovecot, user, contents)
     filed = folder / "filed.jsonl"
     path = {"PYTHONPATH": str(Path(__file__).parent.parent)}
     with Process(["allears", "run", "--config", "allears.toml"], folder, public, path) as process:
         time.sleep(3)  # it idles now, as it does all night
         start = time.perf_counter()
-        _fill(dovecot, user, contents)
+        _arrive(maildir)
         lines = Lines(filed)
         while lines.count() < len(contents) and time.perf_counter() - start < 120:
             process.measure()
@@ -77,7 +77,7 @@ def _ours(folder: Path, dovecot: Dovecot, contents: list[bytes]) -> dict[str, fl
 
 def _peer(dovecot: Dovecot, contents: list[bytes]) -> dict[str, float]:
     user = "peer@example.com"
-    _fill(dovecot, user, contents)
+    _arrive(_stage(dovecot, user, contents))
     with MailBoxUnencrypted("127.0.0.1", dovecot.port).login(user, dovecot.password) as mailbox:
         start = time.perf_counter()
         seen = 0
@@ -88,8 +88,8 @@ def _peer(dovecot: Dovecot, contents: list[bytes]) -> dict[str, float]:
     return {"per_second": seen / took, "seconds": took}
 
 
-def _fill(dovecot: Dovecot, user: str, contents: list[bytes]) -> None:
-    """As a mail server delivers: written aside, then renamed into `new`."""
+def _stage(dovecot: Dovecot, user: str, contents: list[bytes]) -> Path:
+    """The user's INBOX, with the mails written aside as a mail server does before it delivers."""
     folder = dovecot.maildir(user)
     owner = folder.parent.stat()
     for name in ("", "tmp", "new", "cur"):
@@ -99,6 +99,10 @@ def _fill(dovecot: Dovecot, user: str, contents: list[bytes]) -> None:
         path = folder / "tmp" / f"{time.time_ns()}.M{number}.bench"
         path.write_bytes(content)
         os.chown(path, owner.st_uid, owner.st_gid)
+    return folder
+
+
+def _arrive(folder: Path) -> None:
     for path in sorted((folder / "tmp").iterdir()):
         path.rename(folder / "new" / path.name)
 
