@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sqlite3
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
@@ -22,6 +23,8 @@ from allears_sdk.reference import reference, seed
 MAX_PEOPLE = 200
 MAX_REFERENCES = 100
 MAX_RELATED = 50
+OWN_MATTER = ""
+"""First among the subjects of a conversation that began under mails of another matter: it is not known by those."""
 _FIRST, _LAST = 16, 8
 """Of the conversations that share a name, how many of the oldest and the newest are looked at: strangers who quote
 an id come after those who wrote under it."""
@@ -125,13 +128,13 @@ def for_thread(
         sql.execute("UPDATE conversations SET last_at = max(last_at, ?) WHERE id=?", (at, found[0]))
         return found[0], found[1], False
     parts = ("chat", channel, thread, key) if is_chat else ("item", channel, thread)
-    row, made = make(sql, channel, [seed(*parts)], at, related=[found[1]] if found else [])
+    row, made = make(sql, channel, seed(*parts), at, related=[found[1]] if found else [])
     name(sql, channel, row.id, (thread,))
     return row.id, row.reference, made
 
 
 def names_of(thread: str, message: Message) -> tuple[str, ...]:
-    """What a conversation is known by once the message is in it."""
+    """What the message names: itself, and what it belongs to."""
     first = (thread,) if thread else ()
     return tuple(dict.fromkeys((*first, message.external_id, *message.known_as, *message.thread)))
 
@@ -144,10 +147,12 @@ def known_names(sql: sqlite3.Connection, channel: str, names: Sequence[str]) -> 
 
 def opening(channel: str, thread: str, message: Message, names: tuple[str, ...], at: float, policy: Policy) -> Opening:
     """The conversation that a message nobody spoke before makes, by its raw's `thread` where it has one."""
-    digest = seed("item", channel, thread) if thread else threads.seeds(channel, message, policy.threading)[0]
-    subject = base_subject(message.subject)
+    digest = seed("item", channel, thread) if thread else threads.seed_of(channel, message, policy.threading)
+    own = _own_matter(message, policy.threading)
+    if own:
+        names = names_of(thread, dataclasses.replace(message, thread=()))
     return Opening(
-        channel=channel, reference=reference(digest), seed=digest, subjects=[subject] if subject else [],
+        channel=channel, reference=reference(digest), seed=digest, subjects=_with_subject(own, message),
         people=people(message)[:MAX_PEOPLE], names=names, at=at,
     )  # fmt: skip
 
@@ -185,8 +190,8 @@ def find(sql: sqlite3.Connection, channel: str, message: Message, at: float, pol
     admitting = [one for one in mine if _goes_on(sql, one, message)]
     if admitting:
         return _link(sql, threads.closest(admitting, message) if len(admitting) > 1 else admitting), False
-    digests = threads.seeds(channel, message, policy.threading)
-    return make(sql, channel, digests, at, related=[one.reference for one in mine][:MAX_RELATED])
+    digest = threads.seed_of(channel, message, policy.threading)
+    return make(sql, channel, digest, at, related=[one.reference for one in mine][:MAX_RELATED])
 
 
 def _find_named(sql: sqlite3.Connection, channel: str, message: Message, at: float, policy: Policy) -> tuple[Row, bool]:
@@ -195,23 +200,12 @@ def _find_named(sql: sqlite3.Connection, channel: str, message: Message, at: flo
     for one in candidates:
         if policy.threading is Threading.ITEM or threads.is_open_chat(one.last_at, message, at, policy.idle_seconds):
             return one, False
-    digests = threads.seeds(channel, message, policy.threading)
-    return make(sql, channel, digests, at, related=[one.reference for one in candidates][:MAX_RELATED])
+    digest = threads.seed_of(channel, message, policy.threading)
+    return make(sql, channel, digest, at, related=[one.reference for one in candidates][:MAX_RELATED])
 
 
-def make(
-    sql: sqlite3.Connection, channel: str, digests: Sequence[bytes], at: float, *, related: list[str]
-) -> tuple[Row, bool]:
-    """Insert a conversation under the first free reference of the first seed that has none; the last one's is taken
-    as it is."""
-    for digest in digests:
-        row, made = _make(sql, channel, digest, at, related)
-        if made or digest == digests[-1]:
-            return row, made
-    raise AssertionError("a message without a seed")
-
-
-def _make(sql: sqlite3.Connection, channel: str, digest: bytes, at: float, related: list[str]) -> tuple[Row, bool]:
+def make(sql: sqlite3.Connection, channel: str, digest: bytes, at: float, *, related: list[str]) -> tuple[Row, bool]:
+    """Insert a conversation under the first free reference of its seed; a seed that is there already is it."""
     for attempt in range(MAX_REFERENCES):
         text = reference(digest, attempt)
         made = sql.execute(
@@ -237,15 +231,17 @@ def name(sql: sqlite3.Connection, channel: str, conversation_id: int, names: tup
     bulk.write(sql, "INSERT INTO names VALUES", "ON CONFLICT DO NOTHING", rows)
 
 
-def absorb(sql: sqlite3.Connection, row: Row, message: Message, at: float) -> Row:
+def absorb(sql: sqlite3.Connection, row: Row, message: Message, at: float, threading: Threading) -> Row:
     """Let the conversation learn a message's people, subject and names."""
+    if not row.version:
+        row = replace(row, subjects=_own_matter(message, threading))
+    names = _names_in(sql, row, message)
     known = set(row.people)
     newcomers = [who for who in people(message) if who not in known]
-    subject = base_subject(message.subject)
     row = replace(
         row,
         people=[*row.people, *newcomers][:MAX_PEOPLE],
-        subjects=row.subjects if not subject or subject in row.subjects else [*row.subjects, subject][:50],
+        subjects=_with_subject(row.subjects, message),
         last_at=max(row.last_at, at),
         version=row.version + 1,
     )
@@ -253,8 +249,29 @@ def absorb(sql: sqlite3.Connection, row: Row, message: Message, at: float) -> Ro
         "UPDATE conversations SET people=?, subjects=?, last_at=?, version=? WHERE id=?",
         (dump(row.people), dump(row.subjects), row.last_at, row.version, row.id),
     )
-    name(sql, row.channel, row.id, names_of("", message))
+    name(sql, row.channel, row.id, names)
     return row
+
+
+def _own_matter(message: Message, threading: Threading) -> list[str]:
+    return [OWN_MATTER] if threading is Threading.MAIL and threads.is_new_matter(message) else []
+
+
+def _with_subject(subjects: list[str], message: Message) -> list[str]:
+    if not message.thread:  # the root itself: nothing stands above it
+        subjects = [one for one in subjects if one != OWN_MATTER]
+    subject = base_subject(message.subject)
+    return subjects if not subject or subject in subjects else [*subjects, subject][:50]
+
+
+def _names_in(sql: sqlite3.Connection, row: Row, message: Message) -> tuple[str, ...]:
+    """What the message names; in a matter of its own nothing that stands above its beginning."""
+    if row.subjects[:1] != [OWN_MATTER]:
+        return names_of("", message)
+    query = "SELECT name FROM names WHERE channel=? AND conversation_id=? AND name IN"
+    known = {one for (one,) in bulk.select(sql, query, message.thread, row.channel, row.id)}
+    below = next((index for index, one in enumerate(message.thread) if one in known), 0)
+    return names_of("", dataclasses.replace(message, thread=message.thread[:below]))
 
 
 def set_timer(sql: sqlite3.Connection, row: Row, at: float, policy: Policy) -> Row:
@@ -272,13 +289,10 @@ def clear_timer(sql: sqlite3.Connection, conversation_id: int) -> None:
 
 
 def _mail_candidates(sql: sqlite3.Connection, channel: str, message: Message) -> list[Row]:
-    """By the number in the subject, the mails it answers (nearest first), its own id, numbers elsewhere; last, where
-    many quote the same ids, what it would have opened itself: nobody is crowded out."""
+    """By the number in the subject, the mails it answers (nearest first), its own id, numbers elsewhere."""
     in_subject, elsewhere = threads.quoted(message)
     named = _named(sql, channel, dict.fromkeys((*message.thread, *message.known_as, message.external_id)), 1)
     ids = [*_referred(sql, channel, in_subject), *named, *_referred(sql, channel, elsewhere)]
-    if len(named) >= _FIRST:
-        ids += _referred(sql, channel, [reference(one) for one in threads.seeds(channel, message, Threading.MAIL)])
     return _load_rows(sql, ids)
 
 

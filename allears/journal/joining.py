@@ -100,7 +100,7 @@ def _join_message(
     else:
         row, _ = conversations.find(sql, arrival.channel, message, arrival.received_at, arrival.policy)
     is_first = row.version == 0
-    row = conversations.absorb(sql, row, message, arrival.received_at)
+    row = conversations.absorb(sql, row, message, arrival.received_at, arrival.policy.threading)
     stands_alone = is_first and arrival.draft is not None and arrival.policy.threading is not Threading.CHAT
     filed = filing.opening(row, arrival, message, router, before) if stands_alone else None
     messages.insert(sql, [messages.row(arrival, message, row.id, filed.event.id if filed else None)])

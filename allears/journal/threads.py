@@ -19,18 +19,21 @@ MAX_QUOTED = 10
 _SEARCHED_CHARACTERS = 20_000
 
 
-def seeds(channel: str, message: Message, threading: Threading) -> tuple[bytes, ...]:
-    """What the reference of a conversation that begins with the message is made from; the second is for other words
-    under an id, by the same sender, that has a conversation already."""
+def seed_of(channel: str, message: Message, threading: Threading) -> bytes:
+    """What the reference of a conversation that begins with the message is made from."""
     root = message.thread[-1] if message.thread else ""
     if threading is Threading.CHAT:
-        return (seed("chat", channel, root, message.external_id),)
+        return seed("chat", channel, root, message.external_id)
     if threading is Threading.ITEM:
-        return (seed("item", channel, root or message.external_id),)
+        return seed("item", channel, root or message.external_id)
     who = customer(message)
-    parts = ("mail", channel, root or own_id(message), who, base_subject(message.subject))
-    single = seed(*parts, message.external_id)
-    return (seed(*parts), single) if who else (single,)  # nobody is never the same nobody
+    alone = () if who else (message.external_id,)  # nobody is never the same nobody
+    return seed("mail", channel, root or own_id(message), who, base_subject(message.subject), *alone)
+
+
+def is_new_matter(message: Message) -> bool:
+    """Whether a mail under older ones gives itself a subject."""
+    return bool(message.thread) and not is_reply(message.subject) and bool(base_subject(message.subject))
 
 
 def own_id(message: Message) -> str:
