@@ -80,6 +80,11 @@ class Wire:
             raise Broken("the connection was closed")
         self._socket.sendall(data)
 
+    def wait_up_to(self, seconds: float) -> None:
+        """For the next answers, where they may take longer than the endpoint says."""
+        if self._socket is not None:
+            self._socket.settimeout(seconds)
+
     def read_line(self, max_bytes: int) -> bytes:
         """With its line ending; without one it is the end of the connection, or longer than that. b"": ended."""
         if self._file is None:

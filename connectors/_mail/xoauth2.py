@@ -33,10 +33,10 @@ class Xoauth2:
         return response
 
 
-def mail_scopes(settings: OAuthSettings, protocol: Literal["imap", "pop", "smtp"]) -> tuple[str, ...]:
+def mail_scopes(settings: OAuthSettings, *protocols: Literal["imap", "pop", "smtp"]) -> tuple[str, ...]:
     """What has to be granted; nothing for a provider that only its admin knows."""
     if settings.provider == "google":
         return _GOOGLE
     if settings.provider != "microsoft":
         return ()
-    return (_MICROSOFT[protocol],) if settings.is_personal else _MICROSOFT_APPLICATION
+    return tuple(_MICROSOFT[one] for one in protocols) if settings.is_personal else _MICROSOFT_APPLICATION

@@ -1,0 +1,147 @@
+"""What an admin says about the server that sends our answers (SMTP submission), and what a known service adds."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr
+
+from allears_sdk.settings import Settings
+from connectors._mail.wire import Endpoint, Tls, is_loopback
+
+PORTS: Mapping[Tls, int] = {"implicit": 465, "starttls": 587, "none": 25}
+_ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@(?=.{1,253}$)[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?")
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """Where a known service takes mail in."""
+
+    host: str
+    port: int = 465
+    tls: Tls = "implicit"
+
+
+SERVICES: Mapping[str, Service] = {
+    "gmail": Service("smtp.gmail.com"),
+    "outlook": Service("smtp.office365.com", 587, "starttls"),
+    "qq": Service("smtp.qq.com"),
+    "tencent_exmail": Service("smtp.exmail.qq.com"),
+    "163": Service("smtp.163.com"),
+    "126": Service("smtp.126.com"),
+    "yeah": Service("smtp.yeah.net"),
+    "netease_enterprise": Service("smtp.qiye.163.com", 994),
+    "aliyun": Service("smtp.aliyun.com"),
+    "aliyun_enterprise": Service("smtp.qiye.aliyun.com"),
+    "icloud": Service("smtp.mail.me.com", 587, "starttls"),
+    "yahoo": Service("smtp.mail.yahoo.com"),
+}
+"""By the name of the preset."""
+
+
+class SubmissionSettings(Settings):
+    """The server that sends our answers. What is empty is the mailbox's own, or its preset's."""
+
+    host: str = Field(default="", description="SMTP server; not needed with a preset.", examples=["smtp.example.com"])
+    port: int | None = Field(
+        default=None, ge=1, le=65_535, description="Port; empty: 465 with implicit TLS, 587 with STARTTLS, else 25."
+    )
+    tls: Tls | None = Field(
+        default=None,
+        description='How the connection is encrypted: "implicit" (the default), "starttls", or "none" (loopback only).',
+    )
+    ca_file: Path | None = Field(
+        default=None, description="PEM file of the authority that signed the server's certificate; empty: the system's."
+    )
+    username: str = Field(default="", description="Login name; empty: the mailbox's, if the server asks for one.")
+    password: SecretStr | None = Field(default=None, description="Password that belongs to `username`.")
+    sender: str = Field(
+        default="",
+        description="Address our answers come from; empty: the mailbox's login name.",
+        examples=["support@example.com"],
+    )
+    sender_name: str = Field(
+        default="", max_length=60, description="Name beside that address.", examples=["Example 客服"]
+    )
+    bounces: Literal["nobody", "sender"] | None = Field(
+        default=None,
+        description='Who hears of an answer that cannot be delivered: "nobody" (no bounce can start a loop; where the '
+        'server refuses that, the sender) or "sender". Empty: nobody; with a preset the sender.',
+    )
+    timeout_seconds: float = Field(
+        default=30, ge=1, le=60, description="How long the server may be silent in the middle of an answer."
+    )
+    connect_timeout_seconds: float = Field(default=10, ge=1, le=60, description="How long connecting may take.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outgoing:
+    """All that is known about sending."""
+
+    endpoint: Endpoint
+    username: str
+    password: str = field(repr=False)
+    must_log_in: bool
+    """A login was set for this server; else the mailbox's is used where the server wants one."""
+    sender: str
+    sender_name: str
+    bounces_to_sender: bool
+
+    @property
+    def domain(self) -> str:
+        return self.sender.rpartition("@")[2]
+
+
+def outgoing(
+    settings: SubmissionSettings | None, *, preset: str | None = None, username: str = "", password: str = ""
+) -> Outgoing:
+    """The settings with what the mailbox (its login) and its preset know. Raises ValueError saying what is missing."""
+    given = settings or SubmissionSettings()
+    service = SERVICES.get(preset or "") if not given.host else None
+    host = given.host or (service.host if service else "")
+    sender = given.sender or given.username or username
+    tls = given.tls or (service.tls if service else "implicit")
+    if not host:
+        raise ValueError("acknowledge needs the table smtp: the host that sends our answers")
+    if not is_address(sender):
+        raise ValueError("smtp.sender is missing: the address our answers come from")
+    if tls == "none" and not is_loopback(host):
+        raise ValueError('smtp.tls = "none" is for this machine only: use "implicit" or "starttls"')
+    if bool(given.username) != bool(given.password):
+        raise ValueError("smtp.username and smtp.password go together")
+    own = given.password.get_secret_value() if given.password else ""
+    return Outgoing(
+        endpoint=Endpoint(
+            host=host,
+            port=given.port or (service.port if service and given.tls is None else PORTS[tls]),
+            tls=tls,
+            ca_file=given.ca_file,
+            connect_timeout_seconds=given.connect_timeout_seconds,
+            timeout_seconds=given.timeout_seconds,
+        ),
+        username=given.username or username,
+        password=own or password,
+        must_log_in=bool(given.username),
+        sender=sender,
+        sender_name=given.sender_name,
+        bounces_to_sender=(given.bounces or ("sender" if service else "nobody")) == "sender",
+    )
+
+
+def is_address(text: str) -> bool:
+    """One that any server takes: a plain local part and a domain, both ASCII."""
+    return _ADDRESS.fullmatch(text) is not None and ".." not in text
+
+
+def ascii_address(text: str) -> str:
+    """The address with its domain as the name service has it; "" when it cannot be written in ASCII."""
+    local, _, domain = text.strip().rpartition("@")
+    try:
+        written = f"{local}@{domain if domain.isascii() else domain.encode('idna').decode()}"
+    except UnicodeError:
+        return ""
+    return written if is_address(written) else ""
