@@ -97,6 +97,9 @@ class Attachment:
     the blob named by `sha256`, the part `index` of the raw when that is read again, `ref` at the platform."""
 
     name: str
+    """As the source says; empty when it says nothing."""
+    title: str = ""
+    """What one without a name is called among people: after its subject or kind."""
     media_type: str = "application/octet-stream"
     size: int = 0
     """Bytes."""
@@ -108,6 +111,10 @@ class Attachment:
     ref: Ref | None = None
     skipped: str = ""
     """Why we do not have the bytes; the record says it too."""
+
+    @property
+    def shown_name(self) -> str:
+        return self.name or self.title or "attachment"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

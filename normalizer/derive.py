@@ -96,7 +96,7 @@ def derive(conversation: Conversation, facts: Facts, rules: Rules | None = None)
 def _files(message: Message) -> list[AttachedFile]:
     return [
         AttachedFile(
-            name=file.name,
+            name=file.shown_name,
             media_type=file.media_type,
             size=file.size,
             sha256=file.sha256,

@@ -64,7 +64,7 @@ async def download_attachment(request: web.Request) -> web.Response:
         len(other.message.attachments) for other in file.messages[:message] if other.raw_id == row.raw_id
     )
     content = await asyncio.to_thread(_content, stored.raw, attachment, index)
-    return _download(content, attachment.name or f"attachment-{place}")
+    return _download(content, attachment.shown_name)
 
 
 async def _find_raw(request: web.Request, raw_id: int) -> StoredRaw:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 
 from normalizer.readers import charset, html, mime, transfer
-from normalizer.readers.file_name import clean_name, file_name, name_of
+from normalizer.readers.file_name import clean_name, file_name, name_of, title_of
 from normalizer.readers.mime import Part
 from normalizer.readers.mime_header import decode_value
 
@@ -52,6 +52,8 @@ class Leaf:
     content_id: str = ""
     location: str = ""
     inline: bool = False
+    title: str = ""
+    """Given to one without a name."""
     digest: bytes = b""
     """SHA-256 of the content."""
 
@@ -217,7 +219,7 @@ def _read_text(part: Part, body: Body) -> Segment:
         content, files = transfer.find_files(content, _MAX_ENCODED_FILES)
         body.files += [_unwrapped(charset.decode(name), data) for name, data in files]
     if len(content) > MAX_TEXT_BYTES:
-        body.files.append(Leaf(name_of(part, content), part.media_type, content))
+        body.files.append(_named(part, content))
         content = content[:MAX_TEXT_BYTES]
     if is_html:
         return Segment(html=_tidy_lines(charset.decode(content, declared or charset.declared_in_html(content))))
@@ -270,16 +272,16 @@ def _content(part: Part) -> bytes:
 
 
 def _read_file(part: Part, *, in_related: bool) -> Leaf:
-    content = _content(part)
-    content_id = decode_value(part.header("content-id")).strip("<>")
-    return Leaf(
-        name=name_of(part, content),
-        media_type=part.media_type,
-        content=content,
-        content_id=content_id,
-        location=decode_value(part.header("content-location")),
-        inline=in_related and bool(content_id) and part.disposition != "attachment",
-    )
+    leaf = _named(part, _content(part))
+    leaf.content_id = decode_value(part.header("content-id")).strip("<>")
+    leaf.location = decode_value(part.header("content-location"))
+    leaf.inline = in_related and bool(leaf.content_id) and part.disposition != "attachment"
+    return leaf
+
+
+def _named(part: Part, content: bytes) -> Leaf:
+    name = name_of(part, content)
+    return Leaf(name, part.media_type, content, title="" if name else title_of(part, content))
 
 
 def _open_winmail(body: Body) -> None:

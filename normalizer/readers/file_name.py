@@ -1,4 +1,4 @@
-"""What a part of a mail is called: as the sender named it, else as mail programs would."""
+"""What a part of a mail is called: as the sender or a convention says; failing that, a title for people."""
 
 from __future__ import annotations
 
@@ -46,17 +46,20 @@ _PATH = re.compile(r"^(?:[A-Za-z]:[\\/]|[\\/]|\.\.?[\\/]|file:/*)(?:.*[\\/])?", 
 
 
 def name_of(part: Part, content: bytes) -> str:
-    """As the sender named it, else by convention, subject or media type: nobody can open a file without a name."""
+    """As the sender named it, else by convention; empty when neither says anything."""
     given = file_name(part)
     if given:
         return given
     location = decode_value(part.header("content-location"))
     if name := _DEFAULT_NAMES.get(part.media_type, "") or _name_in_location(location):
         return name
+    return "encrypted.asc" if content.lstrip().startswith(b"-----BEGIN PGP MESSAGE-----") else ""
+
+
+def title_of(part: Part, content: bytes) -> str:
+    """By subject or media type: nobody can open a file without a name."""
     if part.media_type in ("message/rfc822", "message/global"):
         return _mail_name(content)
-    if content.lstrip().startswith(b"-----BEGIN PGP MESSAGE-----"):
-        return "encrypted.asc"
     return _name_by_type(part.media_type)
 
 

@@ -194,3 +194,17 @@ def test_a_text_is_a_string_or_strings(allears: Allears) -> None:
     *refused, heard = outcome.lines
     assert {line["error"] for line in refused} == {"`text` must be a string, or a list of strings"}
     assert [one["text"] for one in heard["messages"]] == ["坏了", "退款"]
+
+
+def test_an_envelope_shows_the_mail_inside(allears: Allears, tmp_path: Path) -> None:
+    """Forwarded as an attachment with nothing said: whoever opens it reads the customer's words."""
+    inside = "From: fang.wang@example.com\nSubject: broken\n\nThe kettle arrived broken.\n"
+    outside = (
+        "From: agent@shop.example\nSubject: Fwd: broken\nMIME-Version: 1.0\n"
+        f"Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: message/rfc822\n\n{inside}--b--\n"
+    )
+    (tmp_path / "envelope.eml").write_text(outside)
+    (line,) = allears("normalise", "envelope.eml").lines
+    assert line["message"]["text"].strip() == "The kettle arrived broken."
+    (attachment,) = line["message"]["attachments"]
+    assert (attachment["name"], attachment["title"]) == ("", "broken.eml")

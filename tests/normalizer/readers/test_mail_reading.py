@@ -126,7 +126,7 @@ def named(disposition: bytes, content_type: bytes = b"application/pdf") -> str:
         + b"\n\nx\n--B--\n"
     )
     (file,) = mail(data).attachments
-    return file.name
+    return file.shown_name
 
 
 @pytest.mark.parametrize(
@@ -350,7 +350,7 @@ def test_a_nested_mail_is_an_attachment_byte_for_byte() -> None:
         b"please look\r\n--B\r\nContent-Type: message/rfc822\r\n\r\n" + NESTED + b"\r\n--B--\r\n"
     )
     (file,) = mail(data, with_content=True).attachments
-    assert (file.name, file.content) == ("inner broken.eml", NESTED)
+    assert (file.shown_name, file.content) == ("inner broken.eml", NESTED)
     assert mail(data).original is None
 
 

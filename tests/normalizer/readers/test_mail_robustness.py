@@ -40,7 +40,7 @@ FRAGMENTS = st.sampled_from(
 def check(data: bytes) -> Message:
     message = read_mail(data)
     encode(message)
-    names = [attachment.name for attachment in message.attachments]
+    names = [attachment.shown_name for attachment in message.attachments]
     assert all(names)
     author = message.author
     said = (message.text, message.html, message.subject, author.name, author.email)

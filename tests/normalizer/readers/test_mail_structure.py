@@ -21,7 +21,7 @@ def multi(kind: bytes, *parts: bytes, boundary: bytes = b"BB") -> bytes:
 
 
 def names(message: Message) -> list[str]:
-    return [file.name for file in message.attachments]
+    return [file.shown_name for file in message.attachments]
 
 
 def test_parts_that_are_files_and_parts_that_are_read() -> None:
@@ -321,14 +321,14 @@ def test_nested_mails_keep_every_byte_at_every_depth() -> None:
     assert names(message) == ["inner.eml", "a.png"]
     assert message.attachments[0].content == inner
     (deep,) = read_mail(inner, with_content=True).attachments
-    assert (deep.name, deep.content) == ("deep.eml", innermost)
+    assert (deep.shown_name, deep.content) == ("deep.eml", innermost)
 
 
 def test_an_encoded_nested_mail_is_decoded() -> None:
     inner = b"Subject: inner\n\nx"
     part = b"Content-Type: message/rfc822\nContent-Transfer-Encoding: base64\n\n" + base64.encodebytes(inner)
     (file,) = read_mail(multi(b"mixed", TEXT, part), with_content=True).attachments
-    assert (file.name, file.content) == ("inner.eml", inner)
+    assert (file.shown_name, file.content) == ("inner.eml", inner)
 
 
 def test_a_digest_is_a_list_of_mails() -> None:
@@ -344,7 +344,7 @@ def test_enriched_text() -> None:
 def test_inline_is_what_the_html_shows() -> None:
     shown = b"Content-Type: image/png\nContent-ID: <logo@x>\n\nx"
     message = read_mail(multi(b"related", b"Content-Type: text/html\n\n<p>x<img src='cid:logo@x'></p>", shown, PNG))
-    assert [(file.name, file.inline) for file in message.attachments] == [("image.png", True), ("a.png", False)]
+    assert [(file.shown_name, file.inline) for file in message.attachments] == [("image.png", True), ("a.png", False)]
 
 
 def test_the_id_does_not_depend_on_how_parts_are_understood() -> None:
@@ -353,3 +353,9 @@ def test_the_id_does_not_depend_on_how_parts_are_understood() -> None:
     first, second = read_mail(plain), read_mail(named)
     assert len(first.attachments) != len(second.attachments)
     assert first.external_id == second.external_id
+
+
+def test_a_name_nobody_gave_is_a_title_and_no_name() -> None:
+    data = multi(b"mixed", b"Content-Type: application/pdf\nContent-Disposition: attachment\n\nx")
+    (file,) = read_mail(data).attachments
+    assert (file.name, file.title, file.shown_name) == ("", "attachment.pdf", "attachment.pdf")
