@@ -20,8 +20,9 @@ MAX_REFERENCES = 20
 _LINE = 76
 _WORD_BYTES = 42
 """Of UTF-8 in one encoded word: RFC 2047 allows 75 characters with its marks."""
-_ID = re.compile(r"[!-;=?-~]{1,200}@[!-;=?-~]{1,200}")
+_ID = re.compile(r"(?!.*=\?)[!-;=?-~]{1,200}@[!-;=?-~]{1,200}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9 .,'&()-]+")
 _LANGUAGES = {"zh": "zh-CN", "en": "en"}
 
 
@@ -68,8 +69,7 @@ def _mailbox(name: str, address: str) -> str:
     name = _one_line(name)
     if not name:
         return address
-    escaped = name.replace("\\", "\\\\").replace('"', '\\"')
-    shown = f'"{escaped}"' if name.isascii() else _encoded(name)
+    shown = f'"{name}"' if _PLAIN_NAME.fullmatch(name) else _encoded(name)
     return f"{shown}\r\n <{address}>"
 
 

@@ -28,8 +28,8 @@ from connectors._mail.submission import SubmissionSettings, outgoing
 from tests.connectors.answers.postbox import Postbox
 from tests.connectors.smtp.post import free_port
 
-REFERENCE = "ALE-7K3M-Q9TX-4RWD"
-TEXT = "王芳，您好：\n\n我们已收到您的反馈，编号：ALE-7K3M-Q9TX-4RWD\n"
+REFERENCE = "ALE-NC64-HZZW-WCJS"
+TEXT = "王芳，您好：\n\n我们已收到您的反馈，编号：ALE-NC64-HZZW-WCJS\n"
 
 
 def address(email: str = "wangfang@mail.example.cn", **facts: Any) -> Address:
@@ -65,7 +65,7 @@ async def test_an_answer_arrives(postbox: Postbox, tmp_path: Path) -> None:
     assert (envelope.mail_from, envelope.rcpt_tos) == ("<>", ["wangfang@mail.example.cn"]), "nobody hears of bounces"
     assert mail.get_content().splitlines() == TEXT.splitlines()
     assert mail["From"] == "示例客服 <kefu@example.com>"
-    assert mail["Subject"] == "Re: [ALE-7K3M-Q9TX-4RWD] 收到的杯子碎了，要求退款"
+    assert mail["Subject"] == "Re: [ALE-NC64-HZZW-WCJS] 收到的杯子碎了，要求退款"
     assert mail["Auto-Submitted"] == "auto-replied"
     assert mail["X-Auto-Response-Suppress"] == "All"
     assert mail["Precedence"] is None
