@@ -22,30 +22,31 @@ class Account:
     def __init__(self, settings: EmailSettings, context: Context) -> None:
         self._settings = settings
         self._name = context.name
-        self._oauth: OAuth | None = None
+        self.oauth: OAuth | None = None
         if settings.oauth is not None:
-            scopes = mail_scopes(settings.oauth, "imap")
-            self._oauth = OAuth(context, settings.oauth, scopes, account=settings.username)
+            sends = settings.outgoing is not None and not settings.outgoing.password
+            scopes = mail_scopes(settings.oauth, "imap", "smtp") if sends else mail_scopes(settings.oauth, "imap")
+            self.oauth = OAuth(context, settings.oauth, scopes, account=settings.username)
 
     async def enter(self, attempt: Callable[[str], Awaitable[R]]) -> R:
         """`attempt` with an access token ("" where a password serves), and once more with a new one when that is
         refused. Raises what the attempt and `OAuth.access_token` raise, AuthError when both tokens are refused."""
-        if self._oauth is None:
+        if self.oauth is None:
             return await attempt("")
-        token = await self._oauth.access_token()
+        token = await self.oauth.access_token()
         try:
             return await attempt(token)
         except TokenRefused:
-            token = await self._oauth.access_token(stale=token)
+            token = await self.oauth.access_token(stale=token)
         try:
             return await attempt(token)
         except TokenRefused as refused:
             raise AuthError(self._advice(str(refused)), detail=refused.detail) from refused
 
     async def login(self, person: Ask) -> None:
-        if self._oauth is None:
+        if self.oauth is None:
             raise ConfigError("this mailbox is entered with its password: there is nothing to log in to")
-        await self._oauth.login(person)
+        await self.oauth.login(person)
 
     def _advice(self, refusal: str) -> str:
         if self._settings.oauth is None or not self._settings.oauth.is_personal:

@@ -4,13 +4,26 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, ClassVar
 
-from allears_sdk.connector import Ask, Batch, Connector, ConnectorSpec, Cursor, Hears, Identity, Threading, Wake
+from allears_sdk.connector import (
+    Address,
+    Ask,
+    Batch,
+    Connector,
+    ConnectorSpec,
+    Cursor,
+    Hears,
+    Identity,
+    Threading,
+    Wake,
+)
 from allears_sdk.context import Context
 from allears_sdk.errors import ConfigError
 from allears_sdk.settings import ChannelSettings, nearest
+from connectors._mail.sender import Sender
 from connectors.email.account import Account
 from connectors.email.faults import Broken
 from connectors.email.line import Line
@@ -39,6 +52,7 @@ class EmailConnector(Connector[EmailSettings]):
     def __init__(self, settings: EmailSettings, context: Context) -> None:
         super().__init__(settings, context)
         self._account = Account(settings, context)
+        self._sender = Sender(settings.outgoing, context, self._account.oauth)
         self._line = Line(settings, context, self._account)
         self._walks = {
             stream_name(settings, folder): Walk(folder, self._line, settings, context) for folder in settings.folders
@@ -84,7 +98,8 @@ class EmailConnector(Connector[EmailSettings]):
             return
 
     async def check(self) -> Identity:
-        return await self._account.enter(self._look)
+        found = await self._account.enter(self._look)
+        return replace(found, details=(*found.details, *await self._sender.check()))
 
     async def _look(self, token: str) -> Identity:
         session = Session(self.settings)
@@ -92,6 +107,9 @@ class EmailConnector(Connector[EmailSettings]):
             return await self.context.blocking(session.run, _check, self.settings, token)
         finally:
             session.kill()
+
+    async def reply(self, address: Address, text: str, key: str) -> None:
+        await self._sender.send(address, text)
 
     async def login(self, ask: Ask) -> None:
         await self._account.login(ask)

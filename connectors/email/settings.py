@@ -10,6 +10,7 @@ from pydantic import Field, SecretStr, model_validator
 
 from allears_sdk.oauth import OAuthSettings
 from allears_sdk.settings import FILL_IN, ChannelSettings
+from connectors._mail.submission import Outgoing, SubmissionSettings, outgoing
 from connectors.email.presets import Preset, fill
 
 PORTS = {"implicit": 993, "starttls": 143, "none": 143}
@@ -94,6 +95,12 @@ class EmailSettings(ChannelSettings):
     )
     connect_timeout_seconds: float = Field(default=10, ge=1, le=120, description="How long connecting may take.")
 
+    smtp: SubmissionSettings | None = Field(
+        default=None,
+        description="The server that sends our answers, where `acknowledge` asks for them.",
+        examples=[{"host": "smtp.example.com", "sender": "support@example.com"}],
+    )
+
     @model_validator(mode="before")
     @classmethod
     def _fill(cls, given: Any) -> Any:
@@ -113,7 +120,15 @@ class EmailSettings(ChannelSettings):
             raise ValueError("move_to must not be one of the folders that are read")
         if len(set(self.folders)) < len(self.folders):
             raise ValueError("a folder is named twice")
+        _ = self.outgoing
         return self
+
+    @property
+    def outgoing(self) -> Outgoing | None:
+        """How our answers go out, where there are any. Raises ValueError saying what is missing."""
+        if self.acknowledges is None:
+            return None
+        return outgoing(self.smtp, preset=self.preset, username=self.username, password=self.login_password)
 
     @property
     def login_password(self) -> str:

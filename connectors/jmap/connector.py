@@ -9,11 +9,12 @@ from datetime import timedelta
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
-from allears_sdk.connector import Batch, Connector, ConnectorSpec, Cursor, Hears, Identity, Threading, Wake
+from allears_sdk.connector import Address, Batch, Connector, ConnectorSpec, Cursor, Hears, Identity, Threading, Wake
 from allears_sdk.context import Context
 from allears_sdk.errors import ConfigError, Rejected
 from allears_sdk.settings import ChannelSettings
 from connectors._mail.api_walk import ApiWalk
+from connectors._mail.sender import Sender
 from connectors.jmap.api import Api
 from connectors.jmap.events import mail_state, read_events
 from connectors.jmap.mailboxes import Mailbox, Mailboxes
@@ -49,6 +50,7 @@ class JmapConnector(Connector[JmapSettings]):
         super().__init__(settings, context)
         self._api = Api(settings, context)
         self._mailboxes = Mailboxes(self._api)
+        self._sender = Sender(settings.outgoing, context)
         self._sources = {
             stream_name(settings, folder): FolderSource(self._api, self._mailboxes, folder)
             for folder in settings.folders
@@ -119,8 +121,12 @@ class JmapConnector(Connector[JmapSettings]):
             raise ConfigError(f'this login may not put mails into "{self.settings.move_to}"')
         counts = [f"{one.name}: {one.total_emails} mails, {one.unread_emails} unread" for one in found]
         push = "push: heard at once, if the server permits" if session.event_source_url else "no push: heard by polling"
+        sends = await self._sender.check()
         name = session.accounts[account].name or session.username or account
-        return Identity(account=f"{name} at {urlsplit(session.base).netloc}", details=(*counts, push))
+        return Identity(account=f"{name} at {urlsplit(session.base).netloc}", details=(*counts, push, *sends))
+
+    async def reply(self, address: Address, text: str, key: str) -> None:
+        await self._sender.send(address, text)
 
     def _check_rights(self, name: str, mailbox: Mailbox) -> None:
         if not mailbox.may("mayReadItems"):

@@ -7,6 +7,7 @@ from typing import ClassVar, Literal
 from pydantic import Field, SecretStr, model_validator
 
 from allears_sdk.settings import FILL_IN, ChannelSettings
+from connectors._mail.submission import Outgoing, SubmissionSettings, outgoing
 
 
 class JmapSettings(ChannelSettings):
@@ -59,6 +60,12 @@ class JmapSettings(ChannelSettings):
     )
     timeout_seconds: float = Field(default=60, ge=1, le=600, description="How long one answer may take.")
 
+    smtp: SubmissionSettings | None = Field(
+        default=None,
+        description="The server that sends our answers, where `acknowledge` asks for them.",
+        examples=[{"host": "smtp.example.com", "sender": "support@example.com"}],
+    )
+
     @model_validator(mode="after")
     def _agree(self) -> JmapSettings:
         if bool(self.username) != bool(self.password):
@@ -72,7 +79,17 @@ class JmapSettings(ChannelSettings):
             raise ValueError("move_to must not be one of the folders that are read")
         if len(set(names)) < len(names):
             raise ValueError("a folder is named twice")
+        _ = self.outgoing
         return self
+
+    @property
+    def outgoing(self) -> Outgoing | None:
+        """How our answers go out, where there are any. Raises ValueError saying what is missing."""
+        if self.acknowledges is None:
+            return None
+        return outgoing(
+            self.smtp, username=self.username, password=self.password.get_secret_value() if self.password else ""
+        )
 
     @property
     def session_url(self) -> str:

@@ -6,9 +6,10 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, ClassVar
 
-from allears_sdk.connector import Batch, Connector, ConnectorSpec, Cursor, Hears, Identity, Threading
+from allears_sdk.connector import Address, Batch, Connector, ConnectorSpec, Cursor, Hears, Identity, Threading
 from allears_sdk.context import Context
 from allears_sdk.settings import ChannelSettings
+from connectors._mail.sender import Sender
 from connectors.pop3.session import Session
 from connectors.pop3.settings import Pop3Settings
 from connectors.pop3.visit import Visit
@@ -32,6 +33,7 @@ class Pop3Connector(Connector[Pop3Settings]):
     def __init__(self, settings: Pop3Settings, context: Context) -> None:
         super().__init__(settings, context)
         self._walk = Walk(settings, context)
+        self._sender = Sender(settings.outgoing, context)
 
     async def stop(self) -> None:
         self._walk.close()
@@ -52,7 +54,11 @@ class Pop3Connector(Connector[Pop3Settings]):
             await visit.leave()
         finally:
             visit.kill()
+        details = (*details, *await self._sender.check())
         return Identity(account=f"{self.settings.username} at {self.settings.host}", details=details)
+
+    async def reply(self, address: Address, text: str, key: str) -> None:
+        await self._sender.send(address, text)
 
 
 def _details(session: Session, settings: Pop3Settings, count: int, size: int) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field, SecretStr, model_validator
 
 from allears_sdk.settings import FILL_IN, ChannelSettings
+from connectors._mail.submission import Outgoing, SubmissionSettings, outgoing
 from connectors._mail.wire import Endpoint, is_loopback
 from connectors.pop3.presets import Preset, fill
 
@@ -74,6 +75,12 @@ class Pop3Settings(ChannelSettings):
     )
     connect_timeout_seconds: float = Field(default=10, ge=1, le=120, description="How long connecting may take.")
 
+    smtp: SubmissionSettings | None = Field(
+        default=None,
+        description="The server that sends our answers, where `acknowledge` asks for them.",
+        examples=[{"host": "smtp.example.com", "sender": "support@example.com"}],
+    )
+
     @model_validator(mode="before")
     @classmethod
     def _fill(cls, given: Any) -> Any:
@@ -89,7 +96,17 @@ class Pop3Settings(ChannelSettings):
             raise ValueError('keep_days goes with after = "delete"')
         if any(set(text) & {"\r", "\n", "\0"} for text in (self.username, self.password.get_secret_value())):
             raise ValueError("username and password are one line each")
+        _ = self.outgoing
         return self
+
+    @property
+    def outgoing(self) -> Outgoing | None:
+        """How our answers go out, where there are any. Raises ValueError saying what is missing."""
+        if self.acknowledges is None:
+            return None
+        return outgoing(
+            self.smtp, preset=self.preset, username=self.username, password=self.password.get_secret_value()
+        )
 
     @property
     def endpoint(self) -> Endpoint:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import ClassVar
 
-from allears_sdk.connector import Batch, Connector, ConnectorSpec, Hears, Identity, Threading, Wake
+from allears_sdk.connector import Address, Batch, Connector, ConnectorSpec, Hears, Identity, Threading, Wake
 from allears_sdk.context import Context
 from allears_sdk.errors import Unavailable
 from allears_sdk.settings import ChannelSettings
+from connectors._mail.sender import Sender
 from connectors.smtp.desk import Desk
 from connectors.smtp.server import Server, load_certificate
 from connectors.smtp.settings import SmtpSettings
@@ -31,6 +32,7 @@ class SmtpConnector(Connector[SmtpSettings]):
     def __init__(self, settings: SmtpSettings, context: Context) -> None:
         super().__init__(settings, context)
         self._tray = Tray()
+        self._sender = Sender(settings.outgoing, context)
         self._server = Server(settings, context, Desk(settings, context, self._tray))
 
     async def stop(self) -> None:
@@ -57,7 +59,10 @@ class SmtpConnector(Connector[SmtpSettings]):
             "STARTTLS" if settings.certificate_file else "no TLS: certificate_file is not set",
         ]
         details.append("listening" if self._server.is_open else await self._try_out())
-        return Identity(account=settings.place, details=tuple(details))
+        return Identity(account=settings.place, details=(*details, *await self._sender.check()))
+
+    async def reply(self, address: Address, text: str, key: str) -> None:
+        await self._sender.send(address, text)
 
     async def _try_out(self) -> str:
         try:

@@ -9,6 +9,7 @@ from typing import ClassVar, Literal
 from pydantic import Field, IPvAnyNetwork, SecretStr, field_validator, model_validator
 
 from allears_sdk.settings import ChannelSettings
+from connectors._mail.submission import Outgoing, SubmissionSettings, outgoing
 from connectors.smtp.address import fold_domain, fold_recipient
 
 
@@ -97,6 +98,12 @@ class SmtpSettings(ChannelSettings):
         description="When a mail is not on disk after this time, the sender is asked to send it again later.",
     )
 
+    smtp: SubmissionSettings | None = Field(
+        default=None,
+        description="The server that sends our answers, where `acknowledge` asks for them.",
+        examples=[{"host": "smtp.example.com", "sender": "support@example.com"}],
+    )
+
     @field_validator("recipients")
     @classmethod
     def _are_addresses(cls, recipients: tuple[str, ...]) -> tuple[str, ...]:
@@ -120,7 +127,15 @@ class SmtpSettings(ChannelSettings):
             raise ValueError("username and password go together")
         if self.username and not self.certificate_file:
             raise ValueError("username needs certificate_file: a password never travels readable")
+        _ = self.outgoing
         return self
+
+    @property
+    def outgoing(self) -> Outgoing | None:
+        """How our answers go out, where there are any. Raises ValueError saying what is missing."""
+        if self.acknowledges is None:
+            return None
+        return outgoing(self.smtp)
 
     @property
     def is_local(self) -> bool:
