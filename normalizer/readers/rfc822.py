@@ -10,11 +10,18 @@ from datetime import datetime
 from allears_sdk.message import Attachment, Author, Message
 from normalizer.readers import mime
 from normalizer.readers.address import Mailbox, parse_addresses
-from normalizer.readers.automatic import automatic_reason
+from normalizer.readers.automatic import automatic_reason, is_no_reply
 from normalizer.readers.body import Body, Leaf, read_body
 from normalizer.readers.forward import find_attached_original, find_original, only_passes_on
 from normalizer.readers.mime import Part
-from normalizer.readers.mime_header import decode_value, message_ids, parse_date, raw_text, trailing_date
+from normalizer.readers.mime_header import (
+    decode_value,
+    message_ids,
+    outlook_thread,
+    parse_date,
+    raw_text,
+    trailing_date,
+)
 
 _MAX_NESTED_MAILS = 3
 _SENDERS = ("from", "sender", "reply-to", "x-original-from", "return-path", "resent-from")
@@ -30,7 +37,8 @@ def read_mail(data: bytes, *, with_content: bool = False, depth: int = 0) -> Mes
     subject = decode_value(root.header("subject"), hint)
     text = body.text.strip("\n")
     message_id = next(iter(message_ids(root.header("message-id"), 1)), "")
-    reason = automatic_reason(root, sender.address, subject)
+    carried = _carried(root, sender, hint)
+    reason = automatic_reason(root, sender.address, subject, text, carries=bool(carried.address))
     message = Message(
         text=text,
         html=body.html,
@@ -38,7 +46,7 @@ def read_mail(data: bytes, *, with_content: bool = False, depth: int = 0) -> Mes
         author=Author(id=sender.address, email=sender.address, name=sender.name),
         participants=_participants(root, hint),
         external_id=_external_id(root, sender, body, message_id),
-        known_as=(message_id,) if message_id else (),
+        known_as=_known_as(root, message_id),
         thread=_thread(root),
         posted_at=_posted_at(root),
         attachments=tuple(_attachment(leaf, with_content) for leaf in body.files),
@@ -46,7 +54,9 @@ def read_mail(data: bytes, *, with_content: bool = False, depth: int = 0) -> Mes
         is_automatic=bool(reason),
         automatic_reason=reason,
     )
-    original = None if reason else find_original(message) or _attached_original(message, body, depth)
+    if reason:
+        return message
+    original = find_original(message) or _attached_original(message, body, depth) or _spoken_for(message, carried)
     return replace(message, original=original) if original else message
 
 
@@ -92,9 +102,39 @@ def _behind_list(root: Part, sender: Mailbox, hint: str) -> Mailbox:
     return sender
 
 
+def _carried(root: Part, sender: Mailbox, hint: str) -> Mailbox:
+    """Whom a web form mails for: it sends from a no-reply address or from the mailbox to itself, and its customer
+    stands in Reply-To."""
+    to = root.header("to")
+    if not is_no_reply(sender.address) and sender.address not in _addresses(to, hint):
+        return Mailbox()
+    for mailbox in parse_addresses(raw_text(root.header("reply-to"), hint))[:1]:
+        if "@" in mailbox.address and mailbox.address != sender.address and not is_no_reply(mailbox.address):
+            return mailbox
+    return Mailbox()
+
+
+def _spoken_for(message: Message, customer: Mailbox) -> Message | None:
+    """The same words, by whom they are."""
+    if not customer.address:
+        return None
+    return replace(message, author=Author(id=customer.address, email=customer.address, name=customer.name))
+
+
+def _addresses(raw: bytes, hint: str) -> list[str]:
+    return [mailbox.address for mailbox in parse_addresses(raw_text(raw, hint))] if raw else []
+
+
+def _known_as(root: Part, message_id: str) -> tuple[str, ...]:
+    """Message-ID, and the conversation Outlook counts it to, by which answers without References are found."""
+    index = outlook_thread(root.header("thread-index"))
+    return tuple(filter(None, (message_id, index))) if message_id else ()
+
+
 def _participants(root: Part, hint: str) -> tuple[str, ...]:
     addresses: dict[str, None] = {}
-    for field in ("to", "cc", "reply-to"):
+    fields = ("to", "cc", "reply-to", "from") if b"," in root.header("from") else ("to", "cc", "reply-to")
+    for field in fields:
         for raw in root.headers.get(field, ()):
             for mailbox in parse_addresses(raw_text(raw, hint)):
                 if "@" in mailbox.address:
@@ -105,6 +145,8 @@ def _participants(root: Part, hint: str) -> tuple[str, ...]:
 def _thread(root: Part) -> tuple[str, ...]:
     nearest_first = message_ids(root.header("in-reply-to"))
     nearest_first += reversed(message_ids(root.header("references")))
+    if not nearest_first and (index := outlook_thread(root.header("thread-index"), answers=True)):
+        nearest_first = [index]
     return tuple(dict.fromkeys(nearest_first))
 
 
@@ -135,6 +177,7 @@ def _external_id(root: Part, sender: Mailbox, body: Body, message_id: str) -> st
 def _attachment(leaf: Leaf, with_content: bool) -> Attachment:
     return Attachment(
         name=leaf.name,
+        title=leaf.title,
         media_type=leaf.media_type,
         size=len(leaf.content),
         sha256=leaf.digest.hex(),

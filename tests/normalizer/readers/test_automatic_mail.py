@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from allears_sdk.reference import reference, seed
 from normalizer.readers.rfc822 import read_mail
 
 
@@ -19,7 +22,7 @@ def reason(head: str, body: str = "text") -> str:
         ("From: a@b.example\nAuto-Submitted: auto-replied", "Auto-Submitted: auto-replied"),
         ("From: a@b.example\nAuto-Submitted: auto-generated; x=y", "Auto-Submitted"),
         ("From: a@b.example\nX-Autoreply: yes", "Autoreply"),
-        ("From: a@b.example\nX-Auto-Response-Suppress: OOF, AutoReply", "Suppress"),
+        ("From: notifications@b.example\nX-Auto-Response-Suppress: OOF, AutoReply", "Suppress"),
         ("From: a@b.example\nPrecedence: bulk", "Precedence: bulk"),
         ("From: a@b.example\nPrecedence: auto_reply", "Precedence"),
         ("From: a@b.example\nList-Id: <news.shop.example>", "list mail (List-Id)"),
@@ -95,3 +98,42 @@ def test_of_a_bounce_the_returned_mail_is_attached_and_the_report_for_machines_i
     assert message.is_automatic
     assert message.original is None
     assert [file.media_type for file in message.attachments] == ["message/rfc822"]
+
+
+def authored() -> list[tuple[str, str, bytes]]:
+    """(kind, what it is, mail) of each case in automatic_mails.txt."""
+    text = Path(__file__).with_name("automatic_mails.txt").read_text(encoding="utf-8")
+    cases = []
+    for block in text.replace("@REFERENCE@", reference(seed("case"))).split("== ")[1:]:
+        title, _, mail = block.partition("\n")
+        kind, _, name = title.partition(": ")
+        cases.append((kind, name, mail.encode()))
+    return cases
+
+
+@pytest.mark.parametrize(("kind", "name", "mail"), authored(), ids=[f"{kind} {name}" for kind, name, _ in authored()])
+def test_authored_mails(kind: str, name: str, mail: bytes) -> None:
+    found = read_mail(mail)
+    assert found.is_automatic == (kind == "auto"), f"{name}: {found.automatic_reason}"
+    assert not found.is_automatic or found.original is None
+
+
+def test_there_are_enough_of_both_kinds() -> None:
+    kinds = [kind for kind, _, _ in authored()]
+    assert min(kinds.count("auto"), kinds.count("person")) >= 40
+
+
+@pytest.mark.parametrize("line_break", ["\n", "\r\n"])
+def test_behind_a_form_stands_its_customer(line_break: str) -> None:
+    head = ["From: Shop <no-reply@shop.example>", "To: support@shop.example", "Reply-To: Jane <jane@x.example>"]
+    message = read_mail(line_break.join([*head, "Subject: form", "", "It broke."]).encode())
+    assert message.author.email == "no-reply@shop.example"
+    assert message.original is not None
+    assert (message.original.author.id, message.original.author.name) == ("jane@x.example", "Jane")
+    assert message.original.text == message.text
+
+
+@pytest.mark.parametrize("hostile", ["<" * 5000, "[" * 300, "自动" * 400, "re: " * 2000, "我" * 9000, "I am on " * 900])
+def test_hostile_text_costs_little(hostile: str) -> None:
+    for mail in (f"Subject: {hostile}\n\nx", f"Subject: x\n\n{hostile}", f"List-Id: {hostile}\n\nx"):
+        read_mail(mail.encode())
