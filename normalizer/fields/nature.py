@@ -15,6 +15,8 @@ _ENOUGH = 1.0
 _STRONG = 2.0
 _HEAVY = 3.0
 _ENOUGH_TO_DROP = 1.5
+_TOP = 40
+"""Characters from the beginning."""
 _STATEMENT_CHARACTERS = 8
 _STATEMENT_WORDS = 4
 _GREETING = re.compile(
@@ -57,11 +59,21 @@ def _before_words(signals: Signals, messages: list[Message]) -> tuple[str, Prove
     if messages and all(message.is_automatic for message in messages):
         return "automatic", Provenance(source="channel")
     for nature in ("automatic", "spam"):
-        if signals.score("nature", nature) >= _ENOUGH_TO_DROP:
+        if signals.score("nature", nature) >= _ENOUGH_TO_DROP and (nature == "spam" or _is_notice(signals)):
             return nature, signals.provenance(_signs_for(signals, nature), 0.9)
     if is_greeting(signals.reading.folded):
         return "other", Provenance(source="default", score=0.9)
     return None
+
+
+def _is_notice(signals: Signals) -> bool:
+    """Machines say in several ways what they are, or begin with it; who complains of their answers, or was out of
+    office when the parcel came, uses one of their words and more of his own."""
+    folded, grievance = signals.reading.folded, total(_grievances(signals))
+    signs = signals.signs.get(("nature", "automatic"), [])
+    if len({folded[sign.start : sign.end] for sign in signs}) > 1:
+        return grievance < _HEAVY
+    return not grievance and "?" not in folded and "？" not in folded and min(sign.start for sign in signs) < _TOP
 
 
 def _by_rating(signals: Signals, messages: list[Message], facts: Facts) -> tuple[str, Provenance] | None:

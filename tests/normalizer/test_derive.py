@@ -273,3 +273,32 @@ def test_changes_name_the_template_fields_that_differ() -> None:
     assert changes(before, before) == {}
     assert changes(before, after)["expectation"] == (("none",), ("refund",))
     assert set(changes(before, after)) <= {"description", "expectation", "priority", "category"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "客服一直自动回复，没有人处理我的退款，要投诉！",
+        "快递显示未能送达，可我一直在家，投诉",
+        "我休年假期间空调坏了",
+        "Undeliverable parcel again, your courier is useless, refund now",
+        "All I get is an automatic reply. Where is my refund?",
+        "I was out of office when the parcel came; it's broken",
+        "Out of office chairs again, order 12. Where are they?",
+    ],
+)
+def test_who_uses_a_machines_word_is_no_machine(text: str) -> None:
+    assert record(text).nature != "automatic"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "自动回复：您好，您的来信已收到",
+        "Automatic reply: I am away until Monday.",
+        "您好！我正在休年假，期间无法及时查收邮件，敬请谅解。",
+        "系统退信\n抱歉，您的邮件未能送达以下收件人。退信原因：550 User not found",
+    ],
+)
+def test_a_machine_says_what_it_is(text: str) -> None:
+    assert record(text).nature == "automatic"
