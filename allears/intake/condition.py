@@ -49,7 +49,9 @@ class Condition:
     def fail(self, part: str, error: Exception, backoff: Backoff) -> float:
         """Take note of a part's failure. Returns how many seconds that part is to wait, perhaps infinitely many."""
         reaction = reaction_to(error)
-        delay = backoff.delay() if reaction.delay_seconds is None else reaction.delay_seconds
+        delay = reaction.delay_seconds
+        if delay is None:
+            delay = min(backoff.delay(), reaction.most_seconds)
         if reaction.holds_channel:
             self._held_until = max(self._held_until, self._timing.clock.monotonic() + delay)
         if reaction.state == RUNNING:

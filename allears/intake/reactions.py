@@ -9,6 +9,8 @@ from allears.journal.errors import JournalUnavailable
 from allears_sdk.errors import AllearsError, AuthError, ConfigError, RetryLater
 
 AUTH_RETRY_SECONDS = 900.0
+JOURNAL_RETRY_SECONDS = 15.0
+"""The trouble is at home, and who pushes waits at the door meanwhile."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +20,8 @@ class Reaction:
     cause: str
     delay_seconds: float | None = None
     """None: the back-off decides; infinite: until the admin reloads or resumes."""
+    most_seconds: float = math.inf
+    """The back-off never waits longer."""
     holds_channel: bool = False
     """Every part of the channel waits, not only the one that failed."""
     suspects_page: bool = False
@@ -40,7 +44,7 @@ def reaction_to(error: Exception) -> Reaction:
         state = "failing" if error.after_seconds is None else "running"
         return Reaction(state=state, cause=cause, delay_seconds=error.after_seconds)
     if isinstance(error, JournalUnavailable):
-        return Reaction(state="failing", cause=cause)
+        return Reaction(state="failing", cause=cause, most_seconds=JOURNAL_RETRY_SECONDS)
     expected = isinstance(error, AllearsError | OSError)
     return Reaction(state="failing", cause=cause, suspects_page=True, unexpected=not expected)
 
