@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from datetime import timedelta
+from functools import partial
 from importlib.metadata import version
 from typing import Any
 
@@ -18,14 +19,16 @@ import structlog
 from allears import logs
 from allears.context import Contexts, SystemClock
 from allears.delivery.engine import Engine
-from allears.filing.routing import to_all
+from allears.delivery.replies import ReplySink, reply_settings
+from allears.filing.acknowledging import responder
+from allears.filing.routing import answering, to_all
 from allears.filing.stage import Filing, Reader
 from allears.http.admin import AdminServer
 from allears.http.public import PublicServer
 from allears.intake.intake import Intake
 from allears.intake.timing import Timing
 from allears.journal.errors import JournalInUse, JournalUnavailable
-from allears.journal.records import Destination, Policy
+from allears.journal.records import REPLIES, Destination, Policy, Responder
 from allears.journal.sqlite import open_journal
 from allears.settings import Configuration, changed, load
 from allears.workers.pool import Workers
@@ -176,7 +179,7 @@ class Daemon:
     async def _apply(self) -> None:
         """Make channels and destinations those of the configuration. Destinations first: nothing is filed nowhere."""
         await self._engine.apply(self._sinks(), self.configuration.daemon.stop_seconds)
-        self._filing.router = to_all(self._destinations())
+        self._filing.router = answering(to_all(self._destinations()), self._responders())
         await self._intake.apply(self.configuration.channels)
         policies = self._intake.policies()
         self._filing.readers = {name: self._reader(name, policy) for name, policy in policies.items()}
@@ -190,7 +193,25 @@ class Daemon:
                 made or registry.sink_class(settings.sink)(settings, self._contexts.destination(name)),
                 settings,
             )
+        return {**sinks, **self._replies()}
+
+    def _replies(self) -> Mapping[str, tuple[Sink[Any], DestinationSettings]]:
+        """A destination of its own for the answers of each channel that acknowledges."""
+        sinks: dict[str, tuple[Sink[Any], DestinationSettings]] = {}
+        for name, channel in self.configuration.enabled_channels.items():
+            if channel.acknowledges is not None:
+                settings = reply_settings(channel.acknowledges)
+                find = partial(self._intake.connector, name)
+                made = self._engine.sink(REPLIES + name, settings)
+                sinks[REPLIES + name] = (made or ReplySink(settings, self._contexts.channel(name), find), settings)
         return sinks
+
+    def _responders(self) -> dict[str, Responder]:
+        return {
+            name: responder(name, channel, channel.acknowledges, self.clock)
+            for name, channel in self.configuration.enabled_channels.items()
+            if channel.acknowledges is not None
+        }
 
     def _destinations(self) -> list[Destination]:
         """A destination whose kind does not load now still gets its lines: they wait for it."""

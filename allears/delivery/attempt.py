@@ -32,6 +32,7 @@ from allears_sdk.sink import DEFAULT_WAIT_SECONDS, Certainty, Progress, Sending,
 
 LOOKUPS_WHEN_LAGGING = 3
 FAILED_LOOK_SECONDS = 15.0
+LONGEST_WAIT_SECONDS = 900.0
 FINDS = frozenset({Certainty.B, Certainty.C})
 OUTAGES = (RetryLater, Unavailable, AuthError, ConfigError)
 """Surely not done, and nothing else would be done there now."""
@@ -61,6 +62,8 @@ class Attempt:
 
     async def resolve(self, due: DueDelivery) -> Outcome | None:
         """Look what became of a delivery in doubt: its outcome, or None when it is to be sent (again)."""
+        if self._is_dispensable:
+            return self._discard(due, InDoubt("may have been sent already: not sent again"))
         certainty = self._certainty(due)
         if certainty is Certainty.A:
             return None
@@ -82,10 +85,10 @@ class Attempt:
         try:
             payload = due.payload or mask_payload(self._sink.render(_told(due), due.key), self._settings.mask)
         except (Rejected, BadMessage) as error:
-            return self._letter(due, error)
+            return self._give_up(due, error)
         except Exception as error:
             log.exception("render_failed", delivery=due.id, complaint=due.event.complaint_id)
-            return self._letter(due, Rejected(f"cannot be rendered: {type(error).__name__}: {error}"))
+            return self._give_up(due, Rejected(f"cannot be rendered: {type(error).__name__}: {error}"))
         deadline = self._clock.now() + timedelta(seconds=self._settings.timeout_seconds)
         resolve_at = deadline + timedelta(seconds=self._wait_seconds(due))
         return Frozen(delivery=due.id, payload=payload, deadline=deadline, resolve_at=resolve_at)
@@ -117,6 +120,8 @@ class Attempt:
             return self._reopen(due, error)
         if isinstance(error, OUTAGES):
             return self._again(due, error)
+        if self._is_dispensable:
+            return self._discard(due, error)
         if isinstance(error, InDoubt):
             if self._is_last(due) and self._certainty(due) not in FINDS:  # who can look does so first
                 return replace(self._letter(due, error), doubtful=True)
@@ -181,9 +186,13 @@ class Attempt:
         )
 
     def _again(self, due: DueDelivery, error: AllearsError) -> Outcome:
-        """Surely not done; the courier decides when the destination is asked again."""
+        """Surely not done; the courier decides when the destination is asked again. What it says to a reply may hold
+        for that customer alone: others go first."""
+        at = self._clock.now()
+        if self._is_dispensable:
+            at += timedelta(seconds=min(LONGEST_WAIT_SECONDS, 30.0 * 2.0 ** min(due.attempts, 10)))
         return Outcome(
-            delivery=due.id, state=DeliveryState.PENDING, at=self._clock.now(), reason=str(error), attempted=False,
+            delivery=due.id, state=DeliveryState.PENDING, at=at, reason=str(error), attempted=self._is_dispensable,
             error=error,
         )  # fmt: skip
 
@@ -192,6 +201,20 @@ class Attempt:
 
     def _is_last(self, due: DueDelivery) -> bool:
         return due.attempts + 1 >= self._settings.max_attempts
+
+    def _give_up(self, due: DueDelivery, error: AllearsError) -> Outcome:
+        return self._discard(due, error) if self._is_dispensable else self._letter(due, error)
+
+    def _discard(self, due: DueDelivery, error: AllearsError) -> Outcome:
+        doubtful = isinstance(error, InDoubt)
+        return Outcome(
+            delivery=due.id, state=DeliveryState.DISCARDED, reason=str(error), detail=error.detail, doubtful=doubtful
+        )
+
+    @property
+    def _is_dispensable(self) -> bool:
+        """Better not at all than twice, or by a person's hand: answers to customers."""
+        return getattr(self._settings, "when_in_doubt", "hold") == "drop"
 
     def _letter(self, due: DueDelivery, error: AllearsError) -> Outcome:
         return Outcome(delivery=due.id, state=DeliveryState.LETTER, reason=str(error), detail=error.detail)

@@ -203,8 +203,9 @@ class Courier:
     def _say(self, outcome: Outcome) -> None:
         if outcome.state is DeliveryState.LETTER:
             log.warning("letter", destination=self.name, delivery=outcome.delivery, reason=_masked(outcome.reason))
-        elif outcome.state is DeliveryState.DOUBT:
-            log.info("in_doubt", destination=self.name, delivery=outcome.delivery, reason=_masked(outcome.reason))
+        elif outcome.state in (DeliveryState.DOUBT, DeliveryState.DISCARDED):
+            event = "in_doubt" if outcome.state is DeliveryState.DOUBT else "not_sent"
+            log.info(event, destination=self.name, delivery=outcome.delivery, reason=_masked(outcome.reason))
 
     def _go_down(self, error: AllearsError) -> None:
         """Rest longer each time, or as long as the store asks; say so once."""

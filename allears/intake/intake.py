@@ -223,6 +223,11 @@ class Intake:
         supervisor = self._supervisors.get(name)
         return 0 if supervisor is None else supervisor.channel.connector.spec.max_body_bytes
 
+    def connector(self, name: str) -> Connector[Any] | None:
+        """The running one; None while the channel is paused or could not be made."""
+        supervisor = self._supervisors.get(name)
+        return None if supervisor is None or supervisor.channel.condition.is_paused else supervisor.channel.connector
+
     def channels_of(self, connector: str) -> list[str]:
         """Names of the running channels of a kind."""
         return [name for name, one in self._supervisors.items() if one.channel.settings.connector == connector]

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from allears_sdk.complaint import Complaint, Event
-from allears_sdk.connector import Cursor, Gap, Missing, Threading
+from allears_sdk.connector import Address, Cursor, Gap, Missing, Threading
 from allears_sdk.errors import AllearsError
 from allears_sdk.message import Message, Raw
 from allears_sdk.sink import Ticket
@@ -81,6 +81,14 @@ class Destination:
 
 REPLIES = "reply:"
 """Answers of a channel go to a destination of this prefix and the channel's name; configured names hold no colon."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What is said to a customer, and where: the payload of such a delivery."""
+
+    address: Address
+    text: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -99,11 +99,12 @@ async def test_daemon_and_commands_may_all_be_first(folder: Path) -> None:
 async def test_a_newer_journal_is_refused_and_left_alone(folder: Path) -> None:
     await fill(folder, 1)
     with closing(sqlite3.connect(folder / FILE)) as sql:
+        version = sql.execute("PRAGMA user_version").fetchone()[0]
         sql.execute("PRAGMA user_version = 900")
     with pytest.raises(JournalBroken, match="use the newer allears"):
         await Desk.open(folder)
     with closing(sqlite3.connect(folder / FILE)) as sql:
-        sql.execute("PRAGMA user_version = 1")
+        sql.execute(f"PRAGMA user_version = {version}")
     desk = await Desk.open(folder)
     assert (await desk.journal.stamps())["boots"] == "2"
     await desk.close()

@@ -20,7 +20,7 @@ TO = "wangfang@mail.example.cn"
 
 
 def ours(**settings: str) -> Outgoing:
-    return outgoing(SubmissionSettings(host="smtp.example.com", sender="kefu@example.com", **settings))  # type: ignore[arg-type]  # all strings
+    return outgoing(SubmissionSettings(host="smtp.example.com", sender="kefu@example.com", **settings))
 
 
 def test_a_chinese_answer_byte_for_byte() -> None:
