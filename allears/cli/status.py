@@ -82,17 +82,19 @@ async def complaint_count(journal: Journal) -> int:
 async def destination_rows(configuration: Configuration, journal: Journal | None) -> list[dict[str, Any]]:
     """All that are configured, used or not, then those only the journal remembers. A view gets no deliveries:
     `complaints` says how many it shows."""
-    from allears.journal.records import DestinationRow
+    from allears.journal.records import REPLIES, DestinationRow
 
     known: dict[str, DestinationRow] = {row.name: row for row in await journal.destinations()} if journal else {}
     filed = await complaint_count(journal) if journal else 0
     kinds = {name: settings.sink for name, settings in configuration.destinations.items()}
     kinds |= {one.name: one.kind for one in configuration.disabled if one.section == "destinations"}
+    answering = {REPLIES + name for name, one in configuration.enabled_channels.items() if one.acknowledges}
+    kinds |= {name: "reply" for name in (*answering, *known) if name.startswith(REPLIES)}
     return [
         asdict(known.get(name) or DestinationRow(name=name))
         | {
             "sink": kinds.get(name, ""),
-            "enabled": name in configuration.enabled_destinations,
+            "enabled": name in configuration.enabled_destinations or name in answering,
             "complaints": filed if _is_view(kinds.get(name, "")) else None,
         }
         for name in (*kinds, *(known.keys() - kinds.keys()))
@@ -104,7 +106,7 @@ def _is_view(kind: str) -> bool:
     from allears_sdk.errors import ConfigError
 
     try:
-        return bool(kind) and registry.sink_class(kind).spec.is_view
+        return kind not in ("", "reply") and registry.sink_class(kind).spec.is_view
     except ConfigError:
         return False
 

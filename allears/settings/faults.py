@@ -66,6 +66,7 @@ _TEXTS: Mapping[str, Mapping[str, str]] = {
         "syntax": "not valid TOML: {reason}",
         "no_channels": "no channel is configured: nothing will be heard",
         "does_not_load": "disabled: {reason}",
+        "cannot_reply": '"{kind}" cannot answer customers: take acknowledge out',
     },
     "zh": {
         "invalid": "{source}：{count} 处错误",
@@ -89,6 +90,7 @@ _TEXTS: Mapping[str, Mapping[str, str]] = {
         "syntax": "不是有效的 TOML：{reason}",
         "no_channels": "没有配置任何渠道：什么也听不到",
         "does_not_load": "已停用：{reason}",
+        "cannot_reply": "“{kind}”无法回复客户：请删除 acknowledge",
     },
 }
 

@@ -19,7 +19,9 @@ from allears.settings.places import fragments, line_of, lines
 from allears.settings.secrets import Revealer
 from allears.settings.sections import SECTIONS, Configuration, DaemonSection, Disabled, default_language
 from allears_sdk import registry
+from allears_sdk.connector import Connector
 from allears_sdk.errors import ConfigError
+from allears_sdk.settings import ChannelSettings
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
 _FAMILIES = {"channels": ("connector", registry.CONNECTORS), "destinations": ("sink", registry.SINKS)}
@@ -227,7 +229,10 @@ class _Loading:
             )
             return self._fault((*place, word), message)
         model = self._model(family, name, kind)
-        return self._build(place, data, model) if model else None
+        built = self._build(place, data, model) if model else None
+        if isinstance(built, ChannelSettings) and built.acknowledges and not _can_reply(kind):
+            self._fault((*place, "acknowledge"), say(self._language, "cannot_reply", kind=kind))
+        return built
 
     def _model(self, family: str, name: str, kind: str) -> type[BaseModel] | None:
         try:
@@ -278,6 +283,10 @@ class _Loading:
         if len(path) > 1 and path[1] in self._environment.get(path[0], {}):
             return environment.variable(path[0], path[1])
         return ""
+
+
+def _can_reply(kind: str) -> bool:
+    return registry.connector_class(kind).reply is not Connector.reply
 
 
 def _valid_part(data: Mapping[str, Any], model: type[BaseModel]) -> BaseModel:
