@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from allears.journal import bulk
+from allears.journal import bulk, unfiled
 from allears.journal.records import Policy, Reading
 from allears.journal.rows import known_moment, stamp
 from allears_sdk.message import Message, Role
@@ -57,6 +57,13 @@ def claim(sql: sqlite3.Connection, readings: Sequence[Reading], policies: Mappin
 def counts(message: Message) -> bool:
     """Whether it can make an event: company and machines are context."""
     return message.author.role is Role.CUSTOMER and not message.is_automatic
+
+
+def unfiled_row(arrival: Arrival, conversation: int, reference: str) -> tuple[object, ...]:
+    """Of one whose record deserves no ticket."""
+    assert arrival.draft is not None
+    sign = arrival.messages[0].automatic_reason
+    return unfiled.row(conversation, arrival.channel, reference, arrival.draft.record, sign, arrival.received_at)
 
 
 def _arrival(row: Any, reading: Reading, policy: Policy) -> Arrival:

@@ -10,7 +10,7 @@ from allears.journal.records import ChannelRow, DestinationRow, Policy
 from allears.journal.rows import moment
 from allears_sdk.connector import Threading
 
-_NAMED = ("channels", "cursors", "raws", "conversations", "names", "messages", "complaints", "deliveries")
+_NAMED = ("channels", "cursors", "raws", "conversations", "names", "messages", "complaints", "deliveries", "unfiled")
 
 
 def note(

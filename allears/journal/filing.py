@@ -9,7 +9,7 @@ from datetime import datetime
 
 import msgspec
 
-from allears.journal import bulk, conversations, replies
+from allears.journal import bulk, conversations, replies, unfiled
 from allears.journal.arrivals import Arrival, counts
 from allears.journal.conversations import Row
 from allears.journal.records import DueConversation, Reply, Route, Router
@@ -121,9 +121,28 @@ def file_due(
     conversations.clear_timer(sql, conversation.id)
     latest = latest_event(sql, conversation.id)
     fresh = _new_messages(sql, conversation.id)
-    if draft.files if latest is None else any(message.counts for message in fresh):
-        _file(sql, conversation, draft.record, latest, [fresh] if settles else _one_by_one(fresh), router, before, now)
+    record = _settled(sql, conversation, draft, latest, now)
+    if record is not None and (latest is None or any(message.counts for message in fresh)):
+        _file(sql, conversation, record, latest, [fresh] if settles else _one_by_one(fresh), router, before, now)
     return True
+
+
+def _settled(
+    sql: sqlite3.Connection, conversation: DueConversation, draft: Draft, latest: Event | None, now: float
+) -> Complaint | None:
+    """The record to file; None while it deserves no ticket and nobody wants it."""
+    if draft.files and (latest is None or draft.record.nature == latest.record.nature):
+        if latest is None:
+            unfiled.forget(sql, conversation.id)
+        return draft.record
+    if unfiled.is_wanted(sql, conversation.id):
+        return unfiled.as_wanted(draft.record)
+    if latest is None and conversation.messages:
+        sign = conversation.messages[0].message.automatic_reason
+        row = unfiled.row(conversation.id, conversation.channel, conversation.reference, draft.record, sign, now)
+        unfiled.write(sql, [row])
+        return None
+    return draft.record
 
 
 def _file(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 
-from allears.journal import conversations, filing, messages, threads
+from allears.journal import arrivals, conversations, filing, messages, threads, unfiled
 from allears.journal.arrivals import Arrival
 from allears.journal.conversations import Opening
 from allears.journal.records import Router
@@ -19,6 +19,7 @@ def file(sql: sqlite3.Connection, arrived: Sequence[Arrival], router: Router, be
     made = conversations.open_many(sql, list(openings.values()))
     rows: list[tuple[object, ...]] = []
     filed: list[filing.Filed] = []
+    kept: list[tuple[object, ...]] = []
     left: list[Arrival] = []
     for arrival in arrived:
         opening = openings.get(arrival.raw_id)
@@ -31,8 +32,11 @@ def file(sql: sqlite3.Connection, arrived: Sequence[Arrival], router: Router, be
         rows.append(messages.row(arrival, message, row.id, one.event.id if one else None))
         if one:
             filed.append(one)
+        elif arrival.draft:
+            kept.append(arrivals.unfiled_row(arrival, row.id, row.reference))
     messages.insert(sql, rows)
     filing.write_openings(sql, filed)
+    unfiled.write(sql, kept)
     return left
 
 

@@ -8,7 +8,7 @@ from functools import partial
 from itertools import islice
 from typing import Any
 
-from allears.journal import arrivals, conversations, filing, firsts, messages, raws
+from allears.journal import arrivals, conversations, filing, firsts, messages, raws, unfiled
 from allears.journal.accepting import write_letter
 from allears.journal.arrivals import Arrival
 from allears.journal.raws import MAX_ATTEMPTS
@@ -106,6 +106,8 @@ def _join_message(
     messages.insert(sql, [messages.row(arrival, message, row.id, filed.event.id if filed else None)])
     if filed:
         filing.write_openings(sql, [filed])
+    elif stands_alone:
+        unfiled.write(sql, [arrivals.unfiled_row(arrival, row.id, row.reference)])
     if not stands_alone and (arrivals.counts(message) or is_first):
         conversations.set_timer(sql, row, arrival.received_at, arrival.policy)
 

@@ -26,6 +26,7 @@ from allears.journal.records import (
     Router,
     StoredRaw,
 )
+from allears.journal.unfiled import UnfiledCount, UnfiledRow
 from allears_sdk.connector import Accepted, Cursor
 from normalizer.conversation import Draft
 
@@ -146,6 +147,17 @@ class Journal(Protocol):
         """A page of complaints, newest first, and how many there are."""
 
     async def complaint(self, reference: str) -> ComplaintFile | None: ...
+
+    async def unfiled(
+        self, *, channel: str = "", nature: str = "", limit: int = 50, before: int | None = None
+    ) -> Sequence[UnfiledRow]:
+        """Conversations that deserve no ticket, newest first."""
+
+    async def unfiled_counts(self) -> Sequence[UnfiledCount]:
+        """How many there are, by channel and nature."""
+
+    async def file_unfiled(self, reference: str) -> None:
+        """A person wants it filed; ValueError when it is not there (any more)."""
 
     async def deliveries(
         self, *, destination: str = "", state: DeliveryState | None = None, limit: int = 100

@@ -23,6 +23,7 @@ from allears.journal import (
     looking,
     opening,
     raws,
+    unfiled,
 )
 from allears.journal.bells import Bells
 from allears.journal.blobs import Blobs
@@ -47,6 +48,7 @@ from allears.journal.records import (
     StoredRaw,
 )
 from allears.journal.rows import dump, load, moment, stamp
+from allears.journal.unfiled import UnfiledCount, UnfiledRow
 from allears.journal.writer import Writer, connect, translated
 from allears_sdk.connector import Accepted, Cursor
 from allears_sdk.context import Clock
@@ -278,6 +280,18 @@ class SqliteJournal:
 
     async def complaint(self, reference: str) -> ComplaintFile | None:
         return await self._read(lambda sql: looking.complaint(sql, reference))
+
+    async def unfiled(
+        self, *, channel: str = "", nature: str = "", limit: int = 50, before: int | None = None
+    ) -> Sequence[UnfiledRow]:
+        return await self._read(lambda sql: unfiled.listed(sql, channel, nature, limit, before))
+
+    async def unfiled_counts(self) -> Sequence[UnfiledCount]:
+        return await self._read(unfiled.counts)
+
+    async def file_unfiled(self, reference: str) -> None:
+        now = stamp(self._clock.now())
+        await self._writer.submit(lambda sql: unfiled.want(sql, reference, now), ring=self.bells.ring_all)
 
     async def deliveries(
         self, *, destination: str = "", state: DeliveryState | None = None, limit: int = 100
