@@ -91,6 +91,8 @@ class Attempt:
             return self._give_up(due, Rejected(f"cannot be rendered: {type(error).__name__}: {error}"))
         deadline = self._clock.now() + timedelta(seconds=self._settings.timeout_seconds)
         resolve_at = deadline + timedelta(seconds=self._wait_seconds(due))
+        if self._is_dispensable:  # whatever a dead process's request still does: there is no second one
+            resolve_at = self._clock.now()
         return Frozen(delivery=due.id, payload=payload, deadline=deadline, resolve_at=resolve_at)
 
     async def send(self, due: DueDelivery, frozen: Frozen) -> Outcome:

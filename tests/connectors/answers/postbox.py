@@ -24,6 +24,8 @@ class Postbox:
     accounts: Mapping[str, str] = field(default_factory=dict)
     hangs_up_at: str = ""
     """The step (MAIL, RCPT, DATA) in which the connection is cut; DATA: the mail is taken, and nobody hears of it."""
+    on_data: Callable[[], None] | None = None
+    """Called when a mail is taken, before its sender hears so."""
     envelopes: list[Envelope] = field(default_factory=list)
     logins: list[tuple[str, str]] = field(default_factory=list)
     tried: list[str] = field(default_factory=list)
@@ -117,6 +119,8 @@ class Postbox:
         if refusal := self._step("DATA", server):
             return refusal
         self.envelopes.append(envelope)
+        if self.on_data is not None:
+            self.on_data()
         return "250 OK"
 
 
