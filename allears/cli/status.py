@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -41,6 +42,7 @@ def status(session: Session) -> None:
         *(session.say("form_at", url=url) for url in addresses["forms"]),
         "",
         session.say("complaint_count", count=found["complaints"]),
+        session.say("unfiled", count=sum(found["unfiled"].values()), natures=_counted(found["unfiled"])),
         session.say("open_letters", count=letters, more=more),
         "",
         channel_table(session, channels),
@@ -59,12 +61,25 @@ async def _look(session: Session, configuration: Configuration) -> tuple[dict[st
             "daemon": "up" if daemon_is_up(folder) else "down",
             "addresses": addresses_of(configuration),
             "complaints": await complaint_count(journal),
+            "unfiled": await unfiled_by_nature(journal),
             "open_letters": len(await journal.letters(limit=_LETTERS_COUNTED)),
             "channels": [asdict(row) for row in channels],
             "destinations": await destination_rows(configuration, journal),
             "stamps": _moments(await journal.stamps()),
         }
     return found, channels
+
+
+async def unfiled_by_nature(journal: Journal) -> dict[str, int]:
+    """Most first."""
+    found: Counter[str] = Counter()
+    for one in await journal.unfiled_counts():
+        found[one.nature] += one.count
+    return dict(found.most_common())
+
+
+def _counted(natures: Mapping[str, int]) -> str:
+    return f" ({', '.join(f'{nature} {count}' for nature, count in natures.items())})" if natures else ""
 
 
 def _moments(stamps: Mapping[str, str]) -> dict[str, str]:

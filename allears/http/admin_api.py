@@ -25,6 +25,8 @@ def add_api(router: web.UrlDispatcher) -> None:
     router.add_get("/api/destinations", get_destinations)
     router.add_get("/api/complaints", get_complaints)
     router.add_get("/api/complaints/{id}", get_complaint)
+    router.add_get("/api/unfiled", get_unfiled)
+    router.add_post("/api/unfiled/{reference}/file", change_unfiled)
     router.add_get("/api/deliveries", get_deliveries)
     router.add_get("/api/letters", get_letters)
     router.add_get(r"/api/letters/{id:\d{1,18}}", get_letter)
@@ -64,6 +66,22 @@ async def get_complaint(request: web.Request) -> web.Response:
         raise web.HTTPNotFound
     body = await asyncio.to_thread(_encode, plain(file), wants_contacts(request), known_contacts(file.record))
     return web.Response(body=body, content_type="application/json")
+
+
+async def get_unfiled(request: web.Request) -> web.Response:
+    query, journal = request.query, state_of(request).journal
+    rows = await journal.unfiled(
+        channel=query.get("channel", ""),
+        nature=query.get("nature", ""),
+        limit=MOST_LETTERS,
+        before=number_of(query.get("before", "")),
+    )
+    return _answer(request, {"counts": plain(await journal.unfiled_counts()), "unfiled": plain(rows)})
+
+
+async def change_unfiled(request: web.Request) -> web.Response:
+    reference = await file_unfiled(request)
+    return _answer(request, {"reference": reference, "done": "filed"})
 
 
 async def get_deliveries(request: web.Request) -> web.Response:
@@ -113,6 +131,16 @@ async def settle_letter(request: web.Request) -> str:
     except ValueError:
         raise web.HTTPConflict from None
     return "replayed" if verb == "replay" else "discarded"
+
+
+async def file_unfiled(request: web.Request) -> str:
+    """File what the path names, though it was judged to need no ticket. 404 when it is not there (any more)."""
+    reference = request.match_info["reference"]
+    try:
+        await state_of(request).journal.file_unfiled(reference)
+    except ValueError:
+        raise web.HTTPNotFound from None
+    return reference
 
 
 async def steer_channel(request: web.Request) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
+from collections.abc import Sequence
 
 from aiohttp import web
 
@@ -15,6 +17,7 @@ from allears.http.admin_api import (
     MOST_LETTERS,
     PAGE,
     delivery_state,
+    file_unfiled,
     find_letter,
     number_of,
     page_of,
@@ -25,6 +28,7 @@ from allears.http.admin_api import (
 from allears.http.admin_render import ready_pages, render
 from allears.http.admin_state import LANGUAGE_COOKIE, log, sight_of, state_of
 from allears.journal.records import DeliveryState
+from allears.journal.unfiled import UnfiledCount
 
 LETTER_PAGE = 50
 MOST_DELIVERIES = 200
@@ -34,6 +38,8 @@ def add_pages(router: web.UrlDispatcher) -> None:
     router.add_get("/", show_overview)
     router.add_get("/complaints", show_complaints)
     router.add_get("/complaints/{id}", show_complaint)
+    router.add_get("/unfiled", show_unfiled)
+    router.add_post("/unfiled/{reference}/file", change_unfiled)
     router.add_get("/deliveries", show_deliveries)
     router.add_get("/letters", show_letters)
     router.add_get(r"/letters/{id:\d{1,18}}", show_letter)
@@ -93,6 +99,38 @@ async def show_complaint(request: web.Request) -> web.Response:
         raise web.HTTPNotFound
     case = await asyncio.to_thread(lay_out, file, sight_of(request))
     return await render(request, "complaint", case.sight, case=case, shown_characters=SHOWN_CHARACTERS)
+
+
+async def show_unfiled(request: web.Request) -> web.Response:
+    channel, nature = (request.query.get(name, "")[:200] for name in ("channel", "nature"))
+    journal, before = state_of(request).journal, number_of(request.query.get("before", ""))
+    rows = await journal.unfiled(channel=channel, nature=nature, limit=PAGE, before=before)
+    counts = await journal.unfiled_counts()
+    return await render(
+        request,
+        "unfiled",
+        sight_of(request),
+        rows=rows,
+        channel=channel,
+        nature=nature,
+        channels=sorted({one.channel for one in counts}),
+        natures=natures_of(counts, channel),
+        older=rows[-1].id if len(rows) == PAGE else None,
+    )
+
+
+def natures_of(counts: Sequence[UnfiledCount], channel: str) -> dict[str, int]:
+    """How many of each nature, in one channel or ("") in all."""
+    found: Counter[str] = Counter()
+    for one in counts:
+        if channel in ("", one.channel):
+            found[one.nature] += one.count
+    return dict(found.most_common())
+
+
+async def change_unfiled(request: web.Request) -> web.Response:
+    await file_unfiled(request)
+    raise web.HTTPSeeOther(link("/unfiled", done="filed"))
 
 
 async def show_deliveries(request: web.Request) -> web.Response:

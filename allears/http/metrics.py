@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from allears.journal.journal import Journal
 from allears.journal.records import ChannelRow, DestinationRow, LetterKind
+from allears.journal.unfiled import UnfiledCount
 
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
@@ -38,11 +39,13 @@ class Figures:
     destinations: Sequence[DestinationRow]
     letters: Mapping[str, int]
     journal_bytes: int
+    unfiled: Sequence[UnfiledCount] = ()
 
     def collect(self) -> Iterator[Metric]:
         """prometheus_client's collector interface."""
         yield from _build_info(self)
         yield from _channels(self)
+        yield from _unfiled(self)
         yield from _destinations(self)
         yield from _journal(self)
 
@@ -56,6 +59,7 @@ async def gather(journal: Journal, states: Mapping[str, ChannelState], *, now: d
         destinations=await journal.destinations(),
         letters=await count_letters(journal),
         journal_bytes=await journal.size_bytes(),
+        unfiled=await journal.unfiled_counts(),
     )
 
 
@@ -123,6 +127,17 @@ def _channels(figures: Figures) -> Iterator[Metric]:
         for each in _STATES:
             state.add_metric([name, each], float(current.state == each))
     yield from (raws, up, state, lag, contact, waiting, refused)
+
+
+def _unfiled(figures: Figures) -> Iterator[Metric]:
+    from prometheus_client.core import GaugeMetricFamily
+
+    unfiled = GaugeMetricFamily(
+        "allears_conversations_unfiled", "Conversations that need no ticket, by nature.", labels=["channel", "nature"]
+    )
+    for one in figures.unfiled:
+        unfiled.add_metric([one.channel, one.nature], one.count)
+    yield unfiled
 
 
 def _destinations(figures: Figures) -> Iterator[Metric]:

@@ -37,6 +37,8 @@ class UnfiledRow:
     title: str
     customer: str
     at: datetime
+    raw_id: int | None = None
+    """Of its first message."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +104,8 @@ def _take_for_a_persons(sql: sqlite3.Connection, conversation: int) -> None:
 def listed(sql: sqlite3.Connection, channel: str, nature: str, limit: int, before: int | None) -> list[UnfiledRow]:
     """Newest conversations first."""
     rows = sql.execute(
-        "SELECT conversation_id, reference, channel, nature, reason, title, customer, at FROM unfiled WHERE wanted=0"
+        "SELECT conversation_id, reference, channel, nature, reason, title, customer, at, (SELECT raw_id FROM messages m"
+        " WHERE m.conversation_id = unfiled.conversation_id ORDER BY m.id LIMIT 1) FROM unfiled WHERE wanted=0"
         " AND (?='' OR channel=?) AND (?='' OR nature=?) AND (? IS NULL OR conversation_id < ?)"
         " ORDER BY conversation_id DESC LIMIT ?",
         (channel, channel, nature, nature, before, before, limit),
@@ -118,5 +121,5 @@ def counts(sql: sqlite3.Connection) -> list[UnfiledCount]:
 def _row(row: Any) -> UnfiledRow:
     return UnfiledRow(
         id=row[0], reference=row[1], channel=row[2], nature=row[3], reason=row[4], title=row[5], customer=row[6],
-        at=known_moment(row[7]),
+        at=known_moment(row[7]), raw_id=row[8],
     )  # fmt: skip

@@ -13,8 +13,10 @@ from prometheus_client.parser import text_string_to_metric_families
 from allears.http.admin_health import Readiness, judge
 from allears.intake.intake import ChannelState
 from allears.journal.errors import JournalBroken, JournalUnavailable
-from tests.console.conftest import House, MakeHouse
+from allears_sdk.message import RFC822
+from tests.console.conftest import House, MakeHouse, Shop
 
+NOTICE = b"From: Ann <ann@corp.example>\r\nSubject: Automatic reply: kettle\r\n\r\nIt leaks!\r\n"
 DOCS = Path(__file__).parents[2] / "docs"
 
 
@@ -188,6 +190,7 @@ def figures_python(figures: dict[str, dict[tuple[str, ...], float]]) -> str:
 
 @pytest.mark.parametrize("page", ["monitoring.md", "monitoring.zh-CN.md"])
 async def test_every_figure_is_documented_with_its_labels(house: House, page: str) -> None:
+    await Shop(house.journal, house.clock).hear("support-mail", NOTICE, RFC822, "away", 0.1)
     async with house.session.get(house.url("/metrics")) as answer:
         families = list(text_string_to_metric_families(await answer.text()))
     exported = {
@@ -214,3 +217,22 @@ async def test_an_empty_house_is_ready_and_counted(make_house: MakeHouse) -> Non
     assert await fetch(house, "/readyz") == {"status": "ready", "reasons": []}
     figures = await scrape(house)
     assert figures["allears_letters_open"] == {("raw",): 0, ("delivery",): 0, ("missing",): 0, ("gap",): 0}
+
+
+async def test_what_was_not_filed_is_found_and_filed_by_hand(house: House) -> None:
+    shop = Shop(house.journal, house.clock)
+    before = {one["nature"]: one["count"] for one in (await fetch(house, "/api/unfiled"))["counts"]}
+    await shop.hear("support-mail", NOTICE, RFC822, "away", 0.1)
+    found = await fetch(house, "/api/unfiled?nature=automatic&channel=support-mail")
+    assert {one["nature"]: one["count"] for one in found["counts"]}["automatic"] == before.get("automatic", 0) + 1
+    row = found["unfiled"][0]
+    assert (row["nature"], row["reason"]) == ("automatic", "subject: Automatic reply:")
+    page = await house.page("/unfiled?nature=automatic")
+    assert row["reference"] in page
+    assert "subject: Automatic reply:" in page
+    assert f'href="/raws/{row["raw_id"]}"' in page
+    path = f"/api/unfiled/{row['reference']}/file"
+    assert await order(house, path) == {"reference": row["reference"], "done": "filed"}
+    await order(house, path, status=404)
+    await order(house, "/api/unfiled/ALE-nothing/file", status=404)
+    assert row["reference"] not in str(await fetch(house, "/api/unfiled"))
