@@ -103,16 +103,16 @@ def outgoing(
     given = settings or SubmissionSettings()
     service = SERVICES.get(preset or "") if not given.host else None
     host = given.host or (service.host if service else "")
-    sender = given.sender or given.username or username
+    sender = given.sender or next(filter(is_address, (username, given.username)), "")
     tls = given.tls or (service.tls if service else "implicit")
+    if bool(given.username) != bool(given.password):
+        raise ValueError("smtp.username and smtp.password go together")
     if not host:
         raise ValueError("acknowledge needs the table smtp: the host that sends our answers")
     if not is_address(sender):
         raise ValueError("smtp.sender is missing: the address our answers come from")
     if tls == "none" and not is_loopback(host):
         raise ValueError('smtp.tls = "none" is for this machine only: use "implicit" or "starttls"')
-    if bool(given.username) != bool(given.password):
-        raise ValueError("smtp.username and smtp.password go together")
     own = given.password.get_secret_value() if given.password else ""
     return Outgoing(
         endpoint=Endpoint(
