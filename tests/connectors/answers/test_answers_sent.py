@@ -195,6 +195,38 @@ async def test_a_login_of_its_own(postbox: Postbox, tmp_path: Path) -> None:
     assert "s3cr3t" not in repr(own._settings)
 
 
+class Tokens:
+    """Gives one token after the other, as each is found stale."""
+
+    def __init__(self, *tokens: str) -> None:
+        self.tokens = list(tokens)
+
+    async def access_token(self, *, stale: str = "") -> str:
+        if stale and self.tokens[0] == stale:
+            self.tokens.pop(0)
+        return self.tokens[0]
+
+
+def sender_by_token(folder: Path, port: int, *tokens: str) -> Sender:
+    submission = SubmissionSettings(host="127.0.0.1", port=port, tls="none")
+    oauth: Any = Tokens(*tokens)
+    return Sender(outgoing(submission, username="kefu@example.com"), make_context("mail", folder), oauth)
+
+
+async def test_by_access_token_and_once_more_with_a_new_one(postbox: Postbox, tmp_path: Path) -> None:
+    postbox.good_tokens = {"ya29.second"}
+    await sender_by_token(tmp_path, postbox.start(), "ya29.first", "ya29.second").send(address(), TEXT)
+    assert postbox.logins == [("kefu@example.com", "ya29.first"), ("kefu@example.com", "ya29.second")]
+    assert len(postbox.mails) == 1
+
+
+async def test_two_refused_tokens_are_the_admins_business(postbox: Postbox, tmp_path: Path) -> None:
+    postbox.good_tokens = {"ya29.third"}
+    with pytest.raises(AuthError) as caught:
+        await sender_by_token(tmp_path, postbox.start(), "ya29.first", "ya29.second").send(address(), TEXT)
+    assert "ya29" not in f"{caught.value} {caught.value.detail}"
+
+
 async def test_no_login_where_none_is_offered(postbox: Postbox, tmp_path: Path) -> None:
     port = postbox.start()
     await sender(tmp_path, port, login=("kefu@example.com", "code-7f3a9c")).send(address(), TEXT)
