@@ -21,6 +21,7 @@ from allears.context import Contexts, SystemClock
 from allears.delivery.engine import Engine
 from allears.delivery.replies import ReplySink, reply_settings
 from allears.filing.acknowledging import responder
+from allears.filing.own_addresses import own_addresses
 from allears.filing.routing import answering, to_all
 from allears.filing.stage import Filing, Reader
 from allears.http.admin import AdminServer
@@ -227,7 +228,13 @@ class Daemon:
     def _reader(self, name: str, policy: Policy) -> Reader:
         settings = self.configuration.channels.get(name) or ChannelSettings(connector="")
         kind = self._intake.connector_class(name)
-        facts = Facts(channel=name, connector=kind.spec.kind, region=settings.region, max_rating=settings.max_rating)
+        facts = Facts(
+            channel=name,
+            connector=kind.spec.kind,
+            region=settings.region,
+            max_rating=settings.max_rating,
+            own=own_addresses(settings),
+        )
         return Reader(policy=policy, facts=facts, settings=None if kind.parse is Connector.parse else settings)
 
     # Watching

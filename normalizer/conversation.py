@@ -27,6 +27,8 @@ class Facts:
     """ISO 3166 code in which a phone number without country code is read."""
     max_rating: float = 2.0
     """On a 1..5 scale: a public review at or below it is a complaint."""
+    own: tuple[str, ...] = ()
+    """Addresses, in lower case, under which the channel itself writes."""
     customer_level: str = ""
     earlier_contacts: int = 0
     """Earlier complaints of the same customer that are still open."""

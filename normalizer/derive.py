@@ -201,6 +201,8 @@ def _words(readings: Readings, customers: list[Message]) -> tuple[_Words, Source
 
 def deserves_filing(complaint: Complaint, *, public: bool) -> bool:
     """Direct channels: all but spam, automatic mail, praise and bare greetings; public ones: complaints."""
+    if all(said.role is not Role.CUSTOMER for said in complaint.conversation):
+        return False
     if public:
         return complaint.nature == "complaint"
     if complaint.nature in _NOT_FILED:

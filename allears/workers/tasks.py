@@ -15,6 +15,7 @@ from allears_sdk.message import Message, Raw
 from normalizer import readers
 from normalizer.conversation import Conversation, Draft, Facts, Heard
 from normalizer.derive import derive, deserves_filing
+from normalizer.own_mail import placed
 from normalizer.rules import load as load_rules
 from normalizer.rules.shapes import load_shapes
 
@@ -105,7 +106,7 @@ def _guarded(step: Any, job: Any) -> bytes | Failed:
 
 def _read(job: ReadJob) -> Read:
     raw = replace(job.raw, body=Path(job.body_file).read_bytes()) if job.body_file else job.raw
-    messages = [_light(message) for message in _parse(raw, job)]
+    messages = [placed(_light(message), job.facts.own) for message in _parse(raw, job)]
     draft = None
     if len(messages) == 1 and job.stands_alone:
         draft = _draft_alone(messages[0], raw, job)
