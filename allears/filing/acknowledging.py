@@ -90,6 +90,8 @@ def _may_be_answered(message: Message) -> bool:
     author = message.author
     if author.role is not Role.CUSTOMER or message.is_automatic or message.original is not None:
         return False
+    if message.automatic_reason:  # a person has it filed all the same; a machine may still sit behind it
+        return False
     return bool(_whom(message)) and not is_no_reply(author.email)
 
 
