@@ -104,8 +104,9 @@ def _take_for_a_persons(sql: sqlite3.Connection, conversation: int) -> None:
 def listed(sql: sqlite3.Connection, channel: str, nature: str, limit: int, before: int | None) -> list[UnfiledRow]:
     """Newest conversations first."""
     rows = sql.execute(
-        "SELECT conversation_id, reference, channel, nature, reason, title, customer, at, (SELECT raw_id FROM messages m"
-        " WHERE m.conversation_id = unfiled.conversation_id ORDER BY m.id LIMIT 1) FROM unfiled WHERE wanted=0"
+        "SELECT conversation_id, reference, channel, nature, reason, title, customer, at, (SELECT raw_id"
+        " FROM messages m WHERE m.conversation_id = unfiled.conversation_id ORDER BY m.id LIMIT 1)"
+        " FROM unfiled WHERE wanted=0"
         " AND (?='' OR channel=?) AND (?='' OR nature=?) AND (? IS NULL OR conversation_id < ?)"
         " ORDER BY conversation_id DESC LIMIT ?",
         (channel, channel, nature, nature, before, before, limit),
