@@ -46,6 +46,28 @@ class Authorised:
                 response = await self._send(method, url, token, headers, given)
         return response
 
+    async def once(self, url: str, **given: Any) -> Response:
+        """POST what must not happen twice (`headers`, `json`, `content`). Raises InDoubt when the answer is lost; who
+        was not let in did nothing, and comes again with another token."""
+        async with self._gate:
+            token = await self._oauth.access_token()
+            response = await self._post_once(url, token, given)
+            if response.status == 401:
+                token = await self._oauth.access_token(stale=token)
+                response = await self._post_once(url, token, given)
+        return response
+
+    async def _post_once(self, url: str, token: str, given: Mapping[str, Any]) -> Response:
+        headers = {**given.get("headers", {}), "Authorization": f"Bearer {token}"}
+        return await self._context.remote.request(
+            "POST",
+            url,
+            **{**given, "headers": headers},
+            timeout_seconds=self._timeout_seconds,
+            repeatable=False,
+            raise_for_status=False,
+        )
+
     async def _send(
         self, method: str, url: str, token: str, headers: Mapping[str, str] | None, given: Mapping[str, Any]
     ) -> Response:
@@ -60,6 +82,8 @@ class Authorised:
         try:
             check_status(response, self._context.clock.now())
         except InDoubt as error:
+            if not response.call.repeatable and response.call.method == "POST":
+                raise
             raise Unavailable(str(error), detail=error.detail) from None
 
 

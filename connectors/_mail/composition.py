@@ -8,34 +8,48 @@ from __future__ import annotations
 import base64
 import quopri
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
 from email.utils import format_datetime
 from textwrap import wrap
 
 from allears_sdk.connector import Address
+from allears_sdk.errors import Void
 from allears_sdk.reference import mail_id
-from connectors._mail.submission import Outgoing
 
 MAX_REFERENCES = 20
 _LINE = 76
 _WORD_BYTES = 42
 """Of UTF-8 in one encoded word: RFC 2047 allows 75 characters with its marks."""
 _ID = re.compile(r"(?!.*=\?)[!-;=?-~]{1,200}@[!-;=?-~]{1,200}")
+_ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@(?=.{1,253}$)[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9 .,'&()-]+")
 _LANGUAGES = {"zh": "zh-CN", "en": "en"}
 
 
-def compose(address: Address, text: str, recipient: str, outgoing: Outgoing, *, bounces: bool) -> bytes:
+@dataclass(frozen=True, slots=True)
+class Mailbox:
+    """Who writes: an ASCII address, and the name people see beside it."""
+
+    address: str
+    name: str = ""
+
+    @property
+    def domain(self) -> str:
+        return self.address.rpartition("@")[2]
+
+
+def compose(address: Address, text: str, recipient: str, ours: Mailbox, *, bounces: bool) -> bytes:
     """Header and body with CRLF. `recipient` is an ASCII address; `bounces`: the envelope names us as its sender."""
     answered = [one for one in address.known_as[:1] if _ID.fullmatch(one)]
     encoding, body = _body(text)
     headers = (
-        ("From", _mailbox(outgoing.sender_name, outgoing.sender)),
+        ("From", _mailbox(ours)),
         ("To", recipient),
         ("Subject", _unstructured(address.subject)),
         ("Date", format_datetime(address.at)),
-        ("Message-ID", f"<{mail_id(address.reference, outgoing.domain)}>"),
+        ("Message-ID", f"<{mail_id(address.reference, ours.domain)}>"),
         ("In-Reply-To", _ids(answered)),
         ("References", _ids(_chain(address.thread, answered))),
         ("Auto-Submitted", "auto-replied"),
@@ -65,12 +79,12 @@ def _ids(ids: Sequence[str]) -> str:
     return "\r\n ".join(f"<{one}>" for one in ids)
 
 
-def _mailbox(name: str, address: str) -> str:
-    name = _one_line(name)
+def _mailbox(ours: Mailbox) -> str:
+    name = _one_line(ours.name)
     if not name:
-        return address
+        return ours.address
     shown = f'"{name}"' if _PLAIN_NAME.fullmatch(name) else _encoded(name)
-    return f"{shown}\r\n <{address}>"
+    return f"{shown}\r\n <{ours.address}>"
 
 
 def _unstructured(text: str) -> str:
@@ -107,3 +121,28 @@ def _body(text: str) -> tuple[str, str]:
     if len(data) <= 1.3 * len(text):
         return "quoted-printable", quopri.encodestring(data).decode().replace("\n", "\r\n")
     return "base64", base64.encodebytes(data.replace(b"\n", b"\r\n")).decode().replace("\n", "\r\n")
+
+
+def recipient_of(address: Address, ours: Collection[str]) -> str:
+    """The customer's ASCII address; raises Void where there is none, or it is one of `ours`."""
+    recipient = ascii_address(address.to.email)
+    if not recipient:
+        raise Void("there is no address that mail can be sent to")
+    if recipient.lower() in {one.lower() for one in ours}:
+        raise Void("the customer is this mailbox itself")
+    return recipient
+
+
+def is_address(text: str) -> bool:
+    """One that any server takes: a plain local part and a domain, both ASCII."""
+    return _ADDRESS.fullmatch(text) is not None and ".." not in text
+
+
+def ascii_address(text: str) -> str:
+    """The address with its domain as the name service has it; "" when it cannot be written in ASCII."""
+    local, _, domain = text.strip().rpartition("@")
+    try:
+        written = f"{local}@{domain if domain.isascii() else domain.encode('idna').decode()}"
+    except UnicodeError:
+        return ""
+    return written if is_address(written) else ""

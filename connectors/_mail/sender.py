@@ -6,8 +6,8 @@ from allears_sdk.connector import Address
 from allears_sdk.context import Context
 from allears_sdk.errors import Void
 from allears_sdk.oauth import OAuth
-from connectors._mail.composition import compose
-from connectors._mail.submission import Outgoing, ascii_address
+from connectors._mail.composition import compose, recipient_of
+from connectors._mail.submission import Outgoing
 from connectors._mail.submit import Mail, TokenRefused, submit
 from connectors._mail.wire import Wire
 
@@ -25,14 +25,10 @@ class Sender:
         settings = self._settings
         if settings is None:
             raise Void("this channel does not answer")
-        recipient = ascii_address(address.to.email)
-        if not recipient:
-            raise Void("there is no address that mail can be sent to")
-        if recipient.lower() in (settings.sender.lower(), settings.username.lower()):
-            raise Void("the customer is this mailbox itself")
+        recipient = recipient_of(address, (settings.sender.address, settings.username))
         mail = Mail(
             recipient=recipient,
-            content=lambda bounces: compose(address, text, recipient, settings, bounces=bounces),
+            content=lambda bounces: compose(address, text, recipient, settings.sender, bounces=bounces),
         )
         await self._enter(settings, mail)
 
@@ -42,7 +38,7 @@ class Sender:
         if settings is None:
             return ()
         await self._enter(settings, None)
-        return (f"answers as {settings.sender} through {settings.endpoint.host}:{settings.endpoint.port}",)
+        return (f"answers as {settings.sender.address} through {settings.endpoint.host}:{settings.endpoint.port}",)
 
     async def _enter(self, settings: Outgoing, mail: Mail | None) -> None:
         """With a token that is refused, once more with another one: nothing was sent yet."""

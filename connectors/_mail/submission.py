@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,10 +10,10 @@ from typing import Literal
 from pydantic import Field, SecretStr
 
 from allears_sdk.settings import Settings
+from connectors._mail.composition import Mailbox, is_address
 from connectors._mail.wire import Endpoint, Tls, is_loopback
 
 PORTS: Mapping[Tls, int] = {"implicit": 465, "starttls": 587, "none": 25}
-_ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@(?=.{1,253}$)[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +86,8 @@ class Outgoing:
     password: str = field(repr=False)
     must_log_in: bool
     """A login was set for this server; else the mailbox's is used where the server wants one."""
-    sender: str
-    sender_name: str
+    sender: Mailbox
     bounces_to_sender: bool
-
-    @property
-    def domain(self) -> str:
-        return self.sender.rpartition("@")[2]
 
 
 def outgoing(
@@ -126,22 +120,6 @@ def outgoing(
         username=given.username or username,
         password=own or password,
         must_log_in=bool(given.username),
-        sender=sender,
-        sender_name=given.sender_name,
+        sender=Mailbox(sender, given.sender_name),
         bounces_to_sender=(given.bounces or ("sender" if service else "nobody")) == "sender",
     )
-
-
-def is_address(text: str) -> bool:
-    """One that any server takes: a plain local part and a domain, both ASCII."""
-    return _ADDRESS.fullmatch(text) is not None and ".." not in text
-
-
-def ascii_address(text: str) -> str:
-    """The address with its domain as the name service has it; "" when it cannot be written in ASCII."""
-    local, _, domain = text.strip().rpartition("@")
-    try:
-        written = f"{local}@{domain if domain.isascii() else domain.encode('idna').decode()}"
-    except UnicodeError:
-        return ""
-    return written if is_address(written) else ""

@@ -130,9 +130,9 @@ class _Dialogue:
             return
 
     def _hello(self) -> None:
-        answer = self._command(f"EHLO {self._settings.domain}")
+        answer = self._command(f"EHLO {self._settings.sender.domain}")
         if answer.code != 250:
-            answer = self._command(f"HELO {self._settings.domain}")
+            answer = self._command(f"HELO {self._settings.sender.domain}")
         if answer.code != 250:
             raise self._refused(answer, Unavailable(f"{self._host} takes no greeting", detail=answer.words))
         named = (line.replace("=", " ").partition(" ") for line in answer.lines[1:])
@@ -176,11 +176,11 @@ class _Dialogue:
                 return False
             if answer.code < 500:
                 raise self._refused(answer, Unavailable(detail=answer.words))
-        answer = self._command(f"MAIL FROM:<{self._settings.sender}>")
+        answer = self._command(f"MAIL FROM:<{self._settings.sender.address}>")
         if answer.code == _LOGIN_WANTED:
             raise AuthError(f"{self._host} wants a login: set smtp.username and smtp.password", detail=answer.words)
         if answer.code != 250:
-            what = f"{self._host} takes no mail from {self._settings.sender}: set smtp.sender"
+            what = f"{self._host} takes no mail from {self._settings.sender.address}: set smtp.sender"
             raise self._refused(answer, ConfigError(what, detail=answer.words))
         return True
 

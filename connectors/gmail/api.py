@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -53,6 +54,11 @@ class GmailApi:
         response = await self._calls.call("POST", f"{self._base}/{path}", json=body)
         self._check(response)
         return _object(response) if response.content else {}
+
+    async def send(self, mail: bytes) -> None:
+        """Raises InDoubt when it may have been sent."""
+        raw = base64.urlsafe_b64encode(mail).decode()
+        self._check(await self._calls.once(f"{self._base}/messages/send", json={"raw": raw}))
 
     def _check(self, response: Response) -> None:
         if 200 <= response.status < 300:

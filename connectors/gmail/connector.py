@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any, ClassVar
 
 from allears_sdk.connector import (
+    Address,
     Ask,
     Batch,
     Connector,
@@ -21,6 +22,7 @@ from allears_sdk.connector import (
 from allears_sdk.context import Context
 from allears_sdk.settings import ChannelSettings
 from connectors._mail.api_walk import ApiWalk
+from connectors._mail.composition import Mailbox, compose, recipient_of
 from connectors.gmail.api import GmailApi
 from connectors.gmail.labels import Labels
 from connectors.gmail.settings import GmailSettings
@@ -71,6 +73,11 @@ class GmailConnector(Connector[GmailSettings]):
         counts = [await self._labels.count(name) for name in self.settings.labels]
         heard = "push: heard at once" if self.settings.topic else "heard by polling"
         return Identity(account=self.settings.mailbox, details=(*counts, heard))
+
+    async def reply(self, address: Address, text: str, key: str) -> None:
+        ours = Mailbox(self.settings.mailbox, self.settings.sender_name)
+        recipient = recipient_of(address, (ours.address,))
+        await self._api.send(compose(address, text, recipient, ours, bounces=True))
 
     async def login(self, ask: Ask) -> None:
         await self._api.oauth.login(ask)

@@ -65,6 +65,12 @@ class GmailSettings(ChannelSettings):
         default=None,
         description="Any random word; the topic's push subscription has it in its address as `?token=`.",
     )
+    sender_name: str = Field(
+        default="",
+        max_length=60,
+        description="Name beside the mailbox's address in our answers, where `acknowledge` asks for them.",
+        examples=["Example 客服"],
+    )
 
     @model_validator(mode="after")
     def _agree(self) -> GmailSettings:
@@ -76,5 +82,8 @@ class GmailSettings(ChannelSettings):
 
     @property
     def scopes(self) -> tuple[str, ...]:
-        """As little as `after` needs."""
-        return (_SCOPES + ("gmail.readonly" if self.after == "nothing" else "gmail.modify"),)
+        """As little as `after` and answers need."""
+        if self.after != "nothing":
+            return (_SCOPES + "gmail.modify",)  # sending included
+        sending = (_SCOPES + "gmail.send",) if self.acknowledges else ()
+        return (_SCOPES + "gmail.readonly", *sending)

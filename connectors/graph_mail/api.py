@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
@@ -60,6 +61,11 @@ class GraphApi:
 
     async def send(self, method: str, url: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
         return self._read(await self._calls.call(method, url, headers={"Prefer": IMMUTABLE}, json=body))
+
+    async def send_mail(self, mail: bytes) -> None:
+        """As MIME ("Send messages with MIME content"). Raises InDoubt when it may have been sent."""
+        headers = {"Content-Type": "text/plain"}
+        self._check(await self._calls.once(f"{self.mailbox}/sendMail", headers=headers, content=base64.b64encode(mail)))
 
     def message_url(self, message_id: str) -> str:
         return f"{self.mailbox}/messages/{quote(message_id, safe='')}"

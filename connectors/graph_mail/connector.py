@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any, ClassVar
 
 from allears_sdk.connector import (
+    Address,
     Ask,
     Batch,
     Connector,
@@ -21,6 +22,7 @@ from allears_sdk.connector import (
 from allears_sdk.context import Context
 from allears_sdk.settings import ChannelSettings
 from connectors._mail.api_walk import ApiWalk
+from connectors._mail.composition import Mailbox, compose, recipient_of
 from connectors.graph_mail.api import GraphApi
 from connectors.graph_mail.folders import Folders
 from connectors.graph_mail.notices import Notices
@@ -73,6 +75,11 @@ class GraphMailConnector(Connector[GraphMailSettings]):
         counts = [f"{folder.name}: {folder.total} mails, {folder.unread} unread" for folder in found]
         heard = "notifications: heard at once" if self.settings.notification_url else "heard by polling"
         return Identity(account=account, details=(*counts, heard))
+
+    async def reply(self, address: Address, text: str, key: str) -> None:
+        ours = Mailbox(await self._account(), self.settings.sender_name)
+        recipient = recipient_of(address, (ours.address,))
+        await self._api.send_mail(compose(address, text, recipient, ours, bounces=True))
 
     async def login(self, ask: Ask) -> None:
         await self._api.oauth.login(ask)

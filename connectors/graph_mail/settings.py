@@ -68,6 +68,12 @@ class GraphMailSettings(ChannelSettings):
         default=None,
         description="Any random word (up to 128 characters) by which notifications prove where they come from.",
     )
+    sender_name: str = Field(
+        default="",
+        max_length=60,
+        description="Name beside the mailbox's address in our answers, where `acknowledge` asks for them.",
+        examples=["Example 客服"],
+    )
 
     @model_validator(mode="after")
     def _agree(self) -> GraphMailSettings:
@@ -86,8 +92,8 @@ class GraphMailSettings(ChannelSettings):
 
     @property
     def scopes(self) -> tuple[str, ...]:
-        """As little as `after` needs; another person's mailbox has permissions of its own."""
-        permission = "Mail.Read" if self.after == "nothing" else "Mail.ReadWrite"
-        if self.mailbox == "me":
-            return (f"{self.url}/{permission}", f"{self.url}/User.Read")
-        return (f"{self.url}/{permission}", f"{self.url}/{permission}.Shared")
+        """As little as `after` and answers need; another person's mailbox has permissions of its own."""
+        needed = ["Mail.Read" if self.after == "nothing" else "Mail.ReadWrite"]
+        needed += ["Mail.Send"] if self.acknowledges else []
+        others = ["User.Read"] if self.mailbox == "me" else [f"{permission}.Shared" for permission in needed]
+        return tuple(f"{self.url}/{permission}" for permission in (*needed, *others))

@@ -74,7 +74,11 @@ def test_a_preset_knows_where_to_send(tmp_path: Path) -> None:
     for preset in ("qq", "163", "outlook", "netease_enterprise"):
         out = EmailSettings.model_validate({**given, "preset": preset}).outgoing
         assert out is not None
-        assert (out.username, out.sender, out.bounces_to_sender) == ("kefu@example.com", "kefu@example.com", True)
+        assert (out.username, out.sender.address, out.bounces_to_sender) == (
+            "kefu@example.com",
+            "kefu@example.com",
+            True,
+        )
         hosts[preset] = (out.endpoint.host, out.endpoint.port, out.endpoint.tls)
     assert hosts == {
         "qq": ("smtp.qq.com", 465, "implicit"),
@@ -89,7 +93,11 @@ def test_what_is_said_counts_more_than_the_preset() -> None:
     given = {"username": "kefu", "password": "code", "preset": "qq", "acknowledge": {}, "smtp": smtp}
     out = EmailSettings.model_validate(given).outgoing
     assert out is not None
-    assert (out.endpoint.host, out.endpoint.port, out.sender) == ("relay.example.com", 587, "support@example.com")
+    assert (out.endpoint.host, out.endpoint.port, out.sender.address) == (
+        "relay.example.com",
+        587,
+        "support@example.com",
+    )
     assert "code" not in repr(out)
 
 

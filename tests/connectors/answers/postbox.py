@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import ssl
 import threading
 import warnings
 from collections.abc import Callable, Mapping
@@ -24,6 +25,8 @@ class Postbox:
     takes_null: bool = True
     accounts: Mapping[str, str] = field(default_factory=dict)
     good_tokens: set[str] = field(default_factory=set)
+    tls: ssl.SSLContext | None = None
+    """From the first byte; STARTTLS is an option of `start`."""
     hangs_up_at: str = ""
     """The step (MAIL, RCPT, DATA) in which the connection is cut; DATA: the mail is taken, and nobody hears of it."""
     on_data: Callable[[], None] | None = None
@@ -61,7 +64,7 @@ class Postbox:
             return talks[-1]
 
         loop, ended = asyncio.get_running_loop(), asyncio.Event()
-        server = await loop.create_server(talk, "127.0.0.1", 0)
+        server = await loop.create_server(talk, "127.0.0.1", 0, ssl=self.tls)
         port = server.sockets[0].getsockname()[1]
 
         def end() -> None:

@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from allears_sdk.reference import is_own_mail_id
-from connectors._mail.composition import MAX_REFERENCES, compose
-from connectors._mail.submission import Outgoing, SubmissionSettings, outgoing
+from connectors._mail.composition import MAX_REFERENCES, Mailbox, compose
 from normalizer.readers.rfc822 import read_mail
 from tests.connectors.answers.postbox import parsed
 from tests.connectors.answers.test_answers_sent import REFERENCE, address
@@ -19,12 +18,12 @@ OUTLOOK_ID = "SN6PR11MB2558" + "A7F3" * 18 + "@SN6PR11MB2558.namprd11.prod.outlo
 TO = "wangfang@mail.example.cn"
 
 
-def ours(**settings: str) -> Outgoing:
-    return outgoing(SubmissionSettings(host="smtp.example.com", sender="kefu@example.com", **settings))
+def ours(name: str = "") -> Mailbox:
+    return Mailbox("kefu@example.com", name)
 
 
 def test_a_chinese_answer_byte_for_byte() -> None:
-    mail = compose(address(), "您好：\n编号 ALE-NC64-HZZW-WCJS\n", TO, ours(sender_name="示例客服"), bounces=False)
+    mail = compose(address(), "您好：\n编号 ALE-NC64-HZZW-WCJS\n", TO, ours("示例客服"), bounces=False)
     assert mail.decode("ascii").split("\r\n") == [
         "From: =?utf-8?B?56S65L6L5a6i5pyN?=",
         " <kefu@example.com>",
@@ -90,7 +89,7 @@ def test_the_same_answer_is_the_same_bytes() -> None:
 )
 def test_nothing_anybody_writes_becomes_a_header(hostile: str) -> None:
     told = address(subject=hostile, known_as=(f"{hostile}@x",), thread=(f"<{hostile}>@x", "good@x"))
-    mail = parsed(compose(told, hostile, TO, ours(sender_name=hostile), bounces=True))
+    mail = parsed(compose(told, hostile, TO, ours(hostile), bounces=True))
     assert " ".join(mail.keys()) == (
         "From To Subject Date Message-ID References Auto-Submitted X-Auto-Response-Suppress Precedence X-Allears"
         " MIME-Version Content-Type Content-Language Content-Transfer-Encoding"
@@ -106,7 +105,7 @@ NAMES = st.text(st.characters(categories=["Lu", "Ll", "Lo", "Nd"]), max_size=60)
 
 @given(subject=TEXTS, name=NAMES)
 def test_what_is_written_is_what_is_read(subject: str, name: str) -> None:
-    mail = compose(address(subject=f"Re: {subject}"), "x", TO, ours(sender_name=name), bounces=False)
+    mail = compose(address(subject=f"Re: {subject}"), "x", TO, ours(name), bounces=False)
     assert max(map(len, mail.split(b"\r\n"))) <= 78
     read = read_mail(mail)
     assert read.subject.split() == f"Re: {subject}".split()

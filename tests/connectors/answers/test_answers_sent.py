@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,6 +24,7 @@ from allears_sdk.errors import (
 )
 from allears_sdk.message import Author
 from allears_sdk.testing import make_context
+from bench.servers.certificate import make_certificate
 from connectors._mail.sender import Sender
 from connectors._mail.submission import SubmissionSettings, outgoing
 from tests.connectors.answers.postbox import Postbox
@@ -174,9 +176,10 @@ async def test_silence_after_the_last_dot_is_doubt_too(tmp_path: Path, monkeypat
     assert type(fault) is InDoubt
 
 
-async def test_the_mailboxes_login_is_used_where_one_is_asked_for(postbox: Postbox, tmp_path: Path) -> None:
+@pytest.mark.parametrize("other", ["PLAIN", "LOGIN"])
+async def test_the_mailboxes_login_is_used_where_one_is_asked_for(postbox: Postbox, tmp_path: Path, other: str) -> None:
     postbox.accounts = {"kefu@example.com": "code-7f3a9c"}
-    port = postbox.start()
+    port = postbox.start(auth_exclude_mechanism=[other])
     await sender(tmp_path, port, login=("kefu@example.com", "code-7f3a9c")).send(address(), TEXT)
     assert postbox.logins == [("kefu@example.com", "code-7f3a9c")]
     assert len(postbox.mails) == 1
@@ -193,6 +196,32 @@ async def test_a_login_of_its_own(postbox: Postbox, tmp_path: Path) -> None:
     assert postbox.logins == [("relay", "s3cr3t")]
     assert not postbox.tried, "a check sends nothing"
     assert "s3cr3t" not in repr(own._settings)
+
+
+@pytest.mark.parametrize("tls", ["implicit", "starttls"])
+async def test_encrypted(postbox: Postbox, tmp_path: Path, tls: str) -> None:
+    certificate = make_certificate(tmp_path)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate)
+    postbox.accounts = {"kefu@example.com": "code"}
+    if tls == "implicit":
+        postbox.tls = context
+        port = postbox.start()
+    else:
+        port = postbox.start(tls_context=context, require_starttls=True)
+    login = ("kefu@example.com", "code")
+    await sender(tmp_path, port, login=login, tls=tls, ca_file=certificate).send(address(), TEXT)
+    assert len(postbox.mails) == 1
+    fault = await fault_of(tmp_path, port, login=login, tls=tls)
+    assert type(fault) is Unavailable
+    assert "ca_file" in str(fault)
+
+
+async def test_no_starttls_no_password(postbox: Postbox, tmp_path: Path) -> None:
+    postbox.accounts = {"kefu@example.com": "code"}
+    fault = await fault_of(tmp_path, postbox.start(), login=("kefu@example.com", "code"), tls="starttls")
+    assert type(fault) is ConfigError
+    assert postbox.logins == []
 
 
 class Tokens:

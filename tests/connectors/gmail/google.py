@@ -73,6 +73,7 @@ class Google:
     tokens_given: int = 0
     account: str = ACCOUNT
     most_per_page: int = 500
+    sent: list[bytes] = field(default_factory=list)
     watches: list[dict[str, Any]] = field(default_factory=list)
     after_list: list[Item] = field(default_factory=list)
     """Arrive while the next mail is fetched."""
@@ -149,6 +150,9 @@ class Google:
                 return self._changes(query)
             case ["POST", "messages", "batchModify"]:
                 return self._modify_many(json.loads(request.content))
+            case ["POST", "messages", "send"]:
+                self.sent.append(base64.urlsafe_b64decode(json.loads(request.content)["raw"]))
+                return httpx.Response(200, json={"id": "18c2f0", "threadId": "18c2f0", "labelIds": ["SENT"]})
             case ["POST", "watch"]:
                 self.watches.append(json.loads(request.content))
                 expires = int((START + timedelta(days=7)).timestamp() * 1000)

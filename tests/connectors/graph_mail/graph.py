@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from collections.abc import Mapping
@@ -70,6 +71,7 @@ class Graph:
     states: dict[str, int] = field(default_factory=dict)
     """How often a folder's changes were asked for: links carry the number."""
     root: str = ROOT
+    sent: list[bytes] = field(default_factory=list)
     after_list: list[Item] = field(default_factory=list)
     """Arrive while the next mail is fetched."""
 
@@ -143,6 +145,10 @@ class Graph:
                 return self._delta(folder, request)
             case [_, "users", _, "messages", item, *rest]:
                 return self._message(item, rest, request)
+            case ["POST", "users", _, "sendMail"]:
+                assert request.headers["content-type"] == "text/plain"
+                self.sent.append(base64.b64decode(request.content, validate=True))
+                return httpx.Response(202)
             case [_, "subscriptions", *rest]:
                 return self._subscription(rest, request)
         return error(405, "ErrorInvalidRequest", "The OData request is not supported.")
