@@ -22,16 +22,15 @@ import tempfile
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
 from aiohttp import ClientError, ClientSession, ClientTimeout, web
 
-from bench.servers.imap_pymap import Pymap
-from bench.servers.mailbox import Mailbox
+from bench.servers.postboxes import Postboxes
 from bench.servers.process import free_port
+from bench.servers.receiver import Receiver
 
 CONFIGURATION = """
 [allears]
@@ -43,14 +42,7 @@ rate_limit_per_minute = 0
 port = {admin}
 [channels.form]
 connector = "form"
-[channels.mail]
-connector = "email"
-host = "127.0.0.1"
-port = {imap}
-tls = "none"
-username = "{user}"
-password = "{password}"
-interval_seconds = 5
+{mail}
 [destinations.hook]
 sink = "webhook"
 url = "http://127.0.0.1:{hook}/hook"
@@ -69,71 +61,6 @@ COMPLAINTS = (
     "The kettle stopped working after two days and support never answered.",
     "I was charged twice for one order, please refund the second payment.",
 )
-
-
-@dataclass
-class Receiver:
-    """A ticket store behind a webhook: it knows the ids it has seen, and does everything else wrong."""
-
-    rng: random.Random
-    is_kind: bool = False
-    created: dict[str, bytes] = field(default_factory=dict)
-    faults: Counter[str] = field(default_factory=Counter)
-    changed: list[str] = field(default_factory=list)
-    """Ids that came again with other bytes under the same key."""
-    is_restored: bool = False
-    _late: set[asyncio.Task[None]] = field(default_factory=set)
-
-    async def handle(self, request: web.Request) -> web.Response:
-        body, key = await request.read(), request.headers["webhook-id"]
-        fault = "none" if self.is_kind else self.rng.choices(FAULTS, WEIGHTS)[0]
-        self.faults[fault] += 1
-        response: web.Response = await getattr(self, f"_{fault}")(request, key, body)
-        return response
-
-    def _create(self, key: str, body: bytes) -> None:
-        if self.created.setdefault(key, body) != body and not self.is_restored:
-            self.changed.append(key)
-
-    async def _none(self, request: web.Request, key: str, body: bytes) -> web.Response:
-        self._create(key, body)
-        return web.Response(status=204)
-
-    async def _answer_lost(self, request: web.Request, key: str, body: bytes) -> web.Response:
-        self._create(key, body)
-        _cut(request)
-        return web.Response()
-
-    async def _cut_before(self, request: web.Request, key: str, body: bytes) -> web.Response:
-        _cut(request)
-        return web.Response()
-
-    async def _broken_after(self, request: web.Request, key: str, body: bytes) -> web.Response:
-        self._create(key, body)
-        return web.Response(status=500)
-
-    async def _busy(self, request: web.Request, key: str, body: bytes) -> web.Response:
-        return web.Response(status=503, headers={"Retry-After": "1"})
-
-    async def _late_create(self, request: web.Request, key: str, body: bytes) -> web.Response:
-        task = asyncio.create_task(self._create_later(key, body, self.rng.uniform(0.2, 3)))
-        self._late.add(task)
-        task.add_done_callback(self._late.discard)
-        await asyncio.shield(task)
-        return web.Response(status=200)
-
-    async def _create_later(self, key: str, body: bytes, seconds: float) -> None:
-        await asyncio.sleep(seconds)
-        self._create(key, body)
-
-
-FAULTS = ("none", "answer_lost", "cut_before", "broken_after", "busy", "late_create")
-WEIGHTS = (80, 5, 3, 4, 2, 6)
-
-
-def _cut(request: web.Request) -> None:
-    if request.transport is not None:
-        request.transport.abort()
 
 
 class Daemon:
@@ -181,23 +108,23 @@ class Storm:
         self.report = report
         self.receiver = Receiver(random.Random(seed + 1))
         self.daemon = Daemon(folder)
+        self.postboxes: Postboxes | None = None
         self.said: dict[str, str] = {}
-        """Token → where it was said: form or mail."""
+        """Token → where it was said: the form, or one of the mail channels."""
         self.backups: list[Path] = []
         self._count = 0
         self._threads: list[str] = []
 
     async def run(self, kills: int) -> list[str]:
         """The whole test. Returns the faults found, none when all is well."""
-        with Pymap(self.folder) as imap:
-            self.mailbox = Mailbox(imap)
+        with Postboxes(self.folder) as postboxes:
+            self.postboxes = postboxes
             async with self._receiving() as port, ClientSession(timeout=ClientTimeout(5)) as self.session:
-                self._configure(imap, port)
+                self._configure(port, postboxes.configuration())
                 try:
                     return await self._run(kills)
                 finally:
                     await self.daemon.kill()
-                    self.mailbox.close()
 
     async def _run(self, kills: int) -> list[str]:
         await self._rage(kills)
@@ -220,16 +147,14 @@ class Storm:
         finally:
             await runner.cleanup()
 
-    def _configure(self, imap: Pymap, hook: int) -> None:
+    def _configure(self, hook: int, mail: str) -> None:
         self.public = free_port()
-        text = CONFIGURATION.format(
-            public=self.public, admin=free_port(), imap=imap.port, user=imap.user, password=imap.password, hook=hook,
-            folder=self.folder,
-        )  # fmt: skip
+        text = CONFIGURATION.format(public=self.public, admin=free_port(), mail=mail, hook=hook, folder=self.folder)
         (self.folder / "allears.toml").write_text(text)
 
     async def _rage(self, kills: int) -> None:
-        speakers = [asyncio.create_task(self._post_forms()), asyncio.create_task(self._send_mails())]
+        assert self.postboxes, "the mailboxes are there"
+        speakers = [asyncio.create_task(self._post_forms()), asyncio.create_task(self._send_mails(self.postboxes))]
         try:
             for number in range(1, kills + 1):
                 await self.daemon.start()
@@ -271,11 +196,11 @@ class Storm:
                         return
             await asyncio.sleep(self.rng.uniform(0.05, 0.3))
 
-    async def _send_mails(self) -> None:
+    async def _send_mails(self, postboxes: Postboxes) -> None:
         while True:
-            token = self._token()
-            await asyncio.to_thread(self.mailbox.append, self._mail(token))
-            self.said[token] = "mail"
+            token, channel = self._token(), self.rng.choice(postboxes.channels)
+            await asyncio.to_thread(postboxes.append, channel, self._mail(token))
+            self.said[token] = channel
             await asyncio.sleep(self.rng.uniform(0.05, 0.4))
 
     def _mail(self, token: str) -> bytes:
@@ -308,10 +233,14 @@ class Storm:
         return [*faults, *self.warnings()] if faults else []
 
     def faults(self) -> list[str]:
-        """What is lost or doubled, in either store."""
-        found = [f"the payload of {key} changed between tries" for key in self.receiver.changed]
+        """What is lost or doubled, in either store, or left where it should have been removed."""
+        found = [f"{count} mails are left in {name}" for name, count in self._left().items()]
+        found += [f"the payload of {key} changed between tries" for key in self.receiver.changed]
         found += self._compare("webhook", self._received())
         return found + self._compare("jsonl", self._filed())
+
+    def _left(self) -> dict[str, int]:
+        return self.postboxes.left() if self.postboxes else {}
 
     def warnings(self) -> list[str]:
         """The daemon's own: its newest warnings and errors, for whoever asks why."""
@@ -377,7 +306,8 @@ def main() -> None:
     print(f"seed {arguments.seed}, {arguments.kills} kills, in {folder}", flush=True)
     storm = Storm(folder, arguments.seed, lambda line: print(line, flush=True))
     faults = asyncio.run(storm.run(arguments.kills))
-    print(f"{storm.daemon.starts} starts, {len(storm.said)} said, receiver did {dict(storm.receiver.faults)}")
+    print(f"{storm.daemon.starts} starts, said: {dict(Counter(storm.said.values()))}")
+    print(f"receiver did {dict(storm.receiver.faults)}")
     if faults:
         sys.exit("\n".join([*faults, f"repeat with --seed {arguments.seed}; everything is in {folder}"]))
     if not arguments.keep:

@@ -24,12 +24,20 @@ class Mailbox:
 
     def append(self, mail: bytes) -> None:
         """Blocking. Raises imaplib.IMAP4.error when the server refuses it."""
+        answer, detail = self._connected().append(self._folder, "", "", mail)
+        if answer != "OK":
+            raise imaplib.IMAP4.error(f"APPEND: {detail!r}")
+
+    def count(self) -> int:
+        """How many mails it holds. Blocking."""
+        _, (line, *_) = self._connected().status(self._folder, "(MESSAGES)")
+        return int(line.rpartition(b"MESSAGES ")[2].rstrip(b")"))
+
+    def _connected(self) -> imaplib.IMAP4:
         if self._client is None:
             self._client = imaplib.IMAP4(self._server.host, self._server.port, timeout=10)
             self._client.login(self._server.user, self._server.password)
-        answer, detail = self._client.append(self._folder, "", "", mail)
-        if answer != "OK":
-            raise imaplib.IMAP4.error(f"APPEND: {detail!r}")
+        return self._client
 
     def close(self) -> None:
         if self._client is not None:

@@ -15,7 +15,8 @@ from typing import Any
 
 import pytest
 
-from bench.crash import Receiver, Storm
+from bench.crash import Storm
+from bench.servers.receiver import Receiver
 
 KILLS = int(os.environ.get("CRASH_KILLS", "6"))
 SEED = int(os.environ.get("CRASH_SEED") or time.time())
@@ -29,7 +30,7 @@ async def test_kills_lose_and_double_nothing(tmp_path: Path, record_property: Ca
     storm = Storm(tmp_path, SEED, print)
     faults = await storm.run(KILLS)
     assert not faults, f"seed {SEED}:\n" + "\n".join(faults)
-    assert {"form", "mail"} <= set(storm.said.values()), "both channels were heard"
+    assert KILLS < 6 or {"form", "mail", "deleted", "moved"} <= set(storm.said.values()), "every channel was heard"
     assert storm.daemon.starts > KILLS
     assert storm.backups or KILLS < 3, "a backup was restored too"
 
