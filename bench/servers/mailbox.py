@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import imaplib
+import threading
 from typing import Protocol
 
 
@@ -21,16 +22,20 @@ class Mailbox:
         self._server = server
         self._folder = folder
         self._client: imaplib.IMAP4 | None = None
+        self._turn = threading.Lock()
+        """An append goes on in its thread when nobody waits for it any more."""
 
     def append(self, mail: bytes) -> None:
         """Blocking. Raises imaplib.IMAP4.error when the server refuses it."""
-        answer, detail = self._connected().append(self._folder, "", "", mail)
+        with self._turn:
+            answer, detail = self._connected().append(self._folder, "", "", mail)
         if answer != "OK":
             raise imaplib.IMAP4.error(f"APPEND: {detail!r}")
 
     def count(self) -> int:
         """How many mails it holds. Blocking."""
-        _, (line, *_) = self._connected().status(self._folder, "(MESSAGES)")
+        with self._turn:
+            _, (line, *_) = self._connected().status(self._folder, "(MESSAGES)")
         return int(line.rpartition(b"MESSAGES ")[2].rstrip(b")"))
 
     def _connected(self) -> imaplib.IMAP4:
