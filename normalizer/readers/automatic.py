@@ -59,7 +59,14 @@ _WEAK_MACHINE = re.compile(
     r"(?:.*[-_.+])?(?:notif(?:y|ication)s?|alerts?|robot|bot|system|daemon|root|cron|mailer|auto(?:mail|mated)?"
     r"|newsletters?|marketing)(?:[-_.+].*)?"
 )
-_NO_REPLY = re.compile(r"(?:.*[-_.+])?(?:no|not|do[-_.]?not|donot|never)[-_.]?(?:re(?:ply|spond))(?:[-_.+].*)?")
+_NO_REPLY = re.compile(
+    r"(?:.*[-_.+])?(?:(?:no|not|do[-_.]?not|donot|never)[-_.]?(?:re(?:ply|spond))|ne[-_.]?pas[-_.]?repondre"
+    r"|no[-_.]?(?:responder|contestar)|nao[-_.]?respond[ae]r?|non[-_.]?rispondere|nicht[-_.]?antworten|nie[-_.]?odpowiadaj"
+    r"|(?:qing)?wu[-_.]?huifu)(?:[-_.+].*)?"
+)
+_NEWS = re.compile(
+    r"(?:.*[-_.+])?(?:e?-?news(?:letters?|flash)?|announce(?:ments?)?|mailings?|promo(?:tion)?s?|deals|offers)"
+)
 _CALENDAR_METHOD = re.compile(rb"^METHOD:(?:REPLY|COUNTER|DECLINECOUNTER|REFRESH)\s", re.MULTILINE | re.IGNORECASE)
 _DESK = re.compile(
     r"(?:.*[-_.+])?(?:support|help|helpdesk|service|services|kefu|care|complaints?|feedback|contact|sales|shouhou|tousu"
@@ -82,7 +89,7 @@ def automatic_reason(root: Part, sender: str, subject: str, text: str = "", *, c
         return reason
     if carries:
         return ""
-    return _by_header(root, subject) or _by_list(root, sender) or _by_envelope(root) or _by_sender(root, sender)
+    return _by_header(root, subject) or _by_list(root, sender) or _by_envelope(root) or _by_sender(root, sender, text)
 
 
 def is_no_reply(address: str) -> bool:
@@ -230,10 +237,12 @@ def _by_envelope(root: Part) -> str:
     return "empty envelope sender (Return-Path: <>)"
 
 
-def _by_sender(root: Part, sender: str) -> str:
+def _by_sender(root: Part, sender: str, text: str) -> str:
     local = sender.partition("@")[0]
     if _MACHINE.fullmatch(local) or _NO_REPLY.fullmatch(local):
         return f"sender: {local}@"
+    if _NEWS.fullmatch(local) and words.UNSUBSCRIBE.search(text):
+        return f"newsletter ({local}@)"
     suppress = _value(root, "x-auto-response-suppress")
     if suppress and _WEAK_MACHINE.fullmatch(local):  # alone it says only what the sender wants no answers from
         return f"sender: {local}@, X-Auto-Response-Suppress: {suppress}"

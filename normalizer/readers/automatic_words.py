@@ -100,6 +100,9 @@ BACK = _any(
     r"尽快(?:给|与|和|向)?您?(?:回复|联系|处理)|(?:回来|返回|假期结束|上班|归来)后.{0,12}(?:回复|联系|处理)",
     r"(?:紧急|急事|要事).{0,12}(?:联系|请|致电|拨打)|戻り|至急",
 )
+UNSUBSCRIBE = _any(
+    r"unsubscribe|opt[- ]?out|newsletter|abmelden|désabonner|darse de baja|disiscriv|退订|退訂|取消订阅|配信停止"
+)
 ANSWER_PREFIX = re.compile(r"^\s*(?:re|aw|sv|antw|res|odp|r|回复|回覆|答复|答覆)\s*[:：]", re.IGNORECASE)
 
 

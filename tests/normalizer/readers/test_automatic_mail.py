@@ -137,3 +137,26 @@ def test_behind_a_form_stands_its_customer(line_break: str) -> None:
 def test_hostile_text_costs_little(hostile: str) -> None:
     for mail in (f"Subject: {hostile}\n\nx", f"Subject: x\n\n{hostile}", f"List-Id: {hostile}\n\nx"):
         read_mail(mail.encode())
+
+
+MAILS = Path(__file__).parents[4] / "shared" / "eval" / "mail"
+MACHINES = (
+    "empty_in_reply_to", "encoding_madness", "mimepart_without_content_type", "multi_address_bounce1",
+    "multi_address_bounce2", "multipart_report_multiple_status", "report_422", "report_530", "raw_email_trailing_dot",
+    "m0009", "m0015", "multipart-wo-boundary", "empty-ctype-bad-content",
+)  # fmt: skip
+ADVERTISING = (
+    "bad_date_header", "bad_subject", "cant_parse_from", "bad_date_header2", "content_transfer_encoding", "m0020",
+    "text_with_content_id", "attachment_inline1",
+)  # fmt: skip
+"""Newsletters and spam without a sign that is a machine's alone: either answer is right."""
+
+
+@pytest.mark.skipif(not MAILS.is_dir(), reason="the labelled mails (../shared/eval/mail) are not here")
+def test_labelled_mails() -> None:
+    """Of 385 real mails the machines' are known, and no person's is taken for one."""
+    judged = {path.stem: read_mail(path.read_bytes()).is_automatic for path in MAILS.glob("*/*.eml")}
+    found = {name for name, is_automatic in judged.items() if is_automatic}
+    missed = [name for name in judged if any(one in name for one in MACHINES) and name not in found]
+    wrong = [name for name in found if not any(one in name for one in (*MACHINES, *ADVERTISING))]
+    assert (missed, wrong) == ([], [])
