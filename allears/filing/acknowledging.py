@@ -6,6 +6,7 @@ import re
 from datetime import datetime, timedelta
 
 from allears.journal.records import REPLIES, Reply, Responder, Told
+from allears.journal.senders import identity
 from allears_sdk import codec
 from allears_sdk.clock import Clock
 from allears_sdk.complaint import Complaint
@@ -97,7 +98,7 @@ def _may_be_answered(message: Message) -> bool:
 
 def _whom(message: Message) -> str:
     author = message.author
-    return (author.email or author.id or author.handle).strip().lower()
+    return identity(author.email or author.id or author.handle).lower()
 
 
 def _language(record: Complaint, settings: ChannelSettings, acknowledge: AcknowledgeSettings) -> str:
