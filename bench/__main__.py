@@ -1,6 +1,6 @@
 """`make bench`: every figure beside a floor or a peer of the same run.
 
-python -m bench [posts] [mail] [latency] [--quick] [--json]
+python -m bench [posts] [mail] [latency] [idle] [--quick] [--json]
 """
 
 from __future__ import annotations
@@ -31,7 +31,18 @@ def _latency(quick: bool) -> dict[str, Any]:
     return latency.measure(20 if quick else 100)
 
 
-BENCHMARKS: Mapping[str, Callable[[bool], dict[str, Any]]] = {"posts": _posts, "mail": _mail, "latency": _latency}
+def _idle(quick: bool) -> dict[str, Any]:
+    from bench import idle
+
+    return idle.measure(50, 20, 5) if quick else idle.measure(1000)
+
+
+BENCHMARKS: Mapping[str, Callable[[bool], dict[str, Any]]] = {
+    "posts": _posts,
+    "mail": _mail,
+    "latency": _latency,
+    "idle": _idle,
+}
 
 
 def main() -> None:

@@ -44,6 +44,16 @@ class Process:
         except subprocess.TimeoutExpired:
             os.killpg(self._process.pid, signal.SIGKILL)
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def cpu_seconds(self) -> float:
+        """Of the process and its children so far."""
+        one = psutil.Process(self._process.pid)
+        times = [process.cpu_times() for process in (one, *one.children(recursive=True))]
+        return sum(each.user + each.system for each in times)
+
     def measure(self) -> int:
         """Resident bytes of the process and its children now; the peak of all calls is kept."""
         one = psutil.Process(self._process.pid)

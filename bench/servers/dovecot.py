@@ -166,6 +166,13 @@ class Dovecot:
             _INOTIFY.write_text(self._inotify_before)
             self._inotify_before = None
 
+    @property
+    def pid(self) -> int:
+        """Of its master process. Raises RuntimeError when it does not run."""
+        if self._process is None:
+            raise RuntimeError("dovecot does not run")
+        return self._process.pid
+
     @staticmethod
     def has_pop3() -> bool:
         """Whether its POP3 server is installed."""
