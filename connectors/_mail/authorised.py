@@ -17,7 +17,7 @@ AT_ONCE = 3
 
 
 class Authorised:
-    """Everything asked of a mailbox may be asked twice: a lost answer is Unavailable, never InDoubt."""
+    """What is asked of a mailbox may be asked twice: a lost answer is Unavailable. Only what `once` sends may not."""
 
     def __init__(self, context: Context, oauth: OAuth, *, timeout_seconds: float) -> None:
         self._context = context
@@ -82,7 +82,7 @@ class Authorised:
         try:
             check_status(response, self._context.clock.now())
         except InDoubt as error:
-            if not response.call.repeatable and response.call.method == "POST":
+            if not response.call.repeatable and response.call.method == "POST":  # by `once`
                 raise
             raise Unavailable(str(error), detail=error.detail) from None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import ssl
 import threading
@@ -153,6 +154,24 @@ async def test_whatever_the_server_says_first(tmp_path: Path, greeting: bytes, k
         fault = await fault_of(tmp_path, listener.getsockname()[1], timeout_seconds=2)
         thread.join()
     assert type(fault) is kind
+
+
+async def test_who_stops_waiting_ends_the_connection(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        heard: list[bytes] = []
+
+        def serve() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                heard.append(connection.recv(100))
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.2):
+                await sender(tmp_path, listener.getsockname()[1]).send(address(), TEXT)
+        thread.join(2)
+    assert heard == [b""], "the other side sees it at once"
 
 
 async def test_silence_after_the_last_dot_is_doubt_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
