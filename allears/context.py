@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
@@ -31,7 +32,12 @@ R = TypeVar("R")
 
 KEY_FILE = "tokens.key"
 MAX_THREADS = 8
+"""Calls that may work at the same time."""
 MAX_THREADS_EACH = 2
+WORK_SECONDS = 0.1
+"""A call that takes longer is taken to wait for somebody else: another may work beside it."""
+MOST_THREADS = 256
+"""With those that wait."""
 
 
 class SystemClock:
@@ -131,12 +137,61 @@ class OwnTokens:
         return self._vault.lock(name)
 
 
+class Threads:
+    """The daemon's threads: few work at a time. Who waits for a server holds up nobody, were it for minutes."""
+
+    def __init__(self) -> None:
+        self._pool = ThreadPoolExecutor(MOST_THREADS, thread_name_prefix="blocking")
+        self._working = asyncio.Semaphore(MAX_THREADS)
+
+    async def submit(self, call: Callable[[], R]) -> Future[R]:
+        """Begins it as soon as there is room. The future is that of the pool."""
+        await self._working.acquire()
+        loop, place = asyncio.get_running_loop(), Place(self._working)
+        try:
+            future = self._pool.submit(call)
+        except BaseException:
+            place.leave()
+            raise
+        timer = loop.call_later(WORK_SECONDS, place.leave)
+
+        def end(_: Future[R]) -> None:
+            with contextlib.suppress(RuntimeError):  # the loop has ended before the call
+                loop.call_soon_threadsafe(_end, timer, place)
+
+        future.add_done_callback(end)
+        return future
+
+    def close(self) -> None:
+        """A call that hangs is not waited for."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+class Place:
+    """A semaphore's, to be left once."""
+
+    __slots__ = ("_semaphore",)
+
+    def __init__(self, semaphore: asyncio.Semaphore) -> None:
+        self._semaphore: asyncio.Semaphore | None = semaphore
+
+    def leave(self) -> None:
+        if self._semaphore is not None:
+            self._semaphore.release()
+            self._semaphore = None
+
+
+def _end(timer: asyncio.TimerHandle, place: Place) -> None:
+    timer.cancel()
+    place.leave()
+
+
 class OwnThreads:
     """The `Blocking` of one channel or destination: its share of the daemon's threads. A call that hangs keeps
     its place until it ends, also when nobody waits for it any more, so that it cannot take more."""
 
-    def __init__(self, pool: ThreadPoolExecutor) -> None:
-        self._pool = pool
+    def __init__(self, threads: Threads) -> None:
+        self._threads = threads
         self._places = asyncio.Semaphore(MAX_THREADS_EACH)
 
     async def __call__(self, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -148,7 +203,7 @@ class OwnThreads:
                 loop.call_soon_threadsafe(self._places.release)
 
         try:
-            future = self._pool.submit(function, *args, **kwargs)
+            future = await self._threads.submit(partial(function, *args, **kwargs))
         except BaseException:
             self._places.release()
             raise
@@ -189,8 +244,8 @@ class Contexts:
         self._data_folder = data_folder
         self._log: Log = structlog.get_logger("allears")
         self._vault = TokenVault(journal, data_folder, self._log)
-        self._pool = ThreadPoolExecutor(MAX_THREADS, thread_name_prefix="blocking")
-        self._threads: dict[str, OwnThreads] = {}
+        self._threads = Threads()
+        self._shares: dict[str, OwnThreads] = {}
         make = make_remote or _make_remote
         self._remote = LazyRemote(lambda: make(self.clock))
 
@@ -216,13 +271,13 @@ class Contexts:
             tokens=OwnTokens(self._vault, space),
             remote=cast("Remote", self._remote),
             data_folder=folder,
-            blocking=self._threads.setdefault(space, OwnThreads(self._pool)),
+            blocking=self._shares.setdefault(space, OwnThreads(self._threads)),
         )
 
     async def close(self) -> None:
         """Close the client's connections and let the threads go. A call that hangs is not waited for."""
         await self._remote.close()
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._threads.close()
 
 
 def _make_remote(clock: Clock) -> Remote:
