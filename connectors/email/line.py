@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from allears_sdk.context import Context
 from allears_sdk.errors import AllearsError, Unavailable
 from connectors.email.account import Account
+from connectors.email.door import Door, door_of
 from connectors.email.faults import Broken, Refused
 from connectors.email.session import Session
 from connectors.email.settings import EmailSettings
@@ -80,7 +81,7 @@ class Line:
 
     async def _run(self, session: Session, function: Callable[..., R], *args: Any) -> R:
         try:
-            async with asyncio.timeout(self._settings.timeout_seconds * _CALL_TIMEOUTS):
+            async with asyncio.timeout(self._settings.timeout_seconds * _CALL_TIMEOUTS), self._door.calling():
                 return await self._context.blocking(session.run, function, *args)
         except TimeoutError:
             self._drop(session)
@@ -121,7 +122,8 @@ class Line:
         session = Session(self._settings)
         self._session = session
         try:
-            await self._run(session, Session.open, token)
+            async with self._door.entering():
+                await self._run(session, Session.open, token)
         except AllearsError as error:
             self._drop(session)
             if isinstance(error, Refused):
@@ -130,6 +132,10 @@ class Line:
         return session
 
     # Taking turns, where a server takes few connections
+
+    @property
+    def _door(self) -> Door:
+        return door_of(self._settings.host, self._settings.effective_port)
 
     async def _take(self, *, patient: bool = False) -> None:
         most = self._settings.max_connections

@@ -28,6 +28,8 @@ from connectors.email.settings import EmailSettings
 
 R = TypeVar("R")
 
+_KEEPALIVE = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 4}
+"""Seconds of silence before the first question, seconds between questions, how many stay unanswered."""
 _LISTING = "(UID INTERNALDATE RFC822.SIZE)"
 
 
@@ -123,8 +125,7 @@ class Session:
     def connect(self) -> socket.socket:
         settings = self._settings
         sock = socket.create_connection((settings.host, settings.effective_port), settings.connect_timeout_seconds)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        watch(sock)
         self._hold(sock)
         if settings.tls == "implicit":
             context = tls_context(settings.ca_file)
@@ -337,6 +338,15 @@ class Session:
         news = self.heard()
         self.fresh = news
         return news
+
+
+def watch(sock: socket.socket) -> None:
+    """The kernel notices within two minutes that the other side is gone, were the line idle for hours."""
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in _KEEPALIVE.items():
+        if hasattr(socket, name):  # macOS and Windows have others
+            sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
 @cache
