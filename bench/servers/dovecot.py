@@ -54,6 +54,9 @@ service anvil {{
 service stats {{
   chroot =
 }}
+service imap {{
+  process_limit = {clients}
+}}
 service imap-login {{
   chroot =
   service_count = 0
