@@ -102,6 +102,11 @@ def ticket_key(complaint_id: str, destination: str, successor: int = 0) -> str:
     return f"{complaint_id}-{''.join(ALPHABET[byte & 31] for byte in digest[:6])}"
 
 
+def event_key(ticket_key: str, event_id: str) -> str:
+    """The idempotency key of one event at the ticket with that key."""
+    return f"{ticket_key}-{event_id.rpartition(':')[2].upper()}"
+
+
 def event_id(complaint_id: str, newest_message: str) -> str:
     """Id of an event: the complaint's with the key of its newest message (or file). Holds no dot, so that it
     can serve as a `webhook-id`."""

@@ -51,6 +51,9 @@ class SinkSpec:
     """How long after a lost attempt's deadline its request may still be running over there; None: by class."""
     batches: bool = False
     """Has `send_many`: the core hands over up to 256 deliveries of different lines at once."""
+    is_stream: bool = False
+    """Takes events, not tickets: each has a key of its own, also the one that opens a complaint. (After a restore a
+    reply may be read before what it answers, and opens.)"""
     is_view: bool = False
     """A view of the journal: filing is delivery, nothing is sent."""
     verified: str = ""

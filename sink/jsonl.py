@@ -46,6 +46,7 @@ class JsonlSink(Sink[JsonlSettings]):
         follow_up_certainty=Certainty.B,
         wait_seconds=0,
         batches=True,
+        is_stream=True,
         verified="ext4 and overlayfs on Linux",
     )
     Settings = JsonlSettings

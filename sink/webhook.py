@@ -88,6 +88,7 @@ class WebhookSink(Sink[WebhookSettings]):
         open_certainty=Certainty.A,
         follow_up_certainty=Certainty.A,
         wait_seconds=0,
+        is_stream=True,
         verified="an aiohttp receiver that checks signatures with standardwebhooks 1.1",
     )
     Settings = WebhookSettings

@@ -83,7 +83,7 @@ class Attempt:
     def freeze(self, due: DueDelivery) -> Frozen | Outcome:
         """Render what was not rendered yet. A payload that cannot be made is a letter."""
         try:
-            payload = due.payload or mask_payload(self._sink.render(_told(due), due.key), self._settings.mask)
+            payload = due.payload or mask_payload(self._sink.render(_told(due), self._key(due)), self._settings.mask)
         except (Rejected, BadMessage) as error:
             return self._give_up(due, error)
         except Exception as error:
@@ -102,7 +102,7 @@ class Attempt:
 
     async def send_many(self, due: Sequence[DueDelivery], frozen: Sequence[Frozen]) -> list[Outcome]:
         sendings = [
-            Sending(payload=one.payload, key=delivery.key, ticket=delivery.ticket)
+            Sending(payload=one.payload, key=self._key(delivery), ticket=delivery.ticket)
             for delivery, one in zip(due, frozen, strict=True)
         ]
         result = await self._call(self._sink.send_many(sendings))
@@ -149,14 +149,14 @@ class Attempt:
     async def _send(self, due: DueDelivery, payload: bytes) -> Sent:
         progress = Progress(note=due.progress, save=partial(self._journal.note_progress, due.id))
         if due.ticket is None:
-            return Sent(ticket=await self._sink.open(payload, due.key, progress))
-        await self._sink.follow_up(due.ticket, payload, due.key, progress)
+            return Sent(ticket=await self._sink.open(payload, self._key(due), progress))
+        await self._sink.follow_up(due.ticket, payload, self._key(due), progress)
         return Sent()
 
     async def _find(self, due: DueDelivery) -> Sent:
         if due.ticket is None:
-            return Sent(ticket=await self._sink.find(due.key))
-        return Sent(ticket=due.ticket if await self._sink.find_follow_up(due.ticket, due.key) else None)
+            return Sent(ticket=await self._sink.find(self._key(due)))
+        return Sent(ticket=due.ticket if await self._sink.find_follow_up(due.ticket, self._key(due)) else None)
 
     def _resolve_blindly(self, due: DueDelivery) -> Outcome | None:
         """No look-up: what was surely never sent from here goes out, the rest is a person's decision."""
@@ -224,6 +224,9 @@ class Attempt:
     def _soon(self, due: DueDelivery) -> datetime:
         """The same request again and again into the same fault: ever more slowly."""
         return self._clock.now() + timedelta(seconds=min(3600.0, 2.0**due.attempts))
+
+    def _key(self, due: DueDelivery) -> str:
+        return due.event_key if self._sink.spec.is_stream else due.key
 
     def _certainty(self, due: DueDelivery) -> Certainty:
         spec = self._sink.spec

@@ -15,7 +15,7 @@ from allears.journal.rows import dump, load, stamp
 from allears.journal.turns import channels_of, interleaved, turned
 from allears_sdk import codec
 from allears_sdk.complaint import Event
-from allears_sdk.reference import ticket_key
+from allears_sdk.reference import event_key, ticket_key
 from allears_sdk.sink import Ticket
 
 _COLUMNS = (
@@ -155,8 +155,7 @@ def _due(row: Any) -> tuple[str, DueDelivery]:
     return row[13], DueDelivery(
         id=row[0], line=row[1], state=DeliveryState(row[2].replace("sending", "doubt")), attempts=row[3],
         lookups=row[4], payload=row[5] or b"", progress=load(row[6]), event=codec.decode(row[12], Event),
-        ticket=ticket, ticket_key=opening, replayed=bool(row[14]),
-        key=opening if ticket is None else f"{opening}-{row[7].rpartition(':')[2].upper()}",
+        ticket=ticket, ticket_key=opening, event_key=event_key(opening, row[7]), replayed=bool(row[14]),
     )  # fmt: skip
 
 

@@ -148,9 +148,8 @@ class DueDelivery:
     line: int
     state: DeliveryState
     attempts: int
-    key: str
-    """Idempotency key of this operation: the ticket's for an opening, with the event's for a follow-up."""
     ticket_key: str
+    event_key: str
     ticket: Ticket | None
     """None: this is an opening."""
     event: Event
@@ -161,6 +160,11 @@ class DueDelivery:
     """How often a look-up in doubt has found nothing."""
     replayed: bool = False
     """A person has decided to send it again."""
+
+    @property
+    def key(self) -> str:
+        """Idempotency key of this operation at a store of tickets."""
+        return self.ticket_key if self.ticket is None else self.event_key
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -151,7 +151,7 @@ class Depot:
         **facts: Any,
     ) -> Courier:
         """A courier to a store of this class; keywords are of its settings, its spec and its sink."""
-        in_spec = {key: facts.pop(key) for key in ("wait_seconds", "batches") if key in facts}
+        in_spec = {key: facts.pop(key) for key in ("wait_seconds", "batches", "is_stream") if key in facts}
         others = {key: facts.pop(key) for key in ("store", "play", "base", "follow_up_certainty") if key in facts}
         settings = Asking(sink="memory", **facts)
         sink = self.sink(certainty, settings=settings, **others, **in_spec)

@@ -11,9 +11,11 @@ import pytest
 from allears.delivery.courier import Courier
 from allears.journal.records import DeliveryState
 from allears_sdk.errors import InDoubt, RetryLater, Unavailable
+from allears_sdk.reference import event_key, ticket_key
 from allears_sdk.sink import Certainty, Progress, Ticket
 from allears_sdk.testing import Fault, MemorySettings
 from tests.delivery.depot import HOOK, Asking, Depot, Scripted
+from tests.journal.desk import mail
 
 FAULTS = [Fault.UNREACHABLE, Fault.TOO_MANY, Fault.EXPIRED, Fault.LATE, Fault.LOSE_ANSWER, Fault.GARBAGE]
 PERSONAL = "电话13800138000，身份证11010519491231002X，邮箱 wang.xm@example.com，卡号 6222 0212 3456 7894"
@@ -115,3 +117,19 @@ async def test_progress_is_on_disk_before_the_step_and_comes_back(depot: Depot, 
     assert contacts == ["contact-1"]
     assert depot.play.notes == [{}, note]
     assert await depot.states() == [DeliveryState.SENT]
+
+
+@pytest.mark.parametrize("order", [("root", "reply"), ("reply", "root")])
+async def test_a_stream_knows_each_event_by_one_key_whichever_is_read_first(
+    depot: Depot, order: tuple[str, ...]
+) -> None:
+    """After a restore a long back-fill may read a reply before what it answers: it opens then, and is known still."""
+    mails = {"root": mail("root"), "reply": mail("reply", subject="Re: 屏幕碎了", thread=("root",))}
+    depot.hire(is_stream=True)
+    for name in order:
+        await depot.desk.hear("mail", name, mails[name])
+        await depot.run()
+    events = depot.desk.rows("SELECT id, complaint_id FROM events ORDER BY sequence")
+    keys = {event_key(ticket_key(complaint, HOOK), event) for event, complaint in events}
+    assert {key for _, key in depot.store.calls} == keys
+    assert len(keys) == 2
