@@ -6,6 +6,7 @@ import imaplib
 import socket
 import ssl
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 from imapclient import IMAPClient
@@ -16,6 +17,17 @@ from connectors.email.settings import EmailSettings
 
 _NOTICES = ("RECENT", "EXPUNGE", "FETCH", "FLAGS")
 _MAX_LITERAL_SLACK = 16 << 20
+_READ_AHEAD_BYTES = 1024
+"""Python's 8 KiB for each of a thousand mailboxes would be 8 MB; what is longer is read past the buffer."""
+
+
+@lru_cache(maxsize=64)
+def _shared(capabilities: tuple[bytes, ...]) -> tuple[bytes, ...]:
+    """The same tuple for equal ones: thousands of mailboxes at few servers need the names once."""
+    return capabilities
+
+
+def _say_nothing(message: str) -> None: ...
 
 
 class _Imap4(imaplib.IMAP4):
@@ -28,6 +40,15 @@ class _Imap4(imaplib.IMAP4):
 
     def _create_socket(self, timeout: float | None = None) -> socket.socket:
         return self._connect_socket()
+
+    def open(self, host: str = "", port: int = 0, timeout: float | None = None) -> None:
+        super().open(host, port, timeout)
+        if not hasattr(self, "_readbuf"):  # since Python 3.14 imaplib has a buffer of its own
+            self.file.close()
+            self.file: Any = self.sock.makefile("rb", _READ_AHEAD_BYTES)
+
+    def _log(self, line: str) -> None:
+        """imaplib keeps the last lines of every connection, for a debugger nobody runs."""
 
     def read(self, size: int) -> bytes:
         if size > self._max_literal:
@@ -46,6 +67,12 @@ class Client(IMAPClient):  # type: ignore[misc]  # imapclient has no types
         super().__init__(settings.host, settings.effective_port, ssl=False, timeout=timeout)
         self.normalise_times = False
         self._imap.debug = 0
+        self._imap._mesg = _say_nothing
+
+    def share_capabilities(self) -> None:
+        """Once logged in: holds them together with all other mailboxes."""
+        self._cached_capabilities = _shared(self.capabilities())
+        self._imap.capabilities = ()
 
     def _create_IMAP4(self) -> imaplib.IMAP4:  # noqa: N802  # imapclient's own hook
         return _Imap4(self._connect_socket, self.host, self._max_literal)

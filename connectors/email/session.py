@@ -156,6 +156,7 @@ class Session:
             # RFC 2971. 163 and 126 answer SELECT with "Unsafe Login" to a client that has not said who it is.
             with suppress(IMAPClientError):
                 client.id_({"name": "allears", "version": "1", "vendor": "allears"})
+        client.share_capabilities()
 
     def _start_tls(self, client: Client) -> None:
         if not client.has_capability("STARTTLS"):
