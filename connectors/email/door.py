@@ -22,6 +22,8 @@ class Door:
     def __init__(self) -> None:
         self._logins = asyncio.Semaphore(LOGINS)
         self._inside: set[object] = set()
+        self.tells = False
+        """In IDLE it has told of a new mail by itself: not all do that say they can."""
         self._calls = asyncio.Semaphore(CALLS)
 
     @asynccontextmanager

@@ -42,6 +42,7 @@ class Line:
         """A poll has begun since this was last cleared."""
         self._read_to: dict[str, tuple[int, int]] = {}
         self._leaving = False
+        self._idling = ""
 
     @contextmanager
     def polling(self) -> Iterator[None]:
@@ -209,7 +210,7 @@ class Line:
             return True
         if self._waiting or self._is_wanted():
             return False
-        return await self._idle(session)
+        return await self._idle(session, folder)
 
     def _is_behind(self, session: Session, folder: str) -> bool:
         """Whether the SELECT just done told of mails that no listing has shown yet."""
@@ -219,22 +220,34 @@ class Line:
         validity, next_uid = self._read_to.get(folder, (0, 0))
         return selected.uid_validity != validity or (selected.uid_next or next_uid + 1) > next_uid
 
-    async def _idle(self, session: Session) -> bool:
+    def would_hear(self, folder: str) -> bool:
+        """Whether the server, which has told of new mail by itself before, has nothing to tell of this folder now."""
+        return self._door.tells and self._idling == folder and not self._bell.is_set()
+
+    async def _idle(self, session: Session, folder: str) -> bool:
         self._bell.clear()
+        told = False
         try:
             if not await self.call(Session.start_idle) and not self._waiting and not self._is_wanted():
-                await self._bell_rings(session)
+                self._idling = folder
+                told = await self._bell_rings(session)
         except asyncio.CancelledError:
             self._drop(session)
             raise
-        return await self.call(Session.end_idle)
+        finally:
+            self._idling = ""
+        news = await self.call(Session.end_idle)
+        self._door.tells = self._door.tells or (told and news)
+        return news
 
-    async def _bell_rings(self, session: Session) -> None:
-        """No thread is held: the loop watches the socket. Any word of the server ends the IDLE, its DONE tells
-        what it was; half lines and keep-alives need no care that way."""
-        loop, descriptor = asyncio.get_running_loop(), session.fileno()
+    async def _bell_rings(self, session: Session) -> bool:
+        """Whether it was the server. No thread is held: the loop watches the socket. Any word of the server ends the
+        IDLE, its DONE tells what it was; half lines and keep-alives need no care that way."""
+        loop, descriptor, told = asyncio.get_running_loop(), session.fileno(), False
 
         def ring() -> None:
+            nonlocal told
+            told = True
             loop.remove_reader(descriptor)
             self._bell.set()
 
@@ -243,6 +256,7 @@ class Line:
             async with asyncio.timeout(self._settings.idle_renew_minutes * 60):
                 await self._bell.wait()
         except TimeoutError:
-            return
+            return False
         finally:
             loop.remove_reader(descriptor)
+        return told

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
@@ -24,6 +25,8 @@ BACKLOG_PAGES = 4
 STRIKES = 3
 """The connection may break so often over one mail before that mail is given up."""
 PROBE = 20
+RARELY_SECONDS = 300.0
+"""So often a folder is read on schedule whose server would have told of anything new."""
 
 
 class Walk:
@@ -38,6 +41,7 @@ class Walk:
         self._marked: object = None
         self._strikes: Counter[tuple[int, int]] = Counter()
         self._validity = 0
+        self._read_at = -math.inf
         self._passed: set[int] = set()
         """Consuming only: mails that stay in the folder, so that they are not read at every poll."""
         self._unremoved: set[int] = set()
@@ -45,6 +49,8 @@ class Walk:
 
     async def pages(self, cursor: Cursor | None, limit: int, look_back: timedelta | None) -> AsyncIterator[Batch]:
         """Batches until the folder is read. Raises the SDK's errors; every cursor is true once its batch is stored."""
+        if self._is_told():
+            return
         with self._line.polling():
             async with self._line.turn(self._folder) as session:
                 reading = await self._start(session, cursor, look_back)
@@ -67,6 +73,11 @@ class Walk:
                 await self._settle(reading, haul.whole)
                 del page, plan, haul  # the bytes: the next page is about to be read
                 page = await self._next(reading, limit)
+        self._read_at = self._context.clock.monotonic()
+
+    def _is_told(self) -> bool:
+        is_fresh = self._context.clock.monotonic() - self._read_at < RARELY_SECONDS
+        return is_fresh and self._line.would_hear(self._folder)
 
     async def _next(self, reading: Reading, limit: int) -> tuple[Plan, Haul] | None:
         if not reading.todo:

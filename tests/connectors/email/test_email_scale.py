@@ -12,10 +12,13 @@ import pytest
 
 from allears.context import Contexts
 from allears.journal.sqlite import open_journal
+from allears_sdk.connector import Wake
+from allears_sdk.context import Context
 from allears_sdk.testing import FakeClock
 from allears_sdk.testing.journal import MiniJournal, hear
 from connectors.email import EmailConnector
 from connectors.email.door import LOGINS, door_of
+from tests.connectors.email.conftest import Connect
 from tests.connectors.email.harness import HANG, Mailbox, Meddler, make_mail, until
 
 HUNG = 20
@@ -114,3 +117,40 @@ async def test_a_server_is_entered_by_few_at_a_time_and_all_get_in(
 async def test_one_door_for_all_mailboxes_at_a_server() -> None:
     assert door_of("IMAP.example.com", 993) is door_of("imap.example.com", 993)
     assert door_of("imap.example.com", 993) is not door_of("imap.example.com", 143)
+
+
+async def test_a_server_that_tells_is_seldom_asked(
+    mailbox: Mailbox, meddler: Meddler, connect: Connect, journal: MiniJournal, context: Context
+) -> None:
+    box = Mailbox(meddler, folder=mailbox.folder)
+    connector = await connect(box)
+    await hear(connector, journal)
+    task = asyncio.create_task(serve(connector, journal))
+    await until(lambda: meddler.seen[-1] == b"IDLE")
+    asked = len(meddler.seen)
+    await hear(connector, journal)
+    assert len(meddler.seen) > asked, "it has told of nothing yet: who knows whether it does"
+    await until(lambda: meddler.seen[-1] == b"IDLE")
+    await asyncio.to_thread(mailbox.put, make_mail("第一封"))
+    await until(lambda: len(journal.raws) == 1 and meddler.seen[-1] == b"IDLE")
+    asked = len(meddler.seen)
+    await asyncio.sleep(0.05)  # the answer to IDLE
+    await hear(connector, journal)
+    assert len(meddler.seen) == asked
+    await asyncio.to_thread(mailbox.put, make_mail("第二封"))
+    await until(lambda: len(journal.raws) == 2 and meddler.seen[-1] == b"IDLE")
+    asked = len(meddler.seen)
+    clock = context.clock
+    assert isinstance(clock, FakeClock)
+    clock.advance(301)
+    await hear(connector, journal)
+    assert len(meddler.seen) > asked, "now and then it is asked all the same"
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def serve(connector: EmailConnector, journal: MiniJournal) -> None:
+    """Listens, and polls when woken, as the core does."""
+    async for news in connector.listen():
+        assert isinstance(news, Wake)
+        await hear(connector, journal)
