@@ -119,6 +119,8 @@ class Meddler:
     """Capabilities the server no longer announces."""
     seen: list[bytes] = field(default_factory=list)
     """Commands of the client, without their tags."""
+    received: int = 0
+    """Bytes of the server."""
     connections: int = 0
     peak: int = 0
     """Most connections that were open at the same time."""
@@ -167,6 +169,7 @@ class Meddler:
     async def _down(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError):
             while data := await reader.read(1 << 16):
+                self.received += len(data)
                 for name in self.hidden:
                     data = data.replace(b" " + name, b"")
                 writer.write(data)
