@@ -20,7 +20,8 @@ def read(raw: Raw, *, with_content: bool = False) -> list[Message]:
     if essence == RFC822:
         from normalizer.readers.rfc822 import read_mail
 
-        return [read_mail(raw.body, with_content=with_content)]
+        mail_from = str(raw.context.get("mail_from", ""))
+        return [read_mail(raw.body, with_content=with_content, mail_from=mail_from)]
     if essence == OUTLOOK_MSG:
         from normalizer.readers.msg import read_msg
 

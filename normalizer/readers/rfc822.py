@@ -28,9 +28,12 @@ _SENDERS = ("from", "sender", "reply-to", "x-original-from", "return-path", "res
 _VIA = re.compile(r"^['\"]?(.{1,120}?)['\"]?\s+(?:via|通过|透過)\s+\S", re.IGNORECASE)
 
 
-def read_mail(data: bytes, *, with_content: bool = False, depth: int = 0) -> Message:
-    """`with_content` keeps the attachments' bytes; their size and SHA-256 are always there."""
+def read_mail(data: bytes, *, with_content: bool = False, depth: int = 0, mail_from: str = "") -> Message:
+    """`with_content` keeps the attachments' bytes; their size and SHA-256 are always there. `mail_from` is the
+    envelope's sender where we took the mail ourselves: "<>" for none."""
     root = mime.parse(data)
+    if mail_from:  # as the last server on the way would have written it
+        root.headers.setdefault("return-path", [mail_from.encode()])
     body = read_body(root)
     hint = _charset_hint(root)
     sender = _sender(root, hint)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from allears_sdk.message import RFC822, Raw
 from allears_sdk.reference import reference, seed
+from normalizer import readers
 from normalizer.readers.rfc822 import read_mail
 
 
@@ -160,3 +163,12 @@ def test_labelled_mails() -> None:
     missed = [name for name in judged if any(one in name for one in MACHINES) and name not in found]
     wrong = [name for name in found if not any(one in name for one in (*MACHINES, *ADVERTISING))]
     assert (missed, wrong) == ([], [])
+
+
+@pytest.mark.parametrize(("mail_from", "is_automatic"), [("<>", True), ("zhang@example.cn", False), ("", False)])
+def test_an_empty_envelope_sender_counts_where_we_took_the_mail_ourselves(mail_from: str, is_automatic: bool) -> None:
+    body = "From: 张三 <zhang@example.cn>\nSubject: 投诉\n\n水壶坏了，要求退款\n".encode()
+    context = {"mail_from": mail_from} if mail_from else {}
+    raw = Raw(key="k", body=body, media_type=RFC822, received_at=datetime(2026, 11, 22, tzinfo=UTC), context=context)
+    (message,) = readers.read(raw)
+    assert message.is_automatic is is_automatic
