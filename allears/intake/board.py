@@ -67,8 +67,11 @@ class Board:
             if not self._notes:
                 return
             await self._read()
-            for name in list(self._notes):
-                await self._write(name, self._notes.pop(name))
+            notes, self._notes = self._notes, {}
+            together = (self._write(name, note) for name, note in notes.items())  # one commit for a thousand channels
+            failed = [one for one in await asyncio.gather(*together, return_exceptions=True) if one]
+            if failed:
+                raise failed[0]
 
     async def _write(self, name: str, note: Note) -> None:
         before = self._written.get(name)
@@ -81,7 +84,7 @@ class Board:
                 reason=note.reason,
                 success=note.success,
             )
-        except JournalUnavailable:
+        except (JournalUnavailable, asyncio.CancelledError):  # writing it twice does no harm
             self._notes.setdefault(name, note)
             if before is not None:
                 self._written[name] = before
