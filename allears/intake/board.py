@@ -84,7 +84,10 @@ class Board:
                 reason=note.reason,
                 success=note.success,
             )
-        except (JournalUnavailable, asyncio.CancelledError):  # writing it twice does no harm
+        except asyncio.CancelledError:
+            self._notes.setdefault(name, note)  # it may be written: twice does no harm
+            raise
+        except JournalUnavailable:
             self._notes.setdefault(name, note)
             if before is not None:
                 self._written[name] = before
