@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import imaplib
+import re
 import socket
 import ssl
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from imapclient.response_parser import parse_fetch_response
 
 from connectors.email.settings import EmailSettings
 
+_GREETINGS = re.compile(rb"(?:\* OK [^\r\n]*\r\n)+")
 _NOTICES = ("RECENT", "EXPUNGE", "FETCH", "FLAGS")
 _MAX_LITERAL_SLACK = 16 << 20
 _READ_AHEAD_BYTES = 1024
@@ -94,6 +96,20 @@ class Client(IMAPClient):  # type: ignore[misc]  # imapclient has no types
         for name in _NOTICES:
             untagged.pop(name, None)
         return int(exists[-1]) if exists else None
+
+    def forgets_greetings(self) -> bool:
+        """Whether nothing but `* OK Still here` has come; then it is read and forgotten."""
+        if hasattr(self._imap, "_readbuf"):
+            return False  # Python 3.14 does not let us look without reading
+        sock, file = self.socket(), self._imap.file
+        sock.setblocking(False)
+        try:
+            said = file.peek(1)
+            return bool(_GREETINGS.fullmatch(said)) and file.read(len(said)) == said
+        except (BlockingIOError, ssl.SSLWantReadError):
+            return False
+        finally:
+            self._set_read_timeout()
 
     def buffered(self) -> bool:
         """Whether bytes wait in a buffer of ours or of TLS, where no selector sees them."""

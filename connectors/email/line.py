@@ -230,7 +230,7 @@ class Line:
         try:
             if not await self.call(Session.start_idle) and not self._waiting and not self._is_wanted():
                 self._idling = folder
-                told = await self._bell_rings(session)
+                told = await self._hears(session)
         except asyncio.CancelledError:
             self._drop(session)
             raise
@@ -240,9 +240,20 @@ class Line:
         self._door.tells = self._door.tells or (told and news)
         return news
 
-    async def _bell_rings(self, session: Session) -> bool:
-        """Whether it was the server. No thread is held: the loop watches the socket. Any word of the server ends the
-        IDLE, its DONE tells what it was; half lines and keep-alives need no care that way."""
+    async def _hears(self, session: Session) -> bool:
+        """Until the server says more than that it is there (True), or IDLE is to be renewed or left. Any other word
+        ends the IDLE, and the answer to DONE tells what it was: half lines need no care that way."""
+        renew_at = asyncio.get_running_loop().time() + self._settings.idle_renew_minutes * 60
+        while await self._bell_rings(session, renew_at):
+            if not await self.call(Session.is_merely_there):
+                return True
+            self._bell.clear()
+            if self._waiting or self._is_wanted():
+                return False
+        return False
+
+    async def _bell_rings(self, session: Session, renew_at: float) -> bool:
+        """Whether it was the server. No thread is held: the loop watches the socket."""
         loop, descriptor, told = asyncio.get_running_loop(), session.fileno(), False
 
         def ring() -> None:
@@ -253,7 +264,7 @@ class Line:
 
         loop.add_reader(descriptor, ring)
         try:
-            async with asyncio.timeout(self._settings.idle_renew_minutes * 60):
+            async with asyncio.timeout_at(renew_at):
                 await self._bell.wait()
         except TimeoutError:
             return False

@@ -327,6 +327,10 @@ class Session:
         self.client.idle()
         return self.client.buffered()
 
+    def is_merely_there(self) -> bool:
+        """Whether all that the server has said in IDLE is that it is still there, as Dovecot does every two minutes."""
+        return self.client.forgets_greetings() and not self.client.buffered()
+
     def announces(self) -> bool:
         """Whether mail came since the last listing. Asked before IDLE: some servers (pymap) tell in IDLE only what
         happens in it."""

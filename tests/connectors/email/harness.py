@@ -125,6 +125,11 @@ class Meddler:
     peak: int = 0
     """Most connections that were open at the same time."""
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    writers: list[asyncio.StreamWriter] = field(default_factory=list)
+
+    def say(self, data: bytes) -> None:
+        """As the server, to whoever connected last."""
+        self.writers[-1].write(data)
 
     def refuse(self, pattern: bytes, answer: bytes, *, times: int = 1_000_000) -> None:
         """Answer the next `times` commands that match; `answer` is DROP, HANG or a status such as `NO [LIMIT] x`."""
@@ -142,6 +147,7 @@ class Meddler:
         assert task is not None
         self.tasks.add(task)
         self.connections += 1
+        self.writers.append(writer)
         up_reader, up_writer = await asyncio.open_connection(self.host, self.target_port, limit=1 << 24)
         self.peak = max(self.peak, len(self.tasks))
         down = asyncio.create_task(self._down(up_reader, writer))

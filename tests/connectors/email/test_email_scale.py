@@ -154,3 +154,26 @@ async def serve(connector: EmailConnector, journal: MiniJournal) -> None:
     async for news in connector.listen():
         assert isinstance(news, Wake)
         await hear(connector, journal)
+
+
+async def test_a_server_that_says_it_is_still_there_is_left_in_idle(
+    mailbox: Mailbox, meddler: Meddler, connect: Connect, journal: MiniJournal
+) -> None:
+    connector = await connect(Mailbox(meddler, folder=mailbox.folder))
+    await hear(connector, journal)
+    task = asyncio.create_task(serve(connector, journal))
+    await until(lambda: meddler.seen[-1] == b"IDLE")
+    asked = len(meddler.seen)
+    for times in (1, 2, 1):
+        await asyncio.sleep(0.05)
+        meddler.say(b"* OK Still here\r\n" * times)
+    await asyncio.sleep(0.2)
+    assert len(meddler.seen) == asked
+    await asyncio.to_thread(mailbox.put, make_mail("退款"))
+    await until(lambda: len(journal.raws) == 1)
+    await until(lambda: meddler.seen[-1] == b"IDLE")
+    await asyncio.to_thread(mailbox.put, make_mail("再来一封"))
+    await until(lambda: len(journal.raws) == 2)
+    assert meddler.connections == 1
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
