@@ -1,4 +1,5 @@
-"""Many mailboxes of one daemon, all in IDLE: start, memory, CPU while nothing happens, and how soon a mail is filed."""
+"""Many mailboxes of one daemon, all in IDLE: start, memory, CPU while nothing happens, how soon a mail is filed, and
+how soon all are back after the server was away."""
 
 from __future__ import annotations
 
@@ -47,6 +48,7 @@ MAIL = (
     "Subject: 投诉 {number}\r\n"
     "Content-Type: text/plain; charset=utf-8\r\n\r\n空气炸锅插上电不加热，要求退款。\r\n"
 )
+OUTAGE_SECONDS = 5
 PACE_SECONDS = 0.1
 """Between two mails: so that each shows its own delay."""
 
@@ -70,9 +72,11 @@ def _measure(folder: Path, dovecot: Dovecot, mailboxes: int, mails: int, still_s
         arrivals = _deliver(folder, dovecot, random.Random(1).sample(range(mailboxes), mails))
         process.measure()
         threads = psutil.Process(process.pid).num_threads()
+        back = _restart(dovecot, mailboxes)
+        process.measure()
     return {
         "mailboxes": mailboxes, "until_all_idle_s": started, **still, "threads": threads,
-        "peak_mib": process.peak_bytes / 2**20, **arrivals,
+        "until_all_idle_again_s": back, "peak_mib": process.peak_bytes / 2**20, **arrivals,
     }  # fmt: skip
 
 
@@ -96,6 +100,16 @@ def _still(process: Process, seconds: float) -> dict[str, float]:
 def _idling(dovecot: Dovecot) -> int:
     """Processes of the server that watch a mailbox: each has an inotify instance while its client idles."""
     return sum(_watches(child.pid) for child in psutil.Process(dovecot.pid).children() if child.name() == "imap")
+
+
+def _restart(dovecot: Dovecot, mailboxes: int) -> float:
+    """Seconds from the server's return until everybody is back."""
+    dovecot.stop()
+    time.sleep(OUTAGE_SECONDS)
+    dovecot.start()
+    start = time.perf_counter()
+    _until(lambda: _idling(dovecot) >= mailboxes, 60 + mailboxes / 4)
+    return time.perf_counter() - start
 
 
 def _watches(pid: int) -> bool:
