@@ -102,6 +102,21 @@ async def test_a_hung_call_keeps_its_place_and_others_go_on(contexts: Contexts) 
     assert await asyncio.wait_for(third, 5) == 2
 
 
+async def test_twenty_channels_that_hang_delay_no_other(contexts: Contexts) -> None:
+    go_on = threading.Event()
+    calls = [asyncio.create_task(contexts.channel(f"hung-{number}").blocking(go_on.wait, 30)) for number in range(20)]
+    await asyncio.sleep(0)
+    assert await asyncio.wait_for(contexts.channel("shop").blocking(len, "投诉"), 5) == 2
+    assert not any(call.done() for call in calls)
+    go_on.set()
+    assert await asyncio.wait_for(asyncio.gather(*calls), 5) == [True] * 20
+
+
+async def test_a_thousand_short_calls_need_few_threads(contexts: Contexts) -> None:
+    calls = (contexts.channel(f"shop-{number}").blocking(threading.get_ident) for number in range(1000))
+    assert len(set(await asyncio.gather(*calls))) <= 16
+
+
 async def test_an_error_in_a_blocking_call_is_the_callers(contexts: Contexts) -> None:
     blocking = contexts.channel("shop").blocking
     for _ in range(5):
