@@ -43,7 +43,11 @@ class Condition:
 
     @property
     def reason(self) -> str:
-        causes = [f"{part}: {trouble.cause}" for part, trouble in self._troubles.items()]
+        """Each cause once; which part has it where there are several."""
+        parts: dict[str, list[str]] = {}
+        for part, trouble in self._troubles.items():
+            parts.setdefault(trouble.cause, []).append(part)
+        causes = [f"{', '.join(own[:3])}: {cause}" if len(parts) > 1 else cause for cause, own in parts.items()]
         return "" if self.is_paused else "; ".join(causes[:3]) or self._waiting_for
 
     def fail(self, part: str, error: Exception, backoff: Backoff) -> float:

@@ -297,6 +297,26 @@ async def test_a_channel_that_fails_pauses_alone(hall: Hall) -> None:
     assert (hall.state("weibo"), hall.state("shop")) == ("failing", "running")
 
 
+async def test_one_cause_is_told_once_and_several_with_their_places(hall: Hall) -> None:
+    causes = {"INBOX": "the server is away", "投诉": "the server is away"}
+
+    async def poll(stream: str, cursor: Cursor | None, hint: Mapping[str, Any], limit: int) -> AsyncIterator[Batch]:
+        raise Unavailable(causes[stream])
+        yield Batch()
+
+    hall.script.streams, hall.script.poll = ("INBOX", "投诉"), poll
+    await hall.open()
+    await until(lambda: len(hall.script.polls) == 2)
+    assert hall.intake.states()["shop"].reason == "the server is away"
+    causes["投诉"] = "there is no such folder"
+    hall.hands.advance(400)
+    hall.hands.tick()
+    await until(lambda: "no such folder" in hall.intake.states()["shop"].reason)
+    assert hall.intake.states()["shop"].reason == (
+        "stream INBOX: the server is away; stream 投诉: there is no such folder"
+    )
+
+
 async def test_pollers_wait_while_there_is_a_backlog_and_finish_what_they_began(hall: Hall) -> None:
     lines: list[str] = []
 
