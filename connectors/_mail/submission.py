@@ -1,4 +1,4 @@
-"""What an admin says about the server that sends our answers (SMTP submission), and what a known service adds."""
+"""What an admin says about the server that sends our answers (SMTP submission)."""
 
 from __future__ import annotations
 
@@ -9,37 +9,12 @@ from typing import Literal
 
 from pydantic import Field, SecretStr
 
-from allears_sdk.settings import Settings
+from allears_sdk.settings import ChannelSettings, Settings
 from connectors._mail.composition import Mailbox, is_address
+from connectors._mail.presets import SERVICES
 from connectors._mail.wire import Endpoint, Tls, is_loopback
 
 PORTS: Mapping[Tls, int] = {"implicit": 465, "starttls": 587, "none": 25}
-
-
-@dataclass(frozen=True, slots=True)
-class Service:
-    """Where a known service takes mail in."""
-
-    host: str
-    port: int = 465
-    tls: Tls = "implicit"
-
-
-SERVICES: Mapping[str, Service] = {
-    "gmail": Service("smtp.gmail.com"),
-    "outlook": Service("smtp.office365.com", 587, "starttls"),
-    "qq": Service("smtp.qq.com"),
-    "tencent_exmail": Service("smtp.exmail.qq.com"),
-    "163": Service("smtp.163.com"),
-    "126": Service("smtp.126.com"),
-    "yeah": Service("smtp.yeah.net"),
-    "netease_enterprise": Service("smtp.qiye.163.com", 994),
-    "aliyun": Service("smtp.aliyun.com"),
-    "aliyun_enterprise": Service("smtp.qiye.aliyun.com"),
-    "icloud": Service("smtp.mail.me.com", 587, "starttls"),
-    "yahoo": Service("smtp.mail.yahoo.com"),
-}
-"""By the name of the preset."""
 
 
 class SubmissionSettings(Settings):
@@ -95,7 +70,8 @@ def outgoing(
 ) -> Outgoing:
     """The settings with what the mailbox (its login) and its preset know. Raises ValueError saying what is missing."""
     given = settings or SubmissionSettings()
-    service = SERVICES.get(preset or "") if not given.host else None
+    known = SERVICES.get(preset or "")
+    service = known.smtp if known and not given.host else None
     host = given.host or (service.host if service else "")
     sender = given.sender or next(filter(is_address, (username, given.username)), "")
     tls = given.tls or (service.tls if service else "implicit")
@@ -123,3 +99,17 @@ def outgoing(
         sender=Mailbox(sender, given.sender_name),
         bounces_to_sender=(given.bounces or ("sender" if service else "nobody")) == "sender",
     )
+
+
+def answering(
+    channel: ChannelSettings,
+    settings: SubmissionSettings | None,
+    *,
+    preset: str | None = None,
+    username: str = "",
+    password: str = "",
+) -> Outgoing | None:
+    """As `outgoing`; None where the channel answers nobody."""
+    if channel.acknowledges is None:
+        return None
+    return outgoing(settings, preset=preset, username=username, password=password)

@@ -2,24 +2,50 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address
-from pathlib import Path
-from typing import Any, ClassVar, Literal
+from collections.abc import Mapping
+from typing import ClassVar, Literal
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, model_validator
 
 from allears_sdk.oauth import OAuthSettings
-from allears_sdk.settings import FILL_IN, ChannelSettings
-from connectors._mail.submission import Outgoing, SubmissionSettings, outgoing
-from connectors.email.presets import Preset, fill
+from allears_sdk.settings import FILL_IN
+from connectors._mail.presets import SERVICES
+from connectors._mail.settings import (
+    MAX_MAIL_BYTES,
+    ConnectSeconds,
+    MaxMailBytes,
+    MoveTo,
+    Port,
+    ServerSettings,
+    SilenceSeconds,
+    SubmissionTable,
+    check_folders,
+)
+from connectors._mail.submission import Outgoing, answering
+from connectors._mail.wire import Tls
 
-PORTS = {"implicit": 993, "starttls": 143, "none": 143}
+Preset = Literal[
+    "gmail",
+    "outlook",
+    "qq",
+    "tencent_exmail",
+    "163",
+    "126",
+    "yeah",
+    "netease_enterprise",
+    "aliyun",
+    "aliyun_enterprise",
+    "icloud",
+    "yahoo",
+]
 
 
-class EmailSettings(ChannelSettings):
+class EmailSettings(ServerSettings):
     """A mailbox read over IMAP."""
 
     example_name: ClassVar[str] = "support-mail"
+    hosts: ClassVar[Mapping[str, str]] = {name: service.imap for name, service in SERVICES.items()}
+    ports: ClassVar[Mapping[Tls, int]] = {"implicit": 993, "starttls": 143, "none": 143}
 
     connector: Literal["email"] = Field(default="email", description="Which connector listens here.")
     preset: Preset | None = Field(
@@ -33,31 +59,7 @@ class EmailSettings(ChannelSettings):
         examples=["imap.example.com"],
         json_schema_extra=dict(FILL_IN),
     )
-    port: int | None = Field(
-        default=None,
-        ge=1,
-        le=65_535,
-        description="Port; empty: 993 with implicit TLS, 143 otherwise.",
-        examples=[993],
-    )
-    tls: Literal["implicit", "starttls", "none"] = Field(
-        default="implicit",
-        description='How the connection is encrypted: TLS from the first byte, STARTTLS, or "none" (loopback only).',
-    )
-    allow_plain: bool = Field(
-        default=False, description='Permits `tls = "none"` to another machine. The password then travels readable.'
-    )
-    ca_file: Path | None = Field(
-        default=None, description="PEM file of the authority that signed the server's certificate; empty: the system's."
-    )
-    username: str = Field(
-        min_length=1, description="Login name, usually the whole address.", examples=["support@example.com"]
-    )
-    password: SecretStr | None = Field(
-        default=None,
-        description="Password, or the authorisation code (QQ, 163, 126) or app password (Gmail) in its place.",
-        json_schema_extra=dict(FILL_IN),
-    )
+    port: Port = Field(default=None, description="Port; empty: 993 with implicit TLS, 143 otherwise.", examples=[993])
     oauth: OAuthSettings | None = Field(
         default=None,
         description="Access tokens in place of a password: Microsoft 365, Gmail, Google Workspace.",
@@ -73,7 +75,7 @@ class EmailSettings(ChannelSettings):
         default="seen",
         description="What happens to a mail once it is stored: marked as seen, left alone, deleted, or moved.",
     )
-    move_to: str = Field(default="", description='Folder for `after = "move"`.', examples=["Filed"])
+    move_to: MoveTo = ""
     idle: bool = Field(default=True, description="Hear new mail at once where the server can tell (IMAP IDLE).")
     idle_renew_minutes: float = Field(
         default=9, gt=0, le=29, description="IDLE is renewed this often; routers forget a silent connection."
@@ -85,69 +87,26 @@ class EmailSettings(ChannelSettings):
         "mailboxes take turns. Empty: one for each channel.",
         examples=[10],
     )
-    max_mail_bytes: int = Field(
-        default=50_000_000,
-        ge=1024,
-        description="Of a larger mail only the header is stored, as a letter; it stays in its folder, unread.",
-    )
-    timeout_seconds: float = Field(
-        default=30, ge=1, le=600, description="How long the server may be silent in the middle of an answer."
-    )
-    connect_timeout_seconds: float = Field(default=10, ge=1, le=120, description="How long connecting may take.")
+    max_mail_bytes: MaxMailBytes = MAX_MAIL_BYTES
+    timeout_seconds: SilenceSeconds = 30
+    connect_timeout_seconds: ConnectSeconds = 10
 
-    smtp: SubmissionSettings | None = Field(
-        default=None,
-        description="The server that sends our answers, where `acknowledge` asks for them.",
-        examples=[{"host": "smtp.example.com", "sender": "support@example.com"}],
-    )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _fill(cls, given: Any) -> Any:
-        return fill(given) if isinstance(given, dict) else given
+    smtp: SubmissionTable = None
 
     @model_validator(mode="after")
     def _agree(self) -> EmailSettings:
-        if not self.host:
-            raise ValueError("host is missing; or choose a preset")
         if (self.password is None) == (self.oauth is None):
             raise ValueError("exactly one of password and oauth is needed")
-        if self.tls == "none" and not self.allow_plain and not is_loopback(self.host):
-            raise ValueError('tls = "none" sends the password readable: use "implicit" or "starttls"')
-        if (self.after == "move") != bool(self.move_to):
-            raise ValueError('move_to and after = "move" go together')
-        if self.move_to in self.folders:
-            raise ValueError("move_to must not be one of the folders that are read")
-        if len(set(self.folders)) < len(self.folders):
-            raise ValueError("a folder is named twice")
+        check_folders(self.folders, self.after, self.move_to, fold=str)
         _ = self.outgoing
         return self
 
     @property
     def outgoing(self) -> Outgoing | None:
         """How our answers go out, where there are any. Raises ValueError saying what is missing."""
-        if self.acknowledges is None:
-            return None
-        return outgoing(self.smtp, preset=self.preset, username=self.username, password=self.login_password)
-
-    @property
-    def login_password(self) -> str:
-        return self.password.get_secret_value() if self.password else ""
-
-    @property
-    def effective_port(self) -> int:
-        return self.port or PORTS[self.tls]
+        return answering(self, self.smtp, preset=self.preset, username=self.username, password=self.login_password)
 
     @property
     def consumes(self) -> bool:
         """Stored mails leave their folder, so that the folder itself says what is still to do."""
         return self.after in ("delete", "move")
-
-
-def is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -8,6 +8,7 @@ from pydantic import Field, SecretStr, model_validator
 
 from allears_sdk.oauth import OAuthSettings
 from allears_sdk.settings import ChannelSettings
+from connectors._mail.settings import MAX_MAIL_BYTES, AnswerSeconds, MaxMailBytes, SenderName
 
 _SCOPES = "https://www.googleapis.com/auth/"
 
@@ -44,12 +45,11 @@ class GmailSettings(ChannelSettings):
         description="What happens to a mail once it is stored: marked as read, left alone, taken out of the label, or "
         "put into the trash, where Gmail removes it after 30 days.",
     )
-    max_mail_bytes: int = Field(
-        default=50_000_000,
-        ge=1024,
+    max_mail_bytes: MaxMailBytes = Field(
+        default=MAX_MAIL_BYTES,
         description="Of a larger mail only the header is stored, as a letter; it keeps its labels.",
     )
-    timeout_seconds: float = Field(default=60, ge=1, le=600, description="How long one answer may take.")
+    timeout_seconds: AnswerSeconds = 60
     url: str = Field(
         default="https://gmail.googleapis.com",
         pattern=r"^https://[^/?#@]+$|^http://(localhost|127\.0\.0\.1)(:\d+)?$",
@@ -65,12 +65,7 @@ class GmailSettings(ChannelSettings):
         default=None,
         description="Any random word; the topic's push subscription has it in its address as `?token=`.",
     )
-    sender_name: str = Field(
-        default="",
-        max_length=60,
-        description="Name beside the mailbox's address in our answers, where `acknowledge` asks for them.",
-        examples=["Example 客服"],
-    )
+    sender_name: SenderName = ""
 
     @model_validator(mode="after")
     def _agree(self) -> GmailSettings:

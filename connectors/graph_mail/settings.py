@@ -8,6 +8,14 @@ from pydantic import Field, SecretStr, model_validator
 
 from allears_sdk.oauth import OAuthSettings
 from allears_sdk.settings import ChannelSettings
+from connectors._mail.settings import (
+    MAX_MAIL_BYTES,
+    AnswerSeconds,
+    MaxMailBytes,
+    MoveTo,
+    SenderName,
+    check_folders,
+)
 
 
 class GraphMailSettings(ChannelSettings):
@@ -46,13 +54,9 @@ class GraphMailSettings(ChannelSettings):
         description="What happens to a mail once it is stored: marked as read, left alone, put into Deleted Items, "
         "or moved.",
     )
-    move_to: str = Field(default="", description='Folder for `after = "move"`.', examples=["Filed"])
-    max_mail_bytes: int = Field(
-        default=50_000_000,
-        ge=1024,
-        description="Of a larger mail only the header is stored, as a letter; it stays in its folder, unread.",
-    )
-    timeout_seconds: float = Field(default=60, ge=1, le=600, description="How long one answer may take.")
+    move_to: MoveTo = ""
+    max_mail_bytes: MaxMailBytes = MAX_MAIL_BYTES
+    timeout_seconds: AnswerSeconds = 60
     url: str = Field(
         default="https://graph.microsoft.com",
         pattern=r"^https://[^/?#@]+$|^http://(localhost|127\.0\.0\.1)(:\d+)?$",
@@ -68,22 +72,11 @@ class GraphMailSettings(ChannelSettings):
         default=None,
         description="Any random word (up to 128 characters) by which notifications prove where they come from.",
     )
-    sender_name: str = Field(
-        default="",
-        max_length=60,
-        description="Name beside the mailbox's address in our answers, where `acknowledge` asks for them.",
-        examples=["Example 客服"],
-    )
+    sender_name: SenderName = ""
 
     @model_validator(mode="after")
     def _agree(self) -> GraphMailSettings:
-        if (self.after == "move") != bool(self.move_to):
-            raise ValueError('move_to and after = "move" go together')
-        names = [name.casefold() for name in self.folders]
-        if self.move_to.casefold() in names:
-            raise ValueError("move_to must not be one of the folders that are read")
-        if len(set(names)) < len(names):
-            raise ValueError("a folder is named twice")
+        check_folders(self.folders, self.after, self.move_to)
         if self.mailbox == "me" and not self.oauth.is_personal:
             raise ValueError('an application has no mailbox of its own: give the address instead of "me"')
         if bool(self.notification_url) != bool(self.notification_secret):

@@ -7,7 +7,15 @@ from typing import ClassVar, Literal
 from pydantic import Field, SecretStr, model_validator
 
 from allears_sdk.settings import FILL_IN, ChannelSettings
-from connectors._mail.submission import Outgoing, SubmissionSettings, outgoing
+from connectors._mail.settings import (
+    MAX_MAIL_BYTES,
+    AnswerSeconds,
+    MaxMailBytes,
+    MoveTo,
+    SubmissionTable,
+    check_folders,
+)
+from connectors._mail.submission import Outgoing, answering
 
 
 class JmapSettings(ChannelSettings):
@@ -51,20 +59,12 @@ class JmapSettings(ChannelSettings):
         default="seen",
         description="What happens to a mail once it is stored: marked as seen, left alone, deleted for good, or moved.",
     )
-    move_to: str = Field(default="", description='Folder for `after = "move"`.', examples=["archive"])
+    move_to: MoveTo = Field(default="", examples=["archive"])
     push: bool = Field(default=True, description="Hear new mail at once where the server can tell (EventSource).")
-    max_mail_bytes: int = Field(
-        default=50_000_000,
-        ge=1024,
-        description="Of a larger mail only the header is stored, as a letter; it stays in its folder, unread.",
-    )
-    timeout_seconds: float = Field(default=60, ge=1, le=600, description="How long one answer may take.")
+    max_mail_bytes: MaxMailBytes = MAX_MAIL_BYTES
+    timeout_seconds: AnswerSeconds = 60
 
-    smtp: SubmissionSettings | None = Field(
-        default=None,
-        description="The server that sends our answers, where `acknowledge` asks for them.",
-        examples=[{"host": "smtp.example.com", "sender": "support@example.com"}],
-    )
+    smtp: SubmissionTable = None
 
     @model_validator(mode="after")
     def _agree(self) -> JmapSettings:
@@ -72,24 +72,15 @@ class JmapSettings(ChannelSettings):
             raise ValueError("username and password go together")
         if bool(self.token) == bool(self.password):
             raise ValueError("either a token, or username and password")
-        if (self.after == "move") != bool(self.move_to):
-            raise ValueError('move_to and after = "move" go together')
-        names = [name.casefold() for name in self.folders]
-        if self.move_to.casefold() in names:
-            raise ValueError("move_to must not be one of the folders that are read")
-        if len(set(names)) < len(names):
-            raise ValueError("a folder is named twice")
+        check_folders(self.folders, self.after, self.move_to)
         _ = self.outgoing
         return self
 
     @property
     def outgoing(self) -> Outgoing | None:
         """How our answers go out, where there are any. Raises ValueError saying what is missing."""
-        if self.acknowledges is None:
-            return None
-        return outgoing(
-            self.smtp, username=self.username, password=self.password.get_secret_value() if self.password else ""
-        )
+        password = self.password.get_secret_value() if self.password else ""
+        return answering(self, self.smtp, username=self.username, password=password)
 
     @property
     def session_url(self) -> str:

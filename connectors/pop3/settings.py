@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any, ClassVar, Literal
+from collections.abc import Mapping
+from typing import ClassVar, Literal
 
 from pydantic import Field, SecretStr, model_validator
 
-from allears_sdk.settings import FILL_IN, ChannelSettings
-from connectors._mail.submission import Outgoing, SubmissionSettings, outgoing
-from connectors._mail.wire import Endpoint, is_loopback
-from connectors.pop3.presets import Preset, fill
+from allears_sdk.settings import FILL_IN
+from connectors._mail.presets import SERVICES
+from connectors._mail.settings import (
+    MAX_MAIL_BYTES,
+    WHAT_LOGS_IN,
+    ConnectSeconds,
+    MaxMailBytes,
+    Port,
+    ServerSettings,
+    SilenceSeconds,
+    SubmissionTable,
+)
+from connectors._mail.submission import Outgoing, answering
+from connectors._mail.wire import Endpoint, Tls
 
-PORTS = {"implicit": 995, "starttls": 110, "none": 110}
+Preset = Literal["qq", "tencent_exmail", "163", "126", "yeah", "aliyun_enterprise"]
 
 
-class Pop3Settings(ChannelSettings):
+class Pop3Settings(ServerSettings):
     """A mailbox read over POP3."""
 
     example_name: ClassVar[str] = "old-mail"
+    hosts: ClassVar[Mapping[str, str]] = {name: service.pop3 for name, service in SERVICES.items() if service.pop3}
+    ports: ClassVar[Mapping[Tls, int]] = {"implicit": 995, "starttls": 110, "none": 110}
 
     connector: Literal["pop3"] = Field(default="pop3", description="Which connector listens here.")
     preset: Preset | None = Field(
@@ -30,25 +42,8 @@ class Pop3Settings(ChannelSettings):
         examples=["pop.example.com"],
         json_schema_extra=dict(FILL_IN),
     )
-    port: int | None = Field(
-        default=None, ge=1, le=65_535, description="Port; empty: 995 with implicit TLS, 110 otherwise.", examples=[995]
-    )
-    tls: Literal["implicit", "starttls", "none"] = Field(
-        default="implicit",
-        description='How the connection is encrypted: TLS from the first byte, STLS, or "none" (loopback only).',
-    )
-    allow_plain: bool = Field(
-        default=False, description='Permits `tls = "none"` to another machine. The password then travels readable.'
-    )
-    ca_file: Path | None = Field(
-        default=None, description="PEM file of the authority that signed the server's certificate; empty: the system's."
-    )
-    username: str = Field(
-        min_length=1, description="Login name, usually the whole address.", examples=["support@example.com"]
-    )
-    password: SecretStr = Field(
-        description="Password, or the authorisation code (QQ, 163, 126) or app password (Gmail) in its place."
-    )
+    port: Port = Field(default=None, description="Port; empty: 995 with implicit TLS, 110 otherwise.", examples=[995])
+    password: SecretStr = Field(description=WHAT_LOGS_IN)
     after: Literal["nothing", "delete"] = Field(
         default="nothing",
         description="What happens to a mail once it is stored whole: it stays at the server, or is deleted there.",
@@ -65,36 +60,20 @@ class Pop3Settings(ChannelSettings):
             "What a mail is recognised by: the server's own ids, or header and size where it has none or changes them."
         ),
     )
-    max_mail_bytes: int = Field(
-        default=50_000_000,
-        ge=1024,
+    max_mail_bytes: MaxMailBytes = Field(
+        default=MAX_MAIL_BYTES,
         description="Of a larger mail only the header is stored, as a letter; it stays at the server.",
     )
-    timeout_seconds: float = Field(
-        default=30, ge=1, le=600, description="How long the server may be silent in the middle of an answer."
-    )
-    connect_timeout_seconds: float = Field(default=10, ge=1, le=120, description="How long connecting may take.")
+    timeout_seconds: SilenceSeconds = 30
+    connect_timeout_seconds: ConnectSeconds = 10
 
-    smtp: SubmissionSettings | None = Field(
-        default=None,
-        description="The server that sends our answers, where `acknowledge` asks for them.",
-        examples=[{"host": "smtp.example.com", "sender": "support@example.com"}],
-    )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _fill(cls, given: Any) -> Any:
-        return fill(given) if isinstance(given, dict) else given
+    smtp: SubmissionTable = None
 
     @model_validator(mode="after")
     def _agree(self) -> Pop3Settings:
-        if not self.host:
-            raise ValueError("host is missing; or choose a preset")
-        if self.tls == "none" and not self.allow_plain and not is_loopback(self.host):
-            raise ValueError('tls = "none" sends the password readable: use "implicit" or "starttls"')
         if self.keep_days and self.after != "delete":
             raise ValueError('keep_days goes with after = "delete"')
-        if any(set(text) & {"\r", "\n", "\0"} for text in (self.username, self.password.get_secret_value())):
+        if any(set(text) & {"\r", "\n", "\0"} for text in (self.username, self.login_password)):
             raise ValueError("username and password are one line each")
         _ = self.outgoing
         return self
@@ -102,17 +81,13 @@ class Pop3Settings(ChannelSettings):
     @property
     def outgoing(self) -> Outgoing | None:
         """How our answers go out, where there are any. Raises ValueError saying what is missing."""
-        if self.acknowledges is None:
-            return None
-        return outgoing(
-            self.smtp, preset=self.preset, username=self.username, password=self.password.get_secret_value()
-        )
+        return answering(self, self.smtp, preset=self.preset, username=self.username, password=self.login_password)
 
     @property
     def endpoint(self) -> Endpoint:
         return Endpoint(
             host=self.host,
-            port=self.port or PORTS[self.tls],
+            port=self.effective_port,
             tls=self.tls,
             ca_file=self.ca_file,
             connect_timeout_seconds=self.connect_timeout_seconds,

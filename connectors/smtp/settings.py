@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address
 from pathlib import Path
 from typing import ClassVar, Literal
 
 from pydantic import Field, IPvAnyNetwork, SecretStr, field_validator, model_validator
 
 from allears_sdk.settings import ChannelSettings
-from connectors._mail.submission import Outgoing, SubmissionSettings, outgoing
+from connectors._mail.settings import MAX_MAIL_BYTES, SubmissionTable
+from connectors._mail.submission import Outgoing, answering
+from connectors._mail.wire import is_loopback
 from connectors.smtp.address import fold_domain, fold_recipient
 
 
@@ -76,7 +77,7 @@ class SmtpSettings(ChannelSettings):
     )
     password: SecretStr | None = Field(default=None, description="Password of that login.")
     max_mail_bytes: int = Field(
-        default=50_000_000, ge=1024, le=1 << 30, description="Larger mails are refused; senders are told before."
+        default=MAX_MAIL_BYTES, ge=1024, le=1 << 30, description="Larger mails are refused; senders are told before."
     )
     max_hops: int = Field(
         default=100, ge=5, le=1000, description="A mail that passed more servers than this is in a loop and refused."
@@ -98,11 +99,7 @@ class SmtpSettings(ChannelSettings):
         description="When a mail is not on disk after this time, the sender is asked to send it again later.",
     )
 
-    smtp: SubmissionSettings | None = Field(
-        default=None,
-        description="The server that sends our answers, where `acknowledge` asks for them.",
-        examples=[{"host": "smtp.example.com", "sender": "support@example.com"}],
-    )
+    smtp: SubmissionTable = None
 
     @field_validator("recipients")
     @classmethod
@@ -133,14 +130,12 @@ class SmtpSettings(ChannelSettings):
     @property
     def outgoing(self) -> Outgoing | None:
         """How our answers go out, where there are any. Raises ValueError saying what is missing."""
-        if self.acknowledges is None:
-            return None
-        return outgoing(self.smtp)
+        return answering(self, self.smtp)
 
     @property
     def is_local(self) -> bool:
         """Only this machine can connect."""
-        return self.unix_socket is not None or _is_loopback(self.host)
+        return self.unix_socket is not None or is_loopback(self.host)
 
     @property
     def place(self) -> str:
@@ -149,12 +144,3 @@ class SmtpSettings(ChannelSettings):
             return f"{self.protocol}:unix:{self.unix_socket}"
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{self.protocol}:{host}:{self.port}"
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False

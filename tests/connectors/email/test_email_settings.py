@@ -12,7 +12,7 @@ from allears_sdk.errors import AuthError, RetryLater
 from connectors.email import EmailSettings
 from connectors.email.connector import stream_name
 from connectors.email.faults import login_failed
-from connectors.email.presets import HOSTS, Preset
+from connectors.email.settings import Preset
 
 BASE: dict[str, Any] = {"host": "imap.example.com", "username": "support@example.com", "password": "x"}
 
@@ -64,7 +64,7 @@ def test_the_port_follows_the_encryption() -> None:
     assert EmailSettings.model_validate(BASE | {"port": 1993}).effective_port == 1993
 
 
-@pytest.mark.parametrize(("preset", "host"), HOSTS.items())
+@pytest.mark.parametrize(("preset", "host"), EmailSettings.hosts.items())
 def test_a_preset_names_the_server(preset: str, host: str) -> None:
     settings = EmailSettings.model_validate({"preset": preset, "username": "u", "password": "x"})
     assert (settings.host, settings.effective_port, settings.tls) == (host, 993, "implicit")
@@ -79,7 +79,7 @@ def test_what_is_set_beside_a_preset_counts_more() -> None:
 
 
 def test_every_preset_has_a_server() -> None:
-    assert set(get_args(Preset)) == set(HOSTS)
+    assert set(get_args(Preset)) == set(EmailSettings.hosts)
 
 
 def test_a_stream_is_named_by_account_host_and_folder() -> None:
