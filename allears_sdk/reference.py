@@ -17,6 +17,8 @@ _PATTERN = re.compile(
 _SPELLINGS = ("ALE", "ale", "Ale")
 _WIDE = {0xFF01 + offset: chr(0x21 + offset) for offset in range(94)} | {0x3000: " "}
 """Full-width forms, as Chinese input methods type them."""
+OWN_MAIL_HEADER = "X-Allears"
+"""All our own mails carry it, so that no loop can start."""
 
 
 def seed(*parts: str) -> bytes:

@@ -15,7 +15,7 @@ from textwrap import wrap
 
 from allears_sdk.connector import Address
 from allears_sdk.errors import Void
-from allears_sdk.reference import mail_id
+from allears_sdk.reference import OWN_MAIL_HEADER, mail_id
 
 MAX_REFERENCES = 20
 _LINE = 76
@@ -57,7 +57,7 @@ def compose(address: Address, text: str, recipient: str, ours: Mailbox, *, bounc
         # Old vacation programs know only this; where the envelope is empty nobody can answer it anyway, and the word
         # costs a place among the mails people read.
         ("Precedence", "bulk" if bounces else ""),
-        ("X-Allears", address.reference),
+        (OWN_MAIL_HEADER, address.reference),
         ("MIME-Version", "1.0"),
         ("Content-Type", "text/plain; charset=utf-8"),
         ("Content-Language", _LANGUAGES.get(address.language, "")),

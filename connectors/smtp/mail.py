@@ -10,6 +10,7 @@ from hashlib import sha256
 from typing import Any
 
 from allears_sdk.message import RFC822, Raw
+from allears_sdk.reference import OWN_MAIL_HEADER
 from connectors._mail.raw import header_block
 from connectors.smtp.address import readable
 
@@ -17,7 +18,7 @@ END = b"\r\n.\r\n"
 MAX_HEADER_BYTES = 1 << 20
 """Looked at for loops."""
 _RECEIVED = re.compile(rb"^received[ \t]*:", re.MULTILINE | re.IGNORECASE)
-_OWN = re.compile(rb"^x-allears[ \t]*:", re.MULTILINE | re.IGNORECASE)
+_OWN = re.compile(rb"^%s[ \t]*:" % OWN_MAIL_HEADER.encode(), re.MULTILINE | re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

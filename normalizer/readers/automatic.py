@@ -8,12 +8,9 @@ from __future__ import annotations
 
 import re
 
-from allears_sdk.reference import is_own_mail_id
+from allears_sdk.reference import OWN_MAIL_HEADER, is_own_mail_id
 from normalizer.readers import automatic_words as words
 from normalizer.readers.mime import Part
-
-OWN_HEADER = "x-allears"
-"""Our own mails carry it, so that no loop can start."""
 
 _AUTOREPLY_HEADERS = (
     "x-autoreply",
@@ -108,8 +105,8 @@ def _submitted(root: Part) -> tuple[str, str]:
 
 
 def _own(root: Part) -> str:
-    if OWN_HEADER in root.headers:
-        return "our own mail (X-Allears)"
+    if OWN_MAIL_HEADER.lower() in root.headers:
+        return f"our own mail ({OWN_MAIL_HEADER})"
     message_id = _value(root, "message-id")
     return "our own mail (Message-ID)" if "ALE-" in message_id and is_own_mail_id(message_id) else ""
 
