@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from allears.cli.failures import Exit, Failure
-from allears.cli.house import journal_of, quiet
+from allears.cli.house import has_journal, journal_of, quiet
 from allears.cli.logins import Login, checked, component_of, with_component
 from allears.cli.session import Session
 
@@ -46,6 +46,8 @@ async def log_in_personally(session: Session, configuration: Configuration, name
     settings, folder = configuration.channels[name], configuration.daemon.data_folder
     if registry.connector_class(settings.connector).login is Connector.login:
         raise Failure(session.say("no_login", name=name, kind=settings.connector), Exit.USAGE)
+    if not has_journal(folder):
+        raise Failure(session.say("no_journal_yet", folder=folder), Exit.JOURNAL)
     async with journal_of(session, folder) as journal:
         contexts = Contexts(journal, folder)
         try:

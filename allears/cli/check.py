@@ -23,8 +23,9 @@ def check(session: Session, timeout_seconds: float) -> None:
     doors = [*selected(configuration, "channels"), *selected(configuration, "destinations")]
     logins = run(log_in(configuration, doors, session, timeout_seconds))
     failed = sum(login.result == "failed" for login in logins)
+    tried = sum(login.result != "skipped" for login in logins)
     source = str(configuration.source or session.say("built_in"))
-    summary = session.say("check_failed" if failed else "check_ok", failed=failed, count=len(logins))
+    summary = session.say("check_failed" if failed else "check_ok", failed=failed, count=tried)
     session.emit(
         {"ok": not failed, "source": source, "warnings": warnings, "checked": as_rows(logins)},
         session.say("using", source=source),

@@ -56,10 +56,10 @@ def show(session: Session, number: int, unmask: bool) -> None:
     async def work(journal: Journal) -> dict[str, Any]:
         letter = await _letter(session, journal, number)
         raw = await journal.raw(letter.raw_id) if letter.raw_id else None
-        return _described(letter, unmask) | _content(raw, unmask)
+        return _described(letter, unmask) | _context(raw, unmask) | _content(raw, unmask)
 
     found = _with_journal(session, work)
-    facts = [f"{key}: {value}" for key, value in found.items() if key not in _CONTENT and value not in ("", None, {})]
+    facts = [f"{key}: {_flat(value)}" for key, value in found.items() if key not in _CONTENT and value not in _EMPTY]
     session.emit(found, *facts, *_content_lines(session, found))
 
 
@@ -145,6 +145,17 @@ def _spaced(at: str) -> str:
 
 
 _CONTENT = ("media_type", "size", "content", "cut")
+_EMPTY: tuple[object, ...] = ("", None, {})
+
+
+def _flat(value: Any) -> Any:
+    return " ".join(f"{key}={word}" for key, word in value.items()) if isinstance(value, dict) else value
+
+
+def _context(stored: StoredRaw | None, unmask: bool) -> dict[str, Any]:
+    """Where it was found: file and row, folder and number."""
+    context = stored.raw.context if stored else {}
+    return {"context": {key: _masked(str(value), unmask) for key, value in context.items()}}
 
 
 def _content(stored: StoredRaw | None, unmask: bool) -> dict[str, Any]:

@@ -42,7 +42,7 @@ def status(session: Session) -> None:
         *(session.say("form_at", url=url) for url in addresses["forms"]),
         "",
         session.say("complaint_count", count=found["complaints"]),
-        session.say("unfiled", count=sum(found["unfiled"].values()), natures=_counted(found["unfiled"])),
+        session.say("unfiled", count=sum(found["unfiled"].values()), natures=_counted(found["unfiled"], session)),
         session.say("open_letters", count=letters, more=more),
         "",
         channel_table(session, channels),
@@ -78,8 +78,12 @@ async def unfiled_by_nature(journal: Journal) -> dict[str, int]:
     return dict(found.most_common())
 
 
-def _counted(natures: Mapping[str, int]) -> str:
-    return f" ({', '.join(f'{nature} {count}' for nature, count in natures.items())})" if natures else ""
+def _counted(natures: Mapping[str, int], session: Session) -> str:
+    from allears.console.texts import load_texts
+
+    texts = load_texts("zh" if session.language == "zh" else "en")
+    words = [f"{texts.word('nature', nature)} {count}" for nature, count in natures.items()]
+    return session.say("natures", natures=session.say("comma").join(words)) if words else ""
 
 
 def _moments(stamps: Mapping[str, str]) -> dict[str, str]:
@@ -134,7 +138,7 @@ def channel_table(session: Session, rows: Sequence[ChannelRow]) -> str:
             [
                 row.name,
                 row.connector,
-                row.state,
+                session.say(f"state_{row.state}"),
                 row.stored,
                 row.duplicate,
                 row.quarantined,

@@ -211,7 +211,8 @@ def test_before_the_first_run(allears: Allears, config: Path, monkeypatch: pytes
     monkeypatch.setenv("QQ_CODE", "abcdefghijklmnop")
     outcome = allears("channels", "login", "support-mail")
     assert outcome.code == 4
-    assert "allears run" in outcome.err
+    assert "start `allears run`" in outcome.err
+    assert "waits for this log-in" in outcome.err
 
 
 @pytest.mark.parametrize(

@@ -98,6 +98,7 @@ sink = "list"
     assert any("channels.mail.password" in warning for warning in outcome.json["warnings"])
     table = allears("check", "--language", "zh", "--timeout-seconds", "5")
     assert "失败" in table.out and "正常" in table.out and "已关闭" in table.out
+    assert "3 项中有 1 项失败" in table.out
     everything = outcome.out + outcome.err + table.out + table.err + allears("check", "--debug").out
     assert SECRET not in everything
     assert allears("channels", "test", "form").code == 0
@@ -143,7 +144,10 @@ def test_status(allears: Allears, journal: Path) -> None:
     assert allears("sinks", "list", "--json").json == found["destinations"]
     assert str(journal) in allears("status").out
     assert "待处理" not in allears("status").out
-    assert "需要人处理的信件：3" in allears("status", "--language", "zh").out
+    in_chinese = allears("status", "--language", "zh").out
+    assert "需要人处理的信件：3" in in_chinese
+    assert "运行中" in in_chinese
+    assert "running" not in in_chinese
 
 
 def test_status_while_the_daemon_is_up(allears: Allears, journal: Path) -> None:
