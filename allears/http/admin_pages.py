@@ -161,7 +161,10 @@ async def show_letters(request: web.Request) -> web.Response:
 
 
 async def show_letter(request: web.Request) -> web.Response:
-    return await render(request, "letter", sight_of(request), row=await find_letter(request))
+    letter = await find_letter(request)
+    stored = None if letter.raw_id is None else await state_of(request).journal.raw(letter.raw_id)
+    context = stored.raw.context if stored else {}
+    return await render(request, "letter", sight_of(request), row=letter, context=context)
 
 
 async def change_letter(request: web.Request) -> web.Response:

@@ -11,7 +11,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from allears.filing.routing import to_all
-from allears.journal.records import DeliveryState, Destination, LetterKind, Outcome
+from allears.journal.records import DeliveryState, Destination, LetterKind, Outcome, Reply, Route
 from allears_sdk.testing.clock import FakeClock
 from tests.console.conftest import House, MakeHouse, Shop
 
@@ -229,6 +229,36 @@ async def test_letters_show_their_place_and_what_can_be_done(house: House) -> No
     missing = words(await house.page(f"/letters/{letters[LetterKind.MISSING].id}"))
     assert "folder=INBOX" in missing
     assert "uid=48190" in missing
+
+
+async def test_a_letter_says_where_its_message_was_found(house: House) -> None:
+    (letter,) = [one for one in await house.journal.letters() if "larger than 50 MiB" in one.reason]
+    assert "folder=INBOX uid=48213" in words(await house.page(f"/letters/{letter.id}"))
+
+
+@pytest.mark.parametrize(("language", "called"), [("en", "acknowledgement"), ("zh", "受理回执")])
+async def test_an_acknowledgement_is_called_one(
+    make_house: MakeHouse, monkeypatch: pytest.MonkeyPatch, language: str, called: str
+) -> None:
+    house = await make_house(filled=False)
+    reply = Reply(destination="reply:web-form", payload=b"{}", who="w", max_per_day=3)
+    route = Route(destinations=[Destination(name="helpdesk")], responder=lambda *_: reply)
+    monkeypatch.setattr("tests.console.conftest.ROUTER", lambda _: route)
+    await Shop(house.journal, house.clock).say("web-form", "f-1", text="退款一直没到账，再不处理就投诉")
+    for path in ("/", "/deliveries", f"/complaints/{await house.complaint('退款')}"):
+        text = words(await house.page(path, language=language))
+        assert f"reply:web-form {called}" in text
+        assert f"helpdesk {called}" not in text
+
+
+async def test_what_was_not_filed_can_be_narrowed_to_a_channel_and_widened_again(make_house: MakeHouse) -> None:
+    house = await make_house(filled=False)
+    shop = Shop(house.journal, house.clock)
+    await shop.say("web-form", "f-1", text="客服非常耐心，特意来表扬，谢谢！")
+    assert "All channels" not in await house.page("/unfiled")
+    await shop.say("store-desk", "d-1", text="门店服务很好，非常满意，谢谢！")
+    assert '<a class="chip" href="/unfiled" aria-current="true">All channels</a>' in await house.page("/unfiled")
+    assert '<a class="chip" href="/unfiled">All channels</a>' in await house.page("/unfiled?channel=web-form")
 
 
 async def test_a_quarantined_raw_is_shown_as_text(house: House) -> None:
