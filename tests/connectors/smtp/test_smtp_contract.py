@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import Any
 
 import pytest
@@ -26,7 +26,7 @@ class TestSmtp(ConnectorContract):
 
     async def send_all(self, contents: list[bytes]) -> list[bool]:
         """One after the other on one connection, as a sender that repeats what was not taken; what was."""
-        caller = Caller(*await asyncio.open_connection("127.0.0.1", self.port))
+        caller = Caller(*await self.connect())
         taken = []
         await caller.hear()
         await caller.ask("EHLO c")
@@ -39,6 +39,13 @@ class TestSmtp(ConnectorContract):
         await caller.hang_up()
         return taken
 
+    async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """Once the door is open."""
+        while True:
+            with suppress(ConnectionRefusedError):
+                return await asyncio.open_connection("127.0.0.1", self.port)
+            await asyncio.sleep(0.01)
+
     @pytest.mark.parametrize("is_stored", [False, True], ids=["before-commit", "after-commit"])
     @pytest.mark.parametrize("die_at", [0, 1, 4])
     async def test_death_at_a_listeners_yield_loses_and_doubles_nothing(
@@ -49,7 +56,6 @@ class TestSmtp(ConnectorContract):
         sending, batches = None, 0
         async with aclosing(connector.listen()) as items:
             listening = asyncio.ensure_future(anext(items))
-            await asyncio.sleep(0.05)
             sending = asyncio.create_task(self.send_all(contents))
             while True:
                 batch = await listening
@@ -64,7 +70,6 @@ class TestSmtp(ConnectorContract):
         assert taken.count(True) == die_at
         reborn = self.make_connector(context)
         hearing = asyncio.create_task(self.hear_all(reborn, journal))
-        await asyncio.sleep(0.05)
         again = [content for content, is_taken in zip(contents, taken, strict=True) if not is_taken]
         assert all(await self.send_all(again))
         hearing.cancel()
