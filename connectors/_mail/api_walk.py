@@ -7,7 +7,7 @@ began: after a crash they are listed again, and what is known is not fetched aga
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -81,7 +81,9 @@ class ApiWalk:
         self._marks: tuple[str, ...] = ()
         self._unsettled: tuple[str, ...] = ()
 
-    async def batches(self, cursor: Cursor | None, limit: int, look_back: timedelta | None) -> AsyncIterator[Batch]:
+    async def batches(
+        self, cursor: Cursor | None, limit: int, look_back: timedelta | None
+    ) -> AsyncGenerator[Batch, None]:
         """Batches until nothing is left to read. Raises the SDK's errors; every cursor is true once its batch is
         stored."""
         now = self.context.clock.now().replace(microsecond=0)  # sources give whole seconds

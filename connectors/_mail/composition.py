@@ -67,6 +67,11 @@ def compose(address: Address, text: str, recipient: str, ours: Mailbox, *, bounc
     return "\r\n".join([*lines, "", body]).encode("ascii")
 
 
+def compose_answer(address: Address, text: str, ours: Mailbox) -> bytes:
+    """For a service that sends as the mailbox itself. Raises Void where there is nobody to write to."""
+    return compose(address, text, recipient_of(address, (ours.address,)), ours, bounces=True)
+
+
 def _chain(thread: Sequence[str], answered: list[str]) -> list[str]:
     """The root, the nearest ones, and the mail itself: oldest first."""
     oldest_first = [one for one in reversed(thread) if _ID.fullmatch(one)]

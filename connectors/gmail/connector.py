@@ -2,27 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, ClassVar
 
-from allears_sdk.connector import (
-    Address,
-    Ask,
-    Batch,
-    Connector,
-    ConnectorSpec,
-    Cursor,
-    Hears,
-    Identity,
-    Reception,
-    Request,
-    Threading,
-)
+from allears_sdk.connector import Address, Ask, ConnectorSpec, Hears, Identity, Reception, Request, Threading
 from allears_sdk.context import Context
 from allears_sdk.settings import ChannelSettings
-from connectors._mail.api_walk import ApiWalk
-from connectors._mail.composition import Mailbox, compose, recipient_of
+from connectors._mail.api_connector import ApiMailConnector, make_walks
+from connectors._mail.composition import Mailbox, compose_answer
 from connectors.gmail.api import GmailApi
 from connectors.gmail.labels import Labels
 from connectors.gmail.settings import GmailSettings
@@ -30,7 +18,7 @@ from connectors.gmail.source import LabelSource, check_account
 from connectors.gmail.watch import Watch
 
 
-class GmailConnector(Connector[GmailSettings]):
+class GmailConnector(ApiMailConnector[GmailSettings]):
     """A mailbox. Its raws are mails byte for byte (`message/rfc822`), read by the core's own reader."""
 
     spec: ClassVar[ConnectorSpec] = ConnectorSpec(
@@ -50,21 +38,16 @@ class GmailConnector(Connector[GmailSettings]):
         self._api = GmailApi(settings, context)
         self._labels = Labels(self._api)
         self._watch = Watch(self._api, self._labels, context)
-        self._walks = {f"gmail://{settings.mailbox.lower()}/{label}": self._walk(label) for label in settings.labels}
+        sources = {
+            stream_name(settings, label): LabelSource(self._api, self._labels, label) for label in settings.labels
+        }
+        self.walks = make_walks(sources, settings, context)
 
-    async def streams(self) -> Sequence[str]:
-        return tuple(self._walks)
-
-    async def poll(
-        self, stream: str, cursor: Cursor | None, hint: Mapping[str, Any], limit: int
-    ) -> AsyncIterator[Batch]:
-        look_back = self.settings.look_back if self.settings.look_back is not None else self.spec.look_back
+    async def before_poll(self, stream: str, hint: Mapping[str, Any]) -> None:
         await self._watch.keep()
-        async for batch in self._walks[stream].batches(cursor, limit, look_back):
-            yield batch
 
     async def receive(self, request: Request) -> Reception:
-        return self._watch.receive(request, tuple(self._walks))
+        return self._watch.receive(request, tuple(self.walks))
 
     async def check(self) -> Identity:
         self._labels.forget()
@@ -76,16 +59,12 @@ class GmailConnector(Connector[GmailSettings]):
 
     async def reply(self, address: Address, text: str, key: str) -> None:
         ours = Mailbox(self.settings.mailbox, self.settings.sender_name)
-        recipient = recipient_of(address, (ours.address,))
-        await self._api.send(compose(address, text, recipient, ours, bounces=True))
+        await self._api.send(compose_answer(address, text, ours))
 
     async def login(self, ask: Ask) -> None:
         await self._api.oauth.login(ask)
 
-    def _walk(self, label: str) -> ApiWalk:
-        return ApiWalk(
-            LabelSource(self._api, self._labels, label),
-            self.context,
-            max_mail_bytes=self.settings.max_mail_bytes,
-            settles=self.settings.after != "nothing",
-        )
+
+def stream_name(settings: GmailSettings, label: str) -> str:
+    """Holds all that a position in the history depends on: mailbox, label."""
+    return f"gmail://{settings.mailbox.lower()}/{label}"

@@ -2,27 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, ClassVar
 
-from allears_sdk.connector import (
-    Address,
-    Ask,
-    Batch,
-    Connector,
-    ConnectorSpec,
-    Cursor,
-    Hears,
-    Identity,
-    Reception,
-    Request,
-    Threading,
-)
+from allears_sdk.connector import Address, Ask, ConnectorSpec, Hears, Identity, Reception, Request, Threading
 from allears_sdk.context import Context
 from allears_sdk.settings import ChannelSettings
-from connectors._mail.api_walk import ApiWalk
-from connectors._mail.composition import Mailbox, compose, recipient_of
+from connectors._mail.api_connector import ApiMailConnector, make_walks
+from connectors._mail.composition import Mailbox, compose_answer
 from connectors.graph_mail.api import GraphApi
 from connectors.graph_mail.folders import Folders
 from connectors.graph_mail.notices import Notices
@@ -30,7 +18,7 @@ from connectors.graph_mail.settings import GraphMailSettings
 from connectors.graph_mail.source import FolderSource
 
 
-class GraphMailConnector(Connector[GraphMailSettings]):
+class GraphMailConnector(ApiMailConnector[GraphMailSettings]):
     """A mailbox. Its raws are mails byte for byte (`message/rfc822`), read by the core's own reader."""
 
     spec: ClassVar[ConnectorSpec] = ConnectorSpec(
@@ -50,22 +38,16 @@ class GraphMailConnector(Connector[GraphMailSettings]):
         self._api = GraphApi(settings, context)
         self._folders = Folders(self._api)
         self._notices = Notices(self._api, self._folders, context)
-        self._walks = {stream_name(settings, folder): self._walk(folder) for folder in settings.folders}
+        sources = {
+            stream_name(settings, folder): FolderSource(self._api, self._folders, folder) for folder in settings.folders
+        }
+        self.walks = make_walks(sources, settings, context)
 
-    async def streams(self) -> Sequence[str]:
-        return tuple(self._walks)
-
-    async def poll(
-        self, stream: str, cursor: Cursor | None, hint: Mapping[str, Any], limit: int
-    ) -> AsyncIterator[Batch]:
-        walk = self._walks[stream]
-        look_back = self.settings.look_back if self.settings.look_back is not None else self.spec.look_back
-        await self._notices.keep(walk.source.place["folder"], hint)
-        async for batch in walk.batches(cursor, limit, look_back):
-            yield batch
+    async def before_poll(self, stream: str, hint: Mapping[str, Any]) -> None:
+        await self._notices.keep(self.walks[stream].source.place["folder"], hint)
 
     async def receive(self, request: Request) -> Reception:
-        return self._notices.receive(request, tuple(self._walks))
+        return self._notices.receive(request, tuple(self.walks))
 
     async def check(self) -> Identity:
         self._folders.forget()
@@ -78,19 +60,10 @@ class GraphMailConnector(Connector[GraphMailSettings]):
 
     async def reply(self, address: Address, text: str, key: str) -> None:
         ours = Mailbox(await self._account(), self.settings.sender_name)
-        recipient = recipient_of(address, (ours.address,))
-        await self._api.send_mail(compose(address, text, recipient, ours, bounces=True))
+        await self._api.send_mail(compose_answer(address, text, ours))
 
     async def login(self, ask: Ask) -> None:
         await self._api.oauth.login(ask)
-
-    def _walk(self, folder: str) -> ApiWalk:
-        return ApiWalk(
-            FolderSource(self._api, self._folders, folder),
-            self.context,
-            max_mail_bytes=self.settings.max_mail_bytes,
-            settles=self.settings.after != "nothing",
-        )
 
     async def _account(self) -> str:
         if self.settings.mailbox != "me":

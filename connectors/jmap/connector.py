@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from datetime import timedelta
-from typing import Any, ClassVar
+from typing import ClassVar
 from urllib.parse import urlsplit
 
-from allears_sdk.connector import Address, Batch, Connector, ConnectorSpec, Cursor, Hears, Identity, Threading, Wake
+from allears_sdk.connector import Address, Batch, ConnectorSpec, Hears, Identity, Threading, Wake
 from allears_sdk.context import Context
 from allears_sdk.errors import ConfigError, Rejected
 from allears_sdk.settings import ChannelSettings
-from connectors._mail.api_walk import ApiWalk
+from connectors._mail.api_connector import ApiMailConnector, make_walks
 from connectors._mail.sender import Sender
 from connectors.jmap.api import Api
 from connectors.jmap.events import mail_state, read_events
@@ -32,7 +32,7 @@ _RIGHTS = {
 }
 
 
-class JmapConnector(Connector[JmapSettings]):
+class JmapConnector(ApiMailConnector[JmapSettings]):
     """A mailbox. Its raws are mails byte for byte (`message/rfc822`), read by the core's own reader."""
 
     spec: ClassVar[ConnectorSpec] = ConnectorSpec(
@@ -55,23 +55,12 @@ class JmapConnector(Connector[JmapSettings]):
             stream_name(settings, folder): FolderSource(self._api, self._mailboxes, folder)
             for folder in settings.folders
         }
-        self._walks = {stream: self._walk(source) for stream, source in self._sources.items()}
+        self.walks = make_walks(self._sources, settings, context)
         self._stopped = asyncio.Event()
         self._is_deaf = False
 
     async def stop(self) -> None:
         self._stopped.set()
-
-    async def streams(self) -> Sequence[str]:
-        return tuple(self._walks)
-
-    async def poll(
-        self, stream: str, cursor: Cursor | None, hint: Mapping[str, Any], limit: int
-    ) -> AsyncIterator[Batch]:
-        look_back = self.settings.look_back if self.settings.look_back is not None else self.spec.look_back
-        async with aclosing(self._walks[stream].batches(cursor, limit, look_back)) as batches:  # type: ignore[type-var] # an async generator
-            async for batch in batches:
-                yield batch
 
     async def listen(self) -> AsyncIterator[Batch | Wake]:
         if self.settings.push:
@@ -134,14 +123,6 @@ class JmapConnector(Connector[JmapSettings]):
         right, trouble = _RIGHTS.get(self.settings.after, ("", ""))
         if right and not mailbox.may(right):
             raise ConfigError(f'the folder "{name}": this login {trouble}')
-
-    def _walk(self, source: FolderSource) -> ApiWalk:
-        return ApiWalk(
-            source,
-            self.context,
-            max_mail_bytes=self.settings.max_mail_bytes,
-            settles=self.settings.after != "nothing",
-        )
 
 
 def stream_name(settings: JmapSettings, folder: str) -> str:
