@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
-from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
-import respx
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from allears_sdk.codec import encode
 from allears_sdk.context import Context
 from allears_sdk.remote import Remote
-from allears_sdk.testing import FakeClock, RecordingLog, make_context
-from allears_sdk.testing.journal import MiniJournal
+from allears_sdk.testing import FakeClock
 from connectors.gmail import GmailConnector, GmailSettings
+from tests.connectors._mail.hosted import answered_by, make_remote
 from tests.connectors.gmail.google import ACCOUNT, Google
 
 Connect = Callable[..., GmailConnector]
@@ -27,31 +24,13 @@ Connect = Callable[..., GmailConnector]
 @pytest.fixture
 def google() -> Iterator[Google]:
     google = Google()
-    with respx.mock(using="httpx", assert_all_called=False) as router:
-        router.route().mock(side_effect=google.answer)
+    with answered_by(google.answer):
         yield google
 
 
 @pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture
-def journal() -> MiniJournal:
-    return MiniJournal()
-
-
-@pytest.fixture
-def log() -> RecordingLog:
-    return RecordingLog()
-
-
-@pytest.fixture
-async def context(tmp_path: Path, clock: FakeClock, journal: MiniJournal, log: RecordingLog) -> AsyncIterator[Context]:
-    remote = Remote(clock=clock, sleep=clock.sleep, transport=httpx.AsyncHTTPTransport)
-    yield make_context("support-gmail", tmp_path, clock=clock, known=journal.known, log=log, remote=remote)
-    await remote.aclose()
+def remote(clock: FakeClock) -> Remote:
+    return make_remote(clock)
 
 
 @pytest.fixture

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator
 from typing import Any
 
-import httpx
 import pytest
-import respx
 
 from allears_sdk.context import Context
 from allears_sdk.remote import Remote
-from allears_sdk.testing import FakeClock, RecordingLog, make_context
-from allears_sdk.testing.journal import MiniJournal
+from allears_sdk.testing import FakeClock
 from connectors.graph_mail import GraphMailConnector, GraphMailSettings
+from tests.connectors._mail.hosted import answered_by, make_remote
 from tests.connectors.graph_mail.graph import MAILBOX, SECRET, Graph
 
 Connect = Callable[..., GraphMailConnector]
@@ -31,31 +28,13 @@ APPLICATION = {
 @pytest.fixture
 def graph() -> Iterator[Graph]:
     graph = Graph()
-    with respx.mock(using="httpx", assert_all_called=False) as router:
-        router.route().mock(side_effect=graph.answer)
+    with answered_by(graph.answer):
         yield graph
 
 
 @pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture
-def journal() -> MiniJournal:
-    return MiniJournal()
-
-
-@pytest.fixture
-def log() -> RecordingLog:
-    return RecordingLog()
-
-
-@pytest.fixture
-async def context(tmp_path: Path, clock: FakeClock, journal: MiniJournal, log: RecordingLog) -> AsyncIterator[Context]:
-    remote = Remote(clock=clock, sleep=clock.sleep, transport=httpx.AsyncHTTPTransport)
-    yield make_context("support-365", tmp_path, clock=clock, known=journal.known, log=log, remote=remote)
-    await remote.aclose()
+def remote(clock: FakeClock) -> Remote:
+    return make_remote(clock)
 
 
 @pytest.fixture
