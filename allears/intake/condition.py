@@ -85,8 +85,8 @@ class Condition:
             facts["exc_info"] = error
         self._log.error("channel_down", **facts)
 
-    def recover(self, part: str) -> None:
-        """The part has had a good answer from its source."""
+    def recover(self, part: str, *, is_contact: bool = True) -> None:
+        """The part is well; `is_contact`: it has had a good answer from its source."""
         self._troubles.pop(part, None)
         if not self._is_held():  # what held all of the channel is over for all of it
             self._troubles = {name: one for name, one in self._troubles.items() if not one.holds_channel}
@@ -96,7 +96,7 @@ class Condition:
             away = self._timing.clock.monotonic() - self._down_since
             self._down_since = None
             self._log.info("channel_up", away_seconds=round(away, 1))
-        self._post(success=True)
+        self._post(success=is_contact)
 
     def forget(self, part: str | None = None) -> None:
         """A part is no more, or (None) everything begins anew: what troubled it no longer counts."""

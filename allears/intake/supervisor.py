@@ -125,7 +125,7 @@ class Supervisor:
                     seconds = 0.0
                     backoff.reset()
                     self._survey_due.clear()
-                    condition.recover("streams")
+                    condition.recover("streams", is_contact=False)  # many know their streams from the settings
                     await self._match(names)
             if seconds:
                 await pause(self.channel.timing, seconds)

@@ -297,6 +297,19 @@ async def test_a_channel_that_fails_pauses_alone(hall: Hall) -> None:
     assert (hall.state("weibo"), hall.state("shop")) == ("failing", "running")
 
 
+async def test_a_source_that_never_answered_was_never_in_contact(hall: Hall) -> None:
+    async def poll(stream: str, cursor: Cursor | None, hint: Mapping[str, Any], limit: int) -> AsyncIterator[Batch]:
+        raise AuthError("mail.example.com refused the login")
+        yield Batch()
+
+    hall.script.poll = poll
+    await hall.open()
+    await until(lambda: hall.state() == "stopped")
+    assert await hall.stored_state() == "stopped"
+    (row,) = await hall.gate.channels()
+    assert row.last_success_at is None
+
+
 async def test_one_cause_is_told_once_and_several_with_their_places(hall: Hall) -> None:
     causes = {"INBOX": "the server is away", "投诉": "the server is away"}
 
