@@ -108,7 +108,8 @@ class Sink(ABC, Generic[S]):
         """Close connections. Called once, also after a failed `start`."""
 
     async def check(self) -> Identity:
-        """Log in, verify the field mapping, and say where tickets will go."""
+        """Log in, verify the field mapping, and say where tickets will go. Also called without `start`, beside a
+        daemon at work: it takes and makes nothing."""
         return Identity(account=self.context.name)
 
     @abstractmethod

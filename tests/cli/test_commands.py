@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 
 from allears.context import SystemClock
 from allears.journal.opening import lock_folder
@@ -105,6 +106,16 @@ sink = "list"
     assert allears("channels", "test", "mail").code == 1
     assert allears("sinks", "test", "--json").json[0]["result"] == "ok"
     assert not (tmp_path / "data").exists()
+
+
+def test_a_file_in_use_is_well_and_checking_makes_none(allears: Allears, tmp_path: Path) -> None:
+    (tmp_path / "allears.toml").write_text('[destinations.archive]\nsink = "jsonl"\npath = "out/complaints.jsonl"\n')
+    assert allears("check").code == 0
+    assert not (tmp_path / "out").exists()
+    (tmp_path / "out").mkdir()
+    with FileLock(tmp_path / "out" / "complaints.jsonl.lock"):
+        assert allears("check").code == 0
+        assert allears("sinks", "test", "archive").code == 0
 
 
 def test_secrets_never_appear(allears: Allears, tmp_path: Path, journal: Path) -> None:
