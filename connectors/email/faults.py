@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import random
 import re
-import ssl
 from imaplib import IMAP4
-from socket import gaierror
 
 from allears_sdk.errors import AllearsError, AuthError, RetryLater, Unavailable
+from connectors._mail.wire import why_lost
 
 _WRONG_LOGIN = re.compile(r"AUTHENTICATIONFAILED|AUTHORIZATIONFAILED|EXPIRED|incorrect|invalid cred|password", re.I)
 _BUSY = re.compile(
@@ -57,7 +56,7 @@ def translate(error: Exception, host: str) -> AllearsError:
         return _refusal(error, text)
     if _BUSY.search(text):
         return _later(f"{host} asks to come back later", text)
-    return Broken(_lost(error, host), detail=text)
+    return Broken(why_lost(error, host), detail=text)
 
 
 def login_failed(error: Exception, host: str) -> AllearsError:
@@ -93,20 +92,6 @@ def _refusal(error: Exception, text: str) -> AllearsError:
         # Exchange Online takes any good token and says only now that the mailbox is not ours, or not to be had.
         return Broken("the token is good, but not for this mailbox: is username its address?", detail=text)
     return Refused("the server refused a command", detail=text)
-
-
-def _lost(error: Exception, host: str) -> str:
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"the certificate of {host} does not verify: {error.verify_message}; is ca_file right?"
-    if isinstance(error, ssl.SSLError):
-        return f"TLS with {host} failed; are port and tls right?"
-    if isinstance(error, gaierror):
-        return f"there is no host {host}, or no name service"
-    if isinstance(error, TimeoutError):
-        return f"{host} does not answer"
-    if isinstance(error, ConnectionRefusedError):
-        return f"{host} refused the connection; is the port right?"
-    return f"the connection to {host} was lost"
 
 
 def _text(error: Exception) -> str:
