@@ -226,6 +226,10 @@ async def test_letters_show_their_place_and_what_can_be_done(house: House) -> No
     gap = await house.page(f"/letters/{letters[LetterKind.GAP].id}")
     assert "/replay" not in gap
     assert "/discard" in gap
+    assert "its line moves on" in refused
+    unread = await house.page(f"/letters/{letters[LetterKind.RAW].id}")
+    assert "unread, and makes no complaint" in unread
+    assert "its line moves on" not in unread
     missing = words(await house.page(f"/letters/{letters[LetterKind.MISSING].id}"))
     assert "folder=INBOX" in missing
     assert "uid=48190" in missing
