@@ -73,14 +73,14 @@ class _Dialogue:
     def __init__(self, wire: Wire, settings: Outgoing) -> None:
         self._wire = wire
         self._settings = settings
-        self._host = settings.endpoint.host
+        self._place = _place(settings)
         self._extensions: dict[str, str] = {}
 
     def open(self) -> None:
         self._wire.connect()
         greeting = self._answer()
         if greeting.code != 220:
-            raise self._refused(greeting, Unavailable(f"{self._host} takes no mail now", detail=greeting.words))
+            raise self._refused(greeting, Unavailable(f"{self._place} takes no mail now", detail=greeting.words))
         self._hello()
         if self._settings.endpoint.tls == "starttls":
             self._start_tls()
@@ -92,7 +92,7 @@ class _Dialogue:
         if token and "XOAUTH2" in offered:
             self._by_token(token)
         elif token:
-            raise ConfigError(f"{self._host} takes no access tokens: set smtp.username and smtp.password")
+            raise ConfigError(f"{self._place} takes no access tokens: set smtp.username and smtp.password")
         elif "PLAIN" in offered:
             login = f"\0{settings.username}\0{settings.password}".encode()
             self._check_login(self._command(f"AUTH PLAIN {_base64(login)}"))
@@ -100,7 +100,7 @@ class _Dialogue:
             self._by_dialogue()
         else:
             named = " ".join(offered) or "none"
-            raise ConfigError(f"{self._host} offers no login that we know (it offers: {named}); is the port right?")
+            raise ConfigError(f"{self._place} offers no login that we know (it offers: {named}); is the port right?")
 
     def announce(self, mail: Mail) -> None:
         """All but the last dot."""
@@ -118,7 +118,7 @@ class _Dialogue:
             answer = self._answer()
         except (OSError, Garbled, Unavailable) as error:
             lost = f"{type(error).__name__}: {error}"[:300]
-            raise InDoubt(f"{self._host} did not say whether it took the mail", detail=lost) from error
+            raise InDoubt(f"{self._place} did not say whether it took the mail", detail=lost) from error
         self._require(answer, range(200, 300), "this mail")
 
     def leave(self) -> None:
@@ -134,16 +134,16 @@ class _Dialogue:
         if answer.code != 250:
             answer = self._command(f"HELO {self._settings.sender.domain}")
         if answer.code != 250:
-            raise self._refused(answer, Unavailable(f"{self._host} takes no greeting", detail=answer.words))
+            raise self._refused(answer, Unavailable(f"{self._place} takes no greeting", detail=answer.words))
         named = (line.replace("=", " ").partition(" ") for line in answer.lines[1:])
         self._extensions = {name.upper(): rest for name, _, rest in named}
 
     def _start_tls(self) -> None:
         if "STARTTLS" not in self._extensions:
-            raise ConfigError(f'{self._host} has no STARTTLS on this port: smtp.tls = "implicit", port 465?')
+            raise ConfigError(f'{self._place} has no STARTTLS on this port: smtp.tls = "implicit", port 465?')
         answer = self._command("STARTTLS")
         if answer.code != 220:
-            raise self._refused(answer, Unavailable(f"{self._host} begins no TLS", detail=answer.words))
+            raise self._refused(answer, Unavailable(f"{self._place} begins no TLS", detail=answer.words))
         self._wire.encrypt()
         self._hello()
 
@@ -153,7 +153,7 @@ class _Dialogue:
         if answer.code == 334:
             answer = self._command(_base64(by_token(b"refused")))
         if 500 <= answer.code < 600:
-            raise TokenRefused(f"{self._host} refused the access token", detail=answer.words)
+            raise TokenRefused(f"{self._place} refused the access token", detail=answer.words)
         self._check_login(answer)
 
     def _by_dialogue(self) -> None:
@@ -165,7 +165,7 @@ class _Dialogue:
 
     def _check_login(self, answer: Answer) -> None:
         if answer.code != 235:
-            what = f"{self._host} refused the login for sending; a mailbox may need an authorisation code here too"
+            what = f"{self._place} refused the login for sending; a mailbox may need an authorisation code here too"
             raise self._refused(answer, AuthError(what, detail=answer.words))
 
     def _mail_from(self) -> bool:
@@ -178,20 +178,20 @@ class _Dialogue:
                 raise self._refused(answer, Unavailable(detail=answer.words))
         answer = self._command(f"MAIL FROM:<{self._settings.sender.address}>")
         if answer.code == _LOGIN_WANTED:
-            raise AuthError(f"{self._host} wants a login: set smtp.username and smtp.password", detail=answer.words)
+            raise AuthError(f"{self._place} wants a login: set smtp.username and smtp.password", detail=answer.words)
         if answer.code != 250:
-            what = f"{self._host} takes no mail from {self._settings.sender.address}: set smtp.sender"
+            what = f"{self._place} takes no mail from {self._settings.sender.address}: set smtp.sender"
             raise self._refused(answer, ConfigError(what, detail=answer.words))
         return True
 
     def _require(self, answer: Answer, good: tuple[int, ...] | range, what: str) -> None:
         if answer.code not in good:
-            raise self._refused(answer, Rejected(f"{self._host} refuses {what}: {answer.words}"))
+            raise self._refused(answer, Rejected(f"{self._place} refuses {what}: {answer.words}"))
 
     def _refused(self, answer: Answer, fault: AllearsError) -> AllearsError:
         """4xx: not now, whatever it was about."""
         if 400 <= answer.code < 500:
-            what = f"{self._host} asks to come back later"
+            what = f"{self._place} asks to come back later"
             return RetryLater(what, after_seconds=BUSY_SECONDS, detail=answer.words)
         return fault
 
@@ -215,8 +215,13 @@ class _Dialogue:
 
 
 def _lost(error: Exception, settings: Outgoing) -> str:
-    host = settings.endpoint.host
-    return why_lost(error, host) if isinstance(error, OSError) else f"{host} hung up"
+    place = _place(settings)
+    return why_lost(error, place) if isinstance(error, OSError) else f"{place} hung up"
+
+
+def _place(settings: Outgoing) -> str:
+    """With its port: the mailbox is often read from the same host."""
+    return f"{settings.endpoint.host}:{settings.endpoint.port}"
 
 
 def _base64(data: bytes) -> str:

@@ -151,9 +151,10 @@ async def test_whatever_the_server_says_first(tmp_path: Path, greeting: bytes, k
 
         thread = threading.Thread(target=serve)
         thread.start()
-        fault = await fault_of(tmp_path, listener.getsockname()[1], timeout_seconds=2)
+        fault = await fault_of(tmp_path, port := listener.getsockname()[1], timeout_seconds=2)
         thread.join()
     assert type(fault) is kind
+    assert f"127.0.0.1:{port}" in str(fault), "which of the two servers it is"
 
 
 async def test_who_stops_waiting_ends_the_connection(tmp_path: Path) -> None:
