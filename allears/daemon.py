@@ -43,6 +43,8 @@ from allears_sdk.sink import Sink
 from normalizer.conversation import Facts
 
 SWEEP_SECONDS = 1.0
+POKE_SECONDS = 5.0
+"""What a command wrote is looked for this often at least: one that wrote while we started may go unnoticed."""
 PUBLIC_SHARE = 0.3
 """Of the seconds for stopping: how long running requests may take to end."""
 SWITCH_SECONDS = 0.001
@@ -70,6 +72,7 @@ class Daemon:
         self._stop_by = 0.0
         self._backlog_reason = ""
         self._foreign_changes: int | None = None
+        self._poke_at = self.clock.monotonic() + POKE_SECONDS
 
     async def start(self) -> None:
         """Each part is stopped in the reverse order. Raises JournalInUse, JournalUnavailable or ConfigError."""
@@ -254,7 +257,9 @@ class Daemon:
 
     async def _look_around(self) -> None:
         changes = await self.journal.foreign_changes()
-        if self._foreign_changes not in (None, changes):
+        is_time = self.clock.monotonic() >= self._poke_at
+        if is_time or self._foreign_changes not in (None, changes):
+            self._poke_at = self.clock.monotonic() + POKE_SECONDS
             self.journal.bells.ring_all()
             await self._intake.poke()
         self._foreign_changes = changes
