@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     from allears.journal.journal import Journal
     from allears.settings import Configuration
 
-_WAITING = ("stopped", "failing")
-"""States in which the daemon is told to try again at once; a channel that an admin paused stays paused."""
-
 
 class Terminal:
     """`allears_sdk.connector.Ask`: shows on stderr, reads from stdin."""
@@ -67,9 +64,9 @@ async def _log_in(session: Session, connector: Any, name: str) -> Login:
 
 
 async def _wake(journal: Journal, name: str) -> None:
-    """A running daemon heeds what it finds in the journal."""
+    """A running daemon heeds what it finds in the journal; a channel that an admin paused stays paused."""
     for row in await journal.channels():
-        if row.name == name and row.state in _WAITING:
+        if row.name == name and row.state != "paused":
             await journal.note_channel(name, connector=row.connector, state="new")
 
 

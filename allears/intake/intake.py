@@ -259,13 +259,18 @@ class Intake:
             self._paused.add(row.name)
             if supervisor is not None:
                 self._order(supervisor.pause(GRACE_SECONDS))
-        elif before in (PAUSED, STOPPED):
+        elif before in (PAUSED, STOPPED) or self._is_stopped(row.name):
             self._paused.discard(row.name)
             casualty = self._casualties.get(row.name)
             if casualty is not None:
                 self._order(self._try_again(row.name, casualty.settings, Backoff(self._timing.uniform)))
             elif supervisor is not None:
                 self._order(supervisor.resume(GRACE_SECONDS))
+
+    def _is_stopped(self, name: str) -> bool:
+        """Here, though it may not be written yet: whoever logs in at once is heeded too."""
+        supervisor = self._supervisors.get(name)
+        return name in self._casualties or (supervisor is not None and supervisor.channel.condition.state == STOPPED)
 
     def _order(self, order: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(order)
