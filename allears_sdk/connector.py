@@ -65,6 +65,8 @@ class ConnectorSpec:
     """How far a first run reads back by default; none: everything the source offers."""
     max_body_bytes: int = 1 << 20
     """Receivers: larger requests are refused with 413."""
+    signed: bool = False
+    """Receivers: its requests prove who sent them, so the rate limit counts only refused ones."""
     verified: str = ""
     """What this was tried against: a real server (named), or "recorded fixtures only"."""
     sdk: int = SDK_MAJOR
@@ -273,8 +275,12 @@ class Connector(ABC, Generic[S]):
         standard media types of `allears_sdk.message`: those are read by the house."""
         raise NotImplementedError
 
-    async def fetch(self, ref: Ref) -> Media:
-        """Get what is still at the platform."""
+    async def fetch(self, ref: Ref) -> Media | Author:
+        """Optional: get what is still at the platform, after the message is stored: a file's bytes, or (for an author's
+        `profile`) an Author whose filled fields complete the one that was read. May be called again after a crash. No
+        more than `settings.max_attachment_bytes` are of use. Raises Rejected when it is gone, refused or too large: it is
+        never asked for again, the text is shown to people. RetryLater, Unavailable, AuthError and ConfigError: it is
+        asked for again until `fetch_before`; the last error's text then says why it is missing."""
         raise NotImplementedError
 
     async def reply(self, address: Address, text: str, key: str) -> None:

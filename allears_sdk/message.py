@@ -69,6 +69,15 @@ class Visibility(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Ref:
+    """Something still at the platform (media, a profile, the text behind an id), for `Connector.fetch`."""
+
+    locator: dict[str, Any]
+    fetch_before: datetime | None = None
+    """Aware: when the platform stops handing it out."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Author:
     """Who said it, as far as the channel tells. Empty means unknown: nothing is invented."""
 
@@ -80,15 +89,8 @@ class Author:
     email: str = ""
     phone: str = ""
     level: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ref:
-    """Something still at the platform (media, a profile, the text behind an id), for `Connector.fetch`."""
-
-    locator: dict[str, Any]
-    fetch_before: datetime | None = None
-    """Aware: when the platform stops handing it out."""
+    profile: Ref | None = None
+    """Where the platform tells more of them when asked by `Connector.fetch` (a name, a level)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -126,6 +126,13 @@ class ChannelSettings(Settings):
         le=8760,
         description="Chat: silence after which the next message opens a new complaint.",
     )
+    max_attachment_bytes: int = Field(
+        default=20 << 20,
+        ge=0,
+        le=1 << 30,
+        description="Files that are fetched after a message (voice, pictures in a chat): larger ones are left at the "
+        "platform, and the record says so. 0 fetches none.",
+    )
     max_rating: float = Field(
         default=2, ge=0, le=5, description="Reviews: at or below this, on a scale of 1 to 5, is a complaint."
     )

@@ -79,7 +79,7 @@ class _Reader:
             return _author_from_string(value)
         item = _object(value, path)
         _check_keys(item, {field.name for field in fields(Author)}, path)
-        known = _read_fields(item, {"role": _choice(Role)}, path)
+        known = _read_fields(item, {"role": _choice(Role), "profile": self._ref}, path)
         email = str(known.get("email", "")).strip().lower()
         known |= {"email": email, "id": known.get("id") or email}
         return Author(**known)
