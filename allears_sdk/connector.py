@@ -276,11 +276,11 @@ class Connector(ABC, Generic[S]):
         raise NotImplementedError
 
     async def fetch(self, ref: Ref) -> Media | Author:
-        """Optional: get what is still at the platform, after the message is stored: a file's bytes, or (for an author's
-        `profile`) an Author whose filled fields complete the one that was read. May be called again after a crash. No
-        more than `settings.max_attachment_bytes` are of use. Raises Rejected when it is gone, refused or too large: it is
-        never asked for again, the text is shown to people. RetryLater, Unavailable, AuthError and ConfigError: it is
-        asked for again until `fetch_before`; the last error's text then says why it is missing."""
+        """Optional: get what is still at the platform, after the message is stored: a file's bytes, or (for an
+        author's `profile`) an Author whose filled fields complete the one that was read. May be called again after a
+        crash. No more than `settings.max_attachment_bytes` are of use. Raises Rejected when it is gone, refused or too
+        large: it is never asked for again, the text is shown to people. RetryLater, Unavailable, AuthError and
+        ConfigError: it is asked for again until `fetch_before`; the last error's text then says why it is missing."""
         raise NotImplementedError
 
     async def reply(self, address: Address, text: str, key: str) -> None:
