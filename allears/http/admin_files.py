@@ -9,10 +9,10 @@ from urllib.parse import quote
 from aiohttp import web
 
 from allears.http.admin_render import render
-from allears.http.admin_state import note_reveal, sight_of, state_of
+from allears.http.admin_state import Controls, note_reveal, sight_of, state_of
 from allears.journal.records import StoredRaw
-from allears_sdk.errors import BadMessage
-from allears_sdk.message import Attachment, Raw
+from allears_sdk.errors import AllearsError, BadMessage
+from allears_sdk.message import Attachment
 
 SHOWN_BYTES = 64 * 1024
 
@@ -63,7 +63,7 @@ async def download_attachment(request: web.Request) -> web.Response:
     index = place + sum(
         len(other.message.attachments) for other in file.messages[:message] if other.raw_id == row.raw_id
     )
-    content = await asyncio.to_thread(_content, stored.raw, attachment, index)
+    content = await asyncio.to_thread(_content, stored, attachment, index, state_of(request).controls)
     return _download(content, attachment.shown_name)
 
 
@@ -74,18 +74,28 @@ async def _find_raw(request: web.Request, raw_id: int) -> StoredRaw:
     return stored
 
 
-def _content(raw: Raw, attachment: Attachment, index: int) -> bytes:
+def _content(stored: StoredRaw, attachment: Attachment, index: int, controls: Controls) -> bytes:
     """Read out of the raw again: attachments are not kept twice."""
     if attachment.content is not None:
         return attachment.content
-    from normalizer.readers import attachment_content
-
     try:
-        content = attachment_content(raw, index)
-    except BadMessage:
+        content = _read_again(stored, index, controls)
+    except (AllearsError, KeyError):
         raise web.HTTPNotFound from None
     if attachment.sha256 and attachment.sha256 != hashlib.sha256(content).hexdigest():
         raise web.HTTPNotFound  # better none than another one's
+    return content
+
+
+def _read_again(stored: StoredRaw, index: int, controls: Controls) -> bytes:
+    from normalizer.readers import attachment_content, can_read
+
+    if can_read(stored.raw.media_type):
+        return attachment_content(stored.raw, index)
+    found = [one for message in controls.parse(stored.channel, stored.raw) for one in message.attachments]
+    content = found[index].content if index < len(found) else None
+    if content is None:
+        raise BadMessage(f"no bytes of attachment {index}")
     return content
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import tzinfo
 from typing import TYPE_CHECKING, Protocol
@@ -16,6 +16,7 @@ from allears.console.texts import choose_language, load_texts
 from allears.http.admin_access import Access
 from allears.journal.journal import Journal
 from allears_sdk.context import Clock
+from allears_sdk.message import Message, Raw
 
 if TYPE_CHECKING:
     from allears.intake.intake import ChannelState
@@ -34,6 +35,9 @@ class Controls(Protocol):
 
     def states(self) -> Mapping[str, ChannelState]:
         """Every enabled channel, as it is right now."""
+
+    def parse(self, name: str, raw: Raw) -> Sequence[Message]:
+        """A raw of the channel whose format is its own, read again with its attachments' bytes."""
 
 
 @dataclass(kw_only=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -24,6 +24,7 @@ from allears.journal.records import ChannelRow, Policy
 from allears_sdk import registry
 from allears_sdk.connector import Answer, Connector, Request
 from allears_sdk.context import Context, Log
+from allears_sdk.message import Message, Raw
 from allears_sdk.settings import ChannelSettings
 
 NOT_FOUND = Answer(status=404)
@@ -312,3 +313,10 @@ class Intake:
         """Of a channel there is or was. KeyError: never heard of it; ConfigError: its kind is not installed."""
         supervisor = self._supervisors.get(name)
         return type(supervisor.channel.connector) if supervisor else self._find_class(self._once[name])
+
+    def parse(self, name: str, raw: Raw) -> Sequence[Message]:
+        """A raw of the channel, read again as a worker reads it; large ones belong in a thread. Raises BadMessage,
+        and what `connector_class` raises."""
+        supervisor = self._supervisors.get(name)
+        settings = supervisor.channel.settings if supervisor else ChannelSettings(connector=self._once[name])
+        return self.connector_class(name).parse(raw, settings)

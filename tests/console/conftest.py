@@ -31,13 +31,14 @@ from allears.journal.records import (
 from allears.journal.sqlite import open_journal
 from allears_sdk.connector import Gap, Missing, Threading
 from allears_sdk.errors import BadMessage
-from allears_sdk.message import MESSAGE_JSON, RFC822, Raw
+from allears_sdk.message import MESSAGE_JSON, RFC822, Attachment, Message, Raw
 from allears_sdk.sink import Ticket
 from allears_sdk.testing.clock import START, FakeClock
 from normalizer import readers
 from normalizer.conversation import Conversation, Draft, Facts
 from normalizer.derive import derive, deserves_filing
 
+OWN_FORMAT = "application/x-own"
 BORN = START - timedelta(days=4)
 CONNECTORS = {"support-mail": "email", "web-form": "form", "app-store-cn": "app_store", "store-desk": "folder"}
 MAIL = Policy(threading=Threading.MAIL)
@@ -65,6 +66,13 @@ class Steering:
     def states(self) -> Mapping[str, ChannelState]:
         return self.channels
 
+    def parse(self, name: str, raw: Raw) -> Sequence[Message]:
+        """A format of that channel's own: a name, a line break, the file."""
+        if raw.media_type != OWN_FORMAT:
+            raise BadMessage("not ours")
+        file, _, content = raw.body.partition(b"\n")
+        return (Message(text="", attachments=(Attachment(name=file.decode(), content=content),)),)
+
 
 @dataclass
 class Shop:
@@ -90,7 +98,8 @@ class Shop:
     async def read_waiting(self) -> None:
         for stored in await self.journal.take_raws(50, 1 << 24, frozenset(POLICIES)):
             try:
-                messages = readers.read(stored.raw)
+                own = stored.raw.media_type == OWN_FORMAT
+                messages = steering().parse(stored.channel, stored.raw) if own else readers.read(stored.raw)
             except BadMessage as error:
                 await self.journal.fail_raws([stored.id], str(error), quarantine=True)
                 continue

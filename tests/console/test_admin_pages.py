@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 from allears.filing.routing import to_all
 from allears.journal.records import DeliveryState, Destination, LetterKind, Outcome, Reply, Route
 from allears_sdk.testing.clock import FakeClock
-from tests.console.conftest import House, MakeHouse, Shop
+from tests.console.conftest import OWN_FORMAT, House, MakeHouse, Shop
 
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'&{{7*7}}{% raw %}"
 
@@ -301,6 +301,15 @@ async def test_attachments_are_only_ever_downloads(house: House) -> None:
     assert [line["event"] for line in logs] == ["contacts_revealed"]
     for path in ("attachments/0/9", "attachments/7/0"):
         await house.page(f"/complaints/{reference}/{path}", status=404)
+
+
+async def test_a_file_in_a_format_of_the_channels_own_is_read_by_its_connector(make_house: MakeHouse) -> None:
+    house = await make_house(filled=False)
+    shop = Shop(house.journal, house.clock)
+    await shop.hear("web-form", "裂纹.jpg\n".encode() + b"\xff\xd8\xffjpeg", OWN_FORMAT, "file-1", 1)
+    rows, _ = await house.journal.complaints()
+    async with house.session.get(house.url(f"/complaints/{rows[0].id}/attachments/0/0")) as answer:
+        assert (answer.status, await answer.read()) == (200, b"\xff\xd8\xffjpeg")
 
 
 async def test_what_is_not_there_is_said_in_the_readers_language(house: House) -> None:
