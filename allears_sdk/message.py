@@ -165,5 +165,7 @@ class Message:
     """An auto-reply, bounce, list mail, system notice or our own traffic."""
     automatic_reason: str = ""
     """Which sign said so (`Auto-Submitted: auto-replied`)."""
+    is_complaint: bool = False
+    """The platform says that this is one (a complaint filed there), whatever its words say."""
     original: Message | None = None
     """Of a forward: the forwarded message, whose author is the customer."""

@@ -203,9 +203,9 @@ def deserves_filing(complaint: Complaint, *, public: bool) -> bool:
     """Direct channels: all but spam, automatic mail, praise and bare greetings; public ones: complaints."""
     if all(said.role is not Role.CUSTOMER for said in complaint.conversation):
         return False
-    if public:
-        return complaint.nature == "complaint"
-    if complaint.nature in _NOT_FILED:
+    if complaint.nature == "complaint":
+        return True
+    if public or complaint.nature in _NOT_FILED:
         return False
     return bool(complaint.attachments) or not is_greeting(f"{complaint.title}\n{complaint.description}")
 

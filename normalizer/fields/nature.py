@@ -56,6 +56,8 @@ def nature_of(signals: Signals, messages: list[Message], facts: Facts) -> tuple[
 
 
 def _before_words(signals: Signals, messages: list[Message]) -> tuple[str, Provenance] | None:
+    if any(message.is_complaint for message in messages):
+        return "complaint", Provenance(source="channel", evidence=signals.evidence(_grievances(signals)[:3]))
     if messages and all(message.is_automatic for message in messages):
         return "automatic", Provenance(source="channel")
     for nature in ("automatic", "spam"):

@@ -70,6 +70,7 @@ class _Reader:
             "attachments": self._attachments,
             "rating": _rating,
             "is_automatic": _bool,
+            "is_complaint": _bool,
             "original": lambda inner, where: self.message(inner, where, depth + 1),
         }
         return Message(**_read_fields(item, readers, path))

@@ -260,6 +260,14 @@ def test_what_deserves_filing(text: str, direct: bool, public: bool) -> None:
     assert deserves_filing(complaint, public=True) is public
 
 
+@pytest.mark.parametrize("text", ["你好", "thanks, great service!", "", "加微信领取免费礼品，日赚千元"])
+def test_what_the_platform_calls_a_complaint_is_one_and_is_filed(text: str) -> None:
+    complaint = record(Message(text=text, is_complaint=True))
+    assert (complaint.nature, complaint.provenance["nature"].source) == ("complaint", "channel")
+    assert complaint.priority == "P3"
+    assert deserves_filing(complaint, public=False)
+
+
 def test_a_photo_with_a_greeting_deserves_filing() -> None:
     photo = Attachment(name="photo.jpg", media_type="image/jpeg", size=10)
 
