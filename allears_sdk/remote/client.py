@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from contextlib import aclosing, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager, contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
@@ -14,7 +15,8 @@ from allears_sdk.remote.answers import check_status, error_of, lost
 from allears_sdk.remote.exchange import Call, Response, Stream, is_repeatable
 from allears_sdk.remote.guard import check_url, host_of
 from allears_sdk.remote.limits import Limits
-from allears_sdk.remote.transport import build_client
+from allears_sdk.remote.socket import Socket
+from allears_sdk.remote.transport import build_client, open_socket
 
 if TYPE_CHECKING:
     import httpx
@@ -131,6 +133,42 @@ class Remote:
                     check_status(await _read(answer, call), self._clock.now())
             media_type = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
             yield Stream(status=answer.status_code, media_type=media_type, chunks=_chunks(answer, call))
+
+    @asynccontextmanager
+    async def socket(
+        self,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        heartbeat_seconds: float = 20.0,
+        max_bytes: int = 4 << 20,
+    ) -> AsyncIterator[Socket]:
+        """A WebSocket (`ws:`, `wss:`) to an address that the platform gave: once, redirects not followed, closed at the
+        end. Whoever does not answer a ping within half of `heartbeat_seconds`, or sends a frame above `max_bytes`, is
+        gone. Raises Unavailable."""
+        call = Call(
+            method="GET",
+            url=url,
+            headers=dict(headers or {}),
+            body={},
+            timeout_seconds=30.0,
+            repeatable=True,
+            max_bytes=max_bytes,
+            allow_private=True,
+        )
+        opening = open_socket(
+            url,
+            headers=call.headers,
+            heartbeat_seconds=heartbeat_seconds,
+            max_bytes=max_bytes,
+            proxy=self._proxy,
+            trust_env=self._trust_env,
+        )
+        async with AsyncExitStack() as stack:
+            with _translated(call):
+                async with asyncio.timeout(call.timeout_seconds):
+                    connection = await stack.enter_async_context(opening)
+            yield Socket(connection, call.place, partial(_translated, call))
 
     async def aclose(self) -> None:
         """Close all connections; a later request opens new ones."""

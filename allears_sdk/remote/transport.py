@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import logging
 import ssl
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING
 
 from allears_sdk.remote.guard import guarded_resolver
 
 if TYPE_CHECKING:
+    import aiohttp
     import httpx
 
 MAX_CONNECTIONS = 100
+GOODBYE_SECONDS = 0.5
+"""How long a WebSocket we close is given to say so too."""
 KEEP_ALIVE_SECONDS = 4.0
 """Below the 5 s after which common servers close an idle connection: a request that meets the closing is in doubt."""
 
@@ -42,17 +46,42 @@ def _aiohttp_transport(*, guarded: bool, proxy: str, trust_env: bool) -> httpx.A
     context = _tls_context()
 
     def session() -> aiohttp.ClientSession:
+        resolver = guarded_resolver() if guarded else None
         connector = aiohttp.TCPConnector(
-            limit=MAX_CONNECTIONS,
-            keepalive_timeout=KEEP_ALIVE_SECONDS,
-            ssl=context,
-            resolver=guarded_resolver() if guarded else None,
+            limit=MAX_CONNECTIONS, keepalive_timeout=KEEP_ALIVE_SECONDS, ssl=context, resolver=resolver
         )
-        made = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=trust_env)
+        made = _session(connector, trust_env=trust_env)
         made._retry_connection = False  # else aiohttp itself sends PUT and DELETE a second time
         return made
 
     return AiohttpTransport(verify=context, client=session, proxy=httpx.Proxy(proxy) if proxy else None)
+
+
+@asynccontextmanager
+async def open_socket(
+    url: str, *, headers: Mapping[str, str], heartbeat_seconds: float, max_bytes: int, proxy: str, trust_env: bool
+) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
+    """A WebSocket and a session of its own: it is no HTTP answer, so httpx has no part in it."""
+    import aiohttp
+
+    async with (
+        _session(aiohttp.TCPConnector(ssl=_tls_context()), trust_env=trust_env) as session,
+        session.ws_connect(
+            url,
+            headers=headers,
+            heartbeat=heartbeat_seconds,
+            max_msg_size=max_bytes,
+            proxy=proxy or None,
+            timeout=aiohttp.ClientWSTimeout(ws_close=GOODBYE_SECONDS),
+        ) as connection,
+    ):
+        yield connection
+
+
+def _session(connector: aiohttp.TCPConnector, *, trust_env: bool) -> aiohttp.ClientSession:
+    import aiohttp
+
+    return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=trust_env)
 
 
 def _tls_context() -> ssl.SSLContext:
