@@ -1,0 +1,140 @@
+"""What a customer said in a callback → Message: the types that 公众号, 小程序 and 企业微信 have in common.
+
+"接收普通消息", "接收事件推送"; 小程序 "接收消息和事件"; 企业微信 "消息格式", "事件格式".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from allears_sdk.errors import BadMessage
+from allears_sdk.message import Attachment, Author, Message, Raw, Ref
+from allears_sdk.signing import sha256_hex
+from connectors._wechat.fields import Fields, read
+
+MEDIA_LIFE = timedelta(days=3)
+NO_SECRET = "the file is still at the platform: fetching it needs the app's secret in the settings"
+_TYPES = {"image": "image/jpeg", "voice": "audio/amr", "video": "video/mp4", "shortvideo": "video/mp4"}
+_LATEST = 253_402_300_799
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reach:
+    """What the channel can ask the platform for: with the app's secret, files and profiles."""
+
+    files: bool
+    profile: bool = False
+
+
+def key_of(fields: Fields, body: bytes) -> str:
+    """What tells one callback from another; a redelivery has the same. Events have no id of their own."""
+    if message := fields.word("MsgId"):
+        return message
+    parts = [fields.word(name) for name in ("FromUserName", "CreateTime", "Event", "EventKey", "MsgID")]
+    if fields.word("MsgType") == "event" and parts[0] and parts[1]:
+        return "event:" + ":".join(parts) + _result(fields)
+    return f"sha256:{sha256_hex(body)}"
+
+
+def _result(fields: Fields) -> str:
+    comment = fields.inner("result").word("comment_id")
+    return f":{comment}" if comment else ""
+
+
+def speaker_of(fields: Fields) -> str:
+    """Who says something a person could mean as a complaint; "" for events."""
+    return "" if fields.word("MsgType") in ("", "event") else fields.word("FromUserName")
+
+
+def read_raw(raw: Raw) -> Fields:
+    """Raises BadMessage."""
+    try:
+        return read(raw.body)
+    except ValueError as error:
+        raise BadMessage(f"callback {raw.key}: {error}") from None
+
+
+def read_message(raw: Raw, fields: Fields, reach: Reach) -> Message:
+    """Raises BadMessage for what has neither a sender nor a type."""
+    sender, kind = fields.word("FromUserName"), fields.word("MsgType")
+    if not sender or not kind:
+        raise BadMessage(f"callback {raw.key}: neither sender nor type")
+    if kind == "event":
+        return _event(raw, fields, sender)
+    profile = Ref(locator={"user": sender}) if reach.profile else None
+    return Message(
+        text=_text(kind, fields),
+        external_id=raw.key,
+        thread=(sender,),
+        author=Author(id=sender, profile=profile),
+        posted_at=moment(fields.word("CreateTime")),
+        attachments=_attachments(kind, fields, raw.received_at, reach),
+    )
+
+
+def _event(raw: Raw, fields: Fields, sender: str) -> Message:
+    """Something a customer did, not said. It stands alone: a conversation begins with words."""
+    event = fields.word("Event")
+    told = (event, fields.word("EventKey"), fields.text("SessionFrom").strip())
+    return Message(
+        text=" ".join(part for part in told if part),
+        external_id=raw.key,
+        author=Author(id=sender),
+        posted_at=moment(fields.word("CreateTime")),
+        is_automatic=True,
+        automatic_reason=f"event {event}",
+    )
+
+
+def moment(seconds: str) -> datetime | None:
+    """Unix seconds; none for what is no time."""
+    if not (seconds.isascii() and seconds.isdecimal() and len(seconds) <= 12 and 0 < int(seconds) <= _LATEST):
+        return None
+    return datetime.fromtimestamp(int(seconds), UTC)
+
+
+def _text(kind: str, fields: Fields) -> str:
+    match kind:
+        case "text":
+            return fields.text("Content")
+        case "voice":
+            return fields.text("Recognition")
+        case "image" | "video" | "shortvideo":
+            return ""
+        case "location":
+            place = f"({fields.word('Location_X')}, {fields.word('Location_Y')})"
+            return " ".join(part for part in ("[位置]", fields.text("Label").strip(), place) if part)
+        case "link":
+            return _lines("[链接]", fields, "Title", "Description", "Url")
+        case "miniprogrampage":
+            return _lines("[小程序]", fields, "Title", "PagePath")
+    return _lines(f"[{kind}]", fields, "Title", "Content", "Description", "Url")
+
+
+def _lines(head: str, fields: Fields, *names: str) -> str:
+    told = [text for name in names if (text := fields.text(name).strip())]
+    return "\n".join([f"{head} {told[0]}", *told[1:]]) if told else head
+
+
+def _attachments(kind: str, fields: Fields, received_at: datetime, reach: Reach) -> tuple[Attachment, ...]:
+    media, picture = fields.word("MediaId"), fields.word("PicUrl")
+    if not media and not picture:
+        return ()
+    locator = {name: value for name, value in (("media_id", media), ("url", picture)) if value}
+    before = (moment(fields.word("CreateTime")) or received_at) + MEDIA_LIFE
+    is_within_reach = reach.files or bool(picture)
+    file = Attachment(
+        name=fields.word("FileName") or fields.word("Title") if kind == "file" else "",
+        title=kind,
+        media_type=_media_type(kind, fields),
+        ref=Ref(locator=locator, fetch_before=before) if is_within_reach else None,
+        skipped="" if is_within_reach else NO_SECRET,
+    )
+    return (file,)
+
+
+def _media_type(kind: str, fields: Fields) -> str:
+    if kind == "voice" and (form := fields.word("Format").lower()) and form != "amr":
+        return f"audio/{form}"
+    return _TYPES.get(kind, "application/octet-stream")
