@@ -19,7 +19,6 @@ S = TypeVar("S", bound=CallbackSettings)
 
 JSON = "application/json"
 XML = "application/xml"
-MAX_FETCH_BYTES = 64 << 20
 
 
 class CallbackConnector(Connector[S]):
@@ -53,7 +52,7 @@ class CallbackConnector(Connector[S]):
         if user := ref.locator.get("user"):
             return await self.profile(str(user))
         media, url = ref.locator.get("media_id"), ref.locator.get("url")
-        limit = min(self.settings.max_attachment_bytes, MAX_FETCH_BYTES)
+        limit = self.settings.max_attachment_bytes
         try:
             if media:
                 return await self.api.fetch_media(str(media), limit)

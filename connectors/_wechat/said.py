@@ -14,7 +14,7 @@ from allears_sdk.signing import sha256_hex
 from connectors._wechat.fields import Fields, read
 
 MEDIA_LIFE = timedelta(days=3)
-NO_SECRET = "the file is still at the platform: fetching it needs the app's secret in the settings"
+OUT_OF_REACH = "the file is still at the platform: fetching it needs the app's secret in the settings"
 _TYPES = {"image": "image/jpeg", "voice": "audio/amr", "video": "video/mp4", "shortvideo": "video/mp4"}
 _LATEST = 253_402_300_799
 
@@ -129,7 +129,7 @@ def _attachments(kind: str, fields: Fields, received_at: datetime, reach: Reach)
         title=kind,
         media_type=_media_type(kind, fields),
         ref=Ref(locator=locator, fetch_before=before) if is_within_reach else None,
-        skipped="" if is_within_reach else NO_SECRET,
+        skipped="" if is_within_reach else OUT_OF_REACH,
     )
     return (file,)
 

@@ -137,11 +137,12 @@ async def test_a_thread_gets_its_reference_with_the_answer_and_again_with_a_rede
     assert opened.reference.startswith("ALE-")
     assert opened.opened
     assert not second.opened
+    assert (again.is_new, again.opened) == (False, True), "it is answered word for word like the first time"
     assert opened.reference == second.reference == again.reference != other.reference
     await desk.settle()
     assert desk.reference_of("chat", "m1") == desk.reference_of("chat", "m2") == opened.reference
     (late,) = await desk.accept("chat", desk.raw("m2", thread="wm-li"))
-    assert (late.is_new, late.reference) == (False, opened.reference)
+    assert (late.is_new, late.reference, late.opened) == (False, opened.reference, False)
 
 
 async def test_large_bodies_are_files_named_by_their_content(desk: Desk) -> None:
