@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, ClassVar
 from urllib.parse import quote
@@ -20,14 +19,15 @@ from allears_sdk.connector import (
 )
 from allears_sdk.context import Context
 from allears_sdk.message import FORM_DATA, MESSAGE_JSON, Message, Raw
+from connectors._web.language import Language, choose
+from connectors._web.origins import address_of, cors
+from connectors._web.problem import problem, refuse
 from connectors.form import page, submission, twin
 from connectors.form.parse import parse
 from connectors.form.settings import FormSettings
 from connectors.form.submission import Fault, Submission
-from connectors.form.words import choose
 
 _ALLOWED = "GET, HEAD, POST, OPTIONS"
-_HOST = re.compile(r"[A-Za-z0-9.-]{1,253}(:\d{1,5})?|\[[0-9a-fA-F:.]{2,45}\](:\d{1,5})?")
 _LARGE_BYTES = 256 << 10
 """From here on a body is looked through in a thread."""
 
@@ -75,7 +75,7 @@ class FormConnector(Connector[FormSettings]):
             return _say(await self._get(request))
         if request.method == "OPTIONS":
             return _say(Answer(status=204, headers={"Allow": _ALLOWED, **self._cors(request)}))
-        return twin.refuse(405, f"allowed here: {_ALLOWED}", {"Allow": _ALLOWED})
+        return refuse(405, f"allowed here: {_ALLOWED}", {"Allow": _ALLOWED})
 
     async def _post(self, request: Request) -> Reception:
         content_type = request.header("content-type")
@@ -90,7 +90,7 @@ class FormConnector(Connector[FormSettings]):
             )
         if media_type in (FORM_DATA, submission.URLENCODED):
             return await self._submitted(request, content_type)
-        return twin.refuse(415, f"send application/json, {FORM_DATA} or {submission.URLENCODED}", self._cors(request))
+        return refuse(415, f"send application/json, {FORM_DATA} or {submission.URLENCODED}", self._cors(request))
 
     async def _submitted(self, request: Request, content_type: str) -> Reception:
         sent = await self._read(content_type, request.body)
@@ -119,7 +119,7 @@ class FormConnector(Connector[FormSettings]):
     async def _turn_back(self, request: Request, sent: Submission, faults: Sequence[Fault], language: str) -> Reception:
         """Nothing typed is lost: the page comes back as it was filled in, with what to mend."""
         if _wants_json(request):
-            return twin.refuse(400, " ".join(page.explain(fault, "en") for fault in faults), self._cors(request))
+            return refuse(400, " ".join(page.explain(fault, "en") for fault in faults), self._cors(request))
         await self._ready()
         values = {name: sent.fields.get(name, "") for name in submission.FIELDS} | {"submission": sent.id}
         back = self._pages.form(language, values=values, faults=faults, status=400)
@@ -135,7 +135,7 @@ class FormConnector(Connector[FormSettings]):
         if request.path == "/":  # links on the page are relative to the address without the slash
             return Answer(status=308, headers={"Location": f"../{quote(self.context.name)}"})
         handler = self._gets.get(request.path)
-        return await handler(request) if handler else twin.problem(404, "there is no such page")
+        return await handler(request) if handler else problem(404, "there is no such page")
 
     async def _form(self, request: Request) -> Answer:
         await self._ready()
@@ -158,28 +158,15 @@ class FormConnector(Connector[FormSettings]):
         if not page.templates.cache_info().currsize:
             await self.context.blocking(page.templates)
 
-    def _language(self, request: Request) -> str:
+    def _language(self, request: Request) -> Language:
         return choose(request.parameter("lang"), request.header("accept-language"), self.settings.language)
 
     def _address(self, request: Request) -> str:
-        """Where customers reach the page. A made-up Host header misleads only whoever sent it."""
-        if self.settings.public_address:
-            return self.settings.public_address
-        host = request.header("x-forwarded-host") or request.header("host")
-        scheme = "https" if request.header("x-forwarded-proto") == "https" else "http"
-        return f"{scheme}://{host if _HOST.fullmatch(host) else 'localhost'}/in/{quote(self.context.name)}"
+        return address_of(request, self.context.name, self.settings.public_address)
 
     def _cors(self, request: Request) -> dict[str, str]:
-        origin = request.header("origin")
-        if not origin or origin not in self.settings.allowed_origins:
-            return {}
-        return {
-            "Access-Control-Allow-Origin": origin,
-            "Access-Control-Allow-Methods": "POST",
-            "Access-Control-Allow-Headers": "Content-Type, Authorization, Idempotency-Key",
-            "Access-Control-Max-Age": "600",
-            "Vary": "Origin",
-        }
+        headers = "Content-Type, Authorization, Idempotency-Key"
+        return cors(request, self.settings.allowed_origins, methods="POST", headers=headers)
 
 
 def _say(answer: Answer) -> Reception:

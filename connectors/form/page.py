@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
 from allears_sdk.connector import Answer
+from connectors._web.colour import lightened, readable_on
 from connectors.form.settings import FormSettings
 from connectors.form.submission import FIELDS, HONEYPOT, MAX_FIELD_CHARS, Fault
 from connectors.form.words import FAULTS, WORDS
@@ -134,7 +135,7 @@ def _policy(settings: FormSettings) -> dict[str, str]:
 def _asset(name: str, accent: str) -> bytes:
     content = (_PAGES / name).read_bytes()
     if name == "form.css":
-        content += f":root{{--accent:{accent};--on-accent:{_readable_on(accent)}}}\n".encode()
+        content += _accents(accent).encode()
     return content
 
 
@@ -143,11 +144,6 @@ def _version(accent: str) -> str:
     return hashlib.sha256(b"".join(_asset(name, accent) for name in _ASSETS)).hexdigest()[:8]
 
 
-def _readable_on(accent: str) -> str:
-    """White or near-black, whichever has more contrast (WCAG relative luminance)."""
-    red, green, blue = (_linear(int(accent[at : at + 2], 16) / 255) for at in (1, 3, 5))
-    return "#ffffff" if 0.2126 * red + 0.7152 * green + 0.0722 * blue < 0.183 else "#1d1a17"
-
-
-def _linear(share: float) -> float:
-    return share / 12.92 if share <= 0.04045 else float(((share + 0.055) / 1.055) ** 2.4)
+def _accents(accent: str) -> str:
+    light, dark = (f":root{{--accent:{one};--on-accent:{readable_on(one)}}}" for one in (accent, lightened(accent)))
+    return f"{light}\n@media screen and (prefers-color-scheme: dark) {{ {dark} }}\n"

@@ -11,11 +11,11 @@ import msgspec
 
 from allears_sdk.connector import Accepted, Answer, Reception, Request
 from allears_sdk.message import MESSAGE_JSON, Raw
+from connectors._web.problem import refuse
 
 MAX_BYTES = 1 << 20
 _MAX_KEY_CHARS = 200
 _JSON = "application/json"
-_PROBLEM = "application/problem+json"
 
 
 class _Glance(msgspec.Struct, gc=False):
@@ -66,27 +66,6 @@ def answer(accepted: Sequence[Accepted], headers: dict[str, str] | None = None) 
     status, word = (201, "accepted") if one.is_new else (200, "already_known")
     body = f'{{"reference":"{one.reference}","status":"{word}"}}'
     return Answer(status=status, body=body.encode(), media_type=_JSON, headers=headers or {})
-
-
-def refuse(status: int, detail: str, headers: dict[str, str] | None = None) -> Reception:
-    """Nothing to store; the sender reads why, as problem details (RFC 9457)."""
-    body = problem(status, detail, headers)
-    return Reception(refused=f"json_{status}", answer=lambda accepted: body)
-
-
-def problem(status: int, detail: str, headers: dict[str, str] | None = None) -> Answer:
-    body = msgspec.json.encode({"type": "about:blank", "status": status, "title": _TITLES[status], "detail": detail})
-    return Answer(status=status, body=body, media_type=_PROBLEM, headers=headers or {})
-
-
-_TITLES = {
-    400: "Bad Request",
-    401: "Unauthorized",
-    404: "Not Found",
-    405: "Method Not Allowed",
-    413: "Content Too Large",
-    415: "Unsupported Media Type",
-}
 
 
 def _facts(headers: Sequence[tuple[str, str]]) -> tuple[str, str]:

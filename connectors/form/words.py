@@ -110,24 +110,3 @@ FAULTS: Final[dict[str, dict[str, str]]] = {
         "unsupported": "This way of sending is not supported: please open the form and fill it in.",
     },
 }
-
-
-def choose(asked: str, accept_language: str, default: str) -> str:
-    """ "zh" or "en": the one asked for by the link, else the browser's first choice of the two, else `default`."""
-    if asked in WORDS:
-        return asked
-    ranked = sorted(_preferences(accept_language), key=lambda choice: -choice[1])
-    return next((language for language, weight in ranked if language in WORDS and weight > 0), default)
-
-
-def _preferences(accept_language: str) -> list[tuple[str, float]]:
-    return [_preference(part) for part in accept_language[:200].split(",")]
-
-
-def _preference(part: str) -> tuple[str, float]:
-    tag, _, weight = part.partition(";")
-    try:
-        value = float(weight.strip().removeprefix("q=") or 1)
-    except ValueError:
-        value = 0.0
-    return tag.strip().lower().split("-")[0], value
