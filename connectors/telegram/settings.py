@@ -30,7 +30,7 @@ class TelegramSettings(ChannelSettings):
     )
     groups: tuple[int, ...] = Field(
         default=(),
-        description="Ids of the groups and channels that are heard, private chats always are. Empty: all the bot is in.",
+        description="Ids of groups and channels that are heard, private chats always are. Empty: all the bot is in.",
     )
     webhook_url: str = Field(
         default="",
