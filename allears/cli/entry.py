@@ -27,6 +27,7 @@ _COMMANDS = {
     "restore": "allears.cli.backup:restore",
     "normalise": "allears.cli.normalise:normalise",
     "schema": "allears.cli.schema:schema",
+    "new-connector": "allears.cli.new_connector:new_connector",
 }
 
 

@@ -55,6 +55,17 @@ HELP: Mapping[str, Mapping[str, str]] = {
         "normalise --timezone": "IANA zone of times without one.",
         "schema": "Print the JSON Schema of the complaint record.",
         "schema --config": "That of the configuration file instead.",
+        "new-connector": "Write a new connector: code, tests, fixtures and pages that pass as they are.\n\nInside a "
+        "checkout of allears it joins the house; with --package it is a package of its own. Then make it yours: "
+        "docs/writing-a-connector.md.",
+        "new-connector --poll": "It asks at intervals (default).",
+        "new-connector --listen": "It holds a connection and is told at once; a poll stands behind it.",
+        "new-connector --receive": "It is a webhook: the platform sends signed requests.",
+        "new-connector --item": "Each item stands alone: reviews, posts, forms (default).",
+        "new-connector --chat": "Items make conversations by their chat.",
+        "new-connector --title-en": "What people call the channel in English.",
+        "new-connector --title-zh": "What people call the channel in Chinese.",
+        "new-connector --package": "Write a package of its own into this folder.",
     },
     "zh": {
         "": "allears 倾听每一个投诉渠道，每条投诉只入单一次。\n\n退出码：0 完成，1 发现问题，2 用法错误，3 配置无效，"
@@ -105,6 +116,16 @@ HELP: Mapping[str, Mapping[str, str]] = {
         "normalise --timezone": "没有时区的时间按哪个 IANA 时区解读。",
         "schema": "打印投诉记录的 JSON Schema。",
         "schema --config": "改为打印配置文件的 JSON Schema。",
+        "new-connector": "生成一个新连接器：代码、测试、样例和文档，不改动即可通过全部检查。\n\n在 allears 的源码目录内"
+        "会加入源码；用 --package 则生成独立的包。之后按 docs/writing-a-connector.md 改成你需要的。",
+        "new-connector --poll": "定时读取（默认）。",
+        "new-connector --listen": "保持连接、即时收到通知，并有定时读取兜底。",
+        "new-connector --receive": "webhook：平台发来带签名的请求。",
+        "new-connector --item": "每条内容独立：评价、帖子、表单（默认）。",
+        "new-connector --chat": "按会话归并内容。",
+        "new-connector --title-en": "渠道的英文名称。",
+        "new-connector --title-zh": "渠道的中文名称。",
+        "new-connector --package": "在此文件夹生成独立的包。",
     },
 }
 
@@ -214,6 +235,19 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "content": "content ({media_type}, {size} bytes):",
         "cut": "… {count} more characters",
         "binary": "(not text)",
+        "bad_kind": '"{name}" cannot be a connector: a-z, 0-9 and single "_" between them, starting with a letter, '
+        "at most {limit} characters, no word of Python",
+        "bad_title": '"{title}" cannot be a title: 1 to {limit} characters on one line, without quotes, backslashes, '
+        "|, brackets, braces and backticks",
+        "kind_taken": 'there is a connector "{name}" already; choose another name',
+        "module_taken": '"{name}" is the name of another Python module; choose another one',
+        "no_checkout": "this is no checkout of allears; change into one, or write a package with "
+        "--package allears-{name}",
+        "no_place": "{path} is not as expected: there is no place for the new line in it",
+        "is_there": "{path} exists already; nothing was written",
+        "born": "{kind} is in {folder}:",
+        "changed_too": "a line was added to {files}",
+        "born_next": "next: {steps}",
     },
     "zh": {
         "commands": "命令",
@@ -320,6 +354,18 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "content": "内容（{media_type}，{size} 字节）：",
         "cut": "…… 还有 {count} 个字符",
         "binary": "（不是文本）",
+        "bad_kind": "“{name}”不能作连接器名：只能用 a-z、0-9 和其间的单个 _，以字母开头，最多 {limit} 个字符，"
+        "且不是 Python 关键字",
+        "bad_title": "“{title}”不能作名称：一行，1 到 {limit} 个字符，"
+        "不含引号、反斜杠、|、方括号、花括号、尖括号和反引号",
+        "kind_taken": "已有名为“{name}”的连接器，请换一个名称",
+        "module_taken": "“{name}”是另一个 Python 模块的名称，请换一个",
+        "no_checkout": "这里不是 allears 的源码目录；请进入源码目录，或用 --package allears-{name} 生成独立的包",
+        "no_place": "{path} 与预期不符：找不到可以加入新行的位置",
+        "is_there": "{path} 已存在；没有写入任何内容",
+        "born": "{kind} 已写入 {folder}：",
+        "changed_too": "以下文件各加了一行：{files}",
+        "born_next": "接下来：{steps}",
     },
 }
 

@@ -1,0 +1,1 @@
+"""New connectors: what `allears new-connector` writes."""
