@@ -14,7 +14,7 @@ from tests.docs.conftest import ROOT
 OURS = ("allears", "allears_sdk", "connectors", "normalizer", "sink")
 COMES_WITH = {"multidict": "aiohttp", "pydantic-core": "pydantic", "certifi": "httpx"}
 """Imported, and a part of another one in all but name."""
-FOR_TESTS = ("allears_sdk/testing",)
+FOR_TESTS = ("allears_sdk/testing", "allears/scaffold/templates")
 
 
 def name_in(requirement: str) -> str:
