@@ -10,12 +10,12 @@ import hmac
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
+from allears_sdk.codec import encode
 from allears_sdk.connector import Answer, Reception, Request
 from allears_sdk.signing import OutsideWindow, check_window, same
 from connectors._wechat.crypto import Envelope, Unreadable, signature
 from connectors._wechat.fields import Fields, Hostile, read, write_xml
 
-XML = "text/xml; charset=utf-8"
 _NO_SNIFFING = {"X-Content-Type-Options": "nosniff"}
 _ALLOWED = {"Allow": "GET, POST"}
 
@@ -81,13 +81,20 @@ class Door:
         return self._open_sealed(request, _read(request.body).word("Encrypt"))
 
     def seal(self, message: bytes, *, nonce: str, timestamp: int) -> bytes:
-        """An answer, encrypted in an encrypted channel: the same bytes for the same message, nonce and time."""
+        """An answer, encrypted in an encrypted channel: the same bytes for the same message, nonce and time. JSON is
+        answered as JSON."""
         if self._envelope is None:
             return message
         random = hmac.new(self._token.encode(), f"{timestamp}.{nonce}".encode() + message, hashlib.sha256).digest()[:16]
         sealed = self._envelope.seal(message, random)
         signed = signature(self._token, str(timestamp), nonce, sealed)
-        return write_xml({"Encrypt": sealed, "MsgSignature": signed, "TimeStamp": timestamp, "Nonce": nonce})
+        fields: dict[str, str | int] = {
+            "Encrypt": sealed,
+            "MsgSignature": signed,
+            "TimeStamp": timestamp,
+            "Nonce": nonce,
+        }
+        return encode(fields) if message[:1] == b"{" else write_xml(fields)
 
     def _check_plain(self, request: Request) -> None:
         self._check_signature(request, request.parameter("signature"))

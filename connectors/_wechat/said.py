@@ -16,6 +16,7 @@ from connectors._wechat.fields import Fields, read
 MEDIA_LIFE = timedelta(days=3)
 OUT_OF_REACH = "the file is still at the platform: fetching it needs the app's secret in the settings"
 _TYPES = {"image": "image/jpeg", "voice": "audio/amr", "video": "video/mp4", "shortvideo": "video/mp4"}
+_EVENT_KEY = ("FromUserName", "CreateTime", "Event", "EventKey", "MsgID", "ChangeType", "UserID")
 _LATEST = 253_402_300_799
 
 
@@ -31,15 +32,9 @@ def key_of(fields: Fields, body: bytes) -> str:
     """What tells one callback from another; a redelivery has the same. Events have no id of their own."""
     if message := fields.word("MsgId"):
         return message
-    parts = [fields.word(name) for name in ("FromUserName", "CreateTime", "Event", "EventKey", "MsgID")]
-    if fields.word("MsgType") == "event" and parts[0] and parts[1]:
-        return "event:" + ":".join(parts) + _result(fields)
+    if fields.word("MsgType") == "event" and fields.word("FromUserName") and fields.word("CreateTime"):
+        return "event:" + ":".join([*map(fields.word, _EVENT_KEY), fields.inner("result").word("comment_id")])
     return f"sha256:{sha256_hex(body)}"
-
-
-def _result(fields: Fields) -> str:
-    comment = fields.inner("result").word("comment_id")
-    return f":{comment}" if comment else ""
 
 
 def speaker_of(fields: Fields) -> str:

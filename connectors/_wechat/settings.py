@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from typing import Literal, Self
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
 from allears_sdk.settings import FILL_IN, ChannelSettings
 from connectors._wechat.crypto import Envelope, key_of
@@ -59,3 +60,42 @@ class CallbackSettings(ChannelSettings):
         """Of the app id or corp id that messages are sealed for; none without a key."""
         key = self.encoding_aes_key
         return Envelope(key.get_secret_value(), receiver) if key is not None else None
+
+
+class AppSettings(CallbackSettings):
+    """An app of api.weixin.qq.com: 公众号 or 小程序."""
+
+    app_id: str = Field(pattern=r"^wx[0-9a-f]{16}$", description="AppID.", examples=["wx1234567890abcdef"])
+    app_secret: SecretStr | None = Field(
+        default=None,
+        description="AppSecret. Without it messages are heard, but files, profiles and answers cannot be had.",
+        examples=["env:WECHAT_APP_SECRET"],
+        json_schema_extra=dict(FILL_IN),
+    )
+    mode: Literal["secure", "compatible", "plain"] = Field(
+        default="secure",
+        description='How the console says that messages are sent (安全, 兼容, 明文). Only "plain" takes what is not '
+        "encrypted; of compatible messages the encrypted part counts.",
+    )
+    hand_over: bool = Field(
+        default=False,
+        description="Answer so that WeChat shows each message to its own customer service tool too "
+        "(transfer_customer_service).",
+    )
+    url: str = Field(
+        default=OFFICIAL_URL,
+        pattern=URL_PATTERN,
+        description="Address of the API; another where a proxy stands before it.",
+    )
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        if self.mode != "plain" and self.encoding_aes_key is None:
+            raise ValueError(f'mode "{self.mode}" needs encoding_aes_key')
+        if self.acknowledges and self.app_secret is None:
+            raise ValueError("acknowledge needs app_secret")
+        return self
+
+    @property
+    def secret(self) -> str:
+        return self.app_secret.get_secret_value() if self.app_secret else ""

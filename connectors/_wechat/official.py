@@ -1,0 +1,51 @@
+"""What 公众号 and 小程序 do alike beyond the callback: their calls go to api.weixin.qq.com."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from allears_sdk.connector import Accepted, Answer, Identity
+from allears_sdk.context import Context
+from allears_sdk.message import Raw
+from connectors._wechat.api import WechatApi
+from connectors._wechat.callback import Door
+from connectors._wechat.channel import CallbackConnector
+from connectors._wechat.fields import Fields
+from connectors._wechat.passive import hand_over
+from connectors._wechat.settings import AppSettings
+
+A = TypeVar("A", bound=AppSettings)
+
+
+class AppConnector(CallbackConnector[A]):
+    def __init__(self, settings: A, context: Context) -> None:
+        door = Door(
+            settings.token.get_secret_value(),
+            None if settings.mode == "plain" else settings.envelope(settings.app_id),
+            tolerance=settings.tolerance,
+            is_echo_sealed=False,
+        )
+        api = WechatApi(
+            context,
+            url=settings.url,
+            account=settings.app_id,
+            secret=settings.secret,
+            timeout_seconds=settings.timeout_seconds,
+        )
+        super().__init__(settings, context, door=door, api=api)
+
+    async def check(self) -> Identity:
+        heard = f"callback /in/{self.context.name}, mode {self.settings.mode}"
+        if not self.settings.secret:
+            return Identity(account=self.settings.app_id, details=(heard, "no app_secret: no files, no answers"))
+        await self.api.tokens.get()
+        return Identity(account=self.settings.app_id, details=(heard, "the app secret is accepted"))
+
+    def answer(self, fields: Fields, raw: Raw, accepted: Accepted) -> Answer:
+        given = hand_over(self.door, fields, raw) if self.settings.hand_over else None
+        return given or super().answer(fields, raw, accepted)
+
+    async def send(self, user: str, text: str) -> None:
+        """A customer service message: 48 hours and 5 of them after the customer's last word."""
+        body = {"touser": user, "msgtype": "text", "text": {"content": text}}
+        await self.api.post_once("/cgi-bin/message/custom/send", body)
