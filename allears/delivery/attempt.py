@@ -59,6 +59,9 @@ class Attempt:
         self._sink = sink
         self._settings = settings
         self._restored = restored
+        self._in_doubt = getattr(settings, "when_in_doubt", "hold")
+        self._is_dispensable = self._in_doubt == "drop"
+        """Better not at all than twice, or by a person's hand: answers to customers."""
 
     async def resolve(self, due: DueDelivery) -> Outcome | None:
         """Look what became of a delivery in doubt: its outcome, or None when it is to be sent (again)."""
@@ -163,7 +166,7 @@ class Attempt:
         was_sent = bool(due.payload)
         if not was_sent and not self._restored:
             return None
-        if getattr(self._settings, "when_in_doubt", "hold") == "send_again":
+        if self._in_doubt == "send_again":
             return None
         why = "its answer was lost" if was_sent else "the journal was restored from a backup"
         reason = f"may be filed already ({why}) and this store cannot be asked: look there, then replay or discard"
@@ -212,11 +215,6 @@ class Attempt:
         return Outcome(
             delivery=due.id, state=DeliveryState.DISCARDED, reason=str(error), detail=error.detail, doubtful=doubtful
         )
-
-    @property
-    def _is_dispensable(self) -> bool:
-        """Better not at all than twice, or by a person's hand: answers to customers."""
-        return getattr(self._settings, "when_in_doubt", "hold") == "drop"
 
     def _letter(self, due: DueDelivery, error: AllearsError) -> Outcome:
         return Outcome(delivery=due.id, state=DeliveryState.LETTER, reason=str(error), detail=error.detail)

@@ -14,7 +14,17 @@ from allears.journal.errors import JournalUnavailable
 from allears.journal.journal import Journal
 from allears.journal.records import DueConversation, Policy, Reading, Router, StoredRaw
 from allears.workers.pool import WorkerLost, Workers
-from allears.workers.tasks import DeriveJob, Failed, Read, ReadJob, derive_records, opened, read_raws, warm_up
+from allears.workers.tasks import (
+    SAMPLE_MAIL,
+    DeriveJob,
+    Failed,
+    Read,
+    ReadJob,
+    derive_records,
+    opened,
+    read_raws,
+    warm_up,
+)
 from allears_sdk.connector import Threading
 from allears_sdk.context import Clock
 from normalizer.conversation import Conversation, Draft, Facts
@@ -73,7 +83,8 @@ class Filing:
 
     async def _warm_up(self) -> None:
         try:
-            await self._workers.run(warm_up)
+            reads_mail = any(one.policy.threading is Threading.MAIL for one in self.readers.values())
+            await self._workers.run(warm_up, SAMPLE_MAIL if reads_mail else b"")
         except WorkerLost as error:
             log.warning("worker_lost", reason=str(error))
 
