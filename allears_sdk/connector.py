@@ -242,6 +242,12 @@ class Connector(ABC, Generic[S]):
         self.settings = settings
         self.context = context
 
+    @property
+    def own_spec(self) -> ConnectorSpec:
+        """The spec of this one channel: another than its class's where settings decide `threading`, `signed`,
+        `answer_within_seconds` or `max_body_bytes`, as in a generic receiver."""
+        return self.spec
+
     async def start(self) -> None:
         """Prepare what the other methods share; no network needed yet."""
 

@@ -156,7 +156,7 @@ class Intake:
             name=name,
             settings=settings,
             connector=connector,
-            policy=policy_of(kind.spec, settings),
+            policy=policy_of(connector.own_spec, settings),
             journal=self._journal,
             condition=condition,
             timing=self._timing,
@@ -222,12 +222,16 @@ class Intake:
     def max_body_bytes(self, name: str) -> int:
         """How much of a request's body is worth reading; 0 where nobody would."""
         supervisor = self._supervisors.get(name)
-        return 0 if supervisor is None else supervisor.channel.connector.spec.max_body_bytes
+        return 0 if supervisor is None else supervisor.channel.connector.own_spec.max_body_bytes
 
     def connector(self, name: str) -> Connector[Any] | None:
         """The running one; None while the channel is paused or could not be made."""
         supervisor = self._supervisors.get(name)
         return None if supervisor is None or supervisor.channel.condition.is_paused else supervisor.channel.connector
+
+    def running(self) -> list[str]:
+        """Names of the channels that are not paused."""
+        return [name for name, one in self._supervisors.items() if not one.channel.condition.is_paused]
 
     def channels_of(self, connector: str) -> list[str]:
         """Names of the running channels of a kind."""

@@ -32,7 +32,7 @@ class Receiver:
         self._wake = wake
         self._receive = channel.connector.receive
         self._accept = channel.journal.accept
-        seconds = channel.connector.spec.answer_within_seconds - COMMIT_MARGIN_SECONDS
+        seconds = channel.connector.own_spec.answer_within_seconds - COMMIT_MARGIN_SECONDS
         self._deadline = Deadline(max(seconds, LEAST_SECONDS))
         self._said: dict[str, float] = {}
         self.refused = 0
