@@ -57,6 +57,8 @@ class Telegram:
         self.last_error = ""
         self.repeats_pushes = False
         """Push again what was answered well, once: as when the answer was lost on its way."""
+        self.is_asked = asyncio.Event()
+        """A question waits."""
         self._allowed: list[str] | None = None
         self._next_update = 900_001
         self._next_message = 11
@@ -168,6 +170,7 @@ class Telegram:
         deadline = time.monotonic() + seconds
         while not self._fresh() and time.monotonic() < deadline and not ended.is_set():
             self._arrived.clear()
+            self.is_asked.set()
             waits = [asyncio.ensure_future(one.wait()) for one in (self._arrived, ended)]
             try:
                 await asyncio.wait(waits, timeout=deadline - time.monotonic(), return_when=asyncio.FIRST_COMPLETED)
