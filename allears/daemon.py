@@ -22,6 +22,7 @@ from allears import logs
 from allears.context import Contexts, SystemClock
 from allears.delivery.engine import Engine
 from allears.delivery.replies import ReplySink, reply_settings
+from allears.fetching.stage import Fetching
 from allears.filing.acknowledging import responder
 from allears.filing.own_addresses import own_addresses
 from allears.filing.routing import answering, to_all
@@ -36,7 +37,7 @@ from allears.journal.sqlite import open_journal
 from allears.settings import Configuration, changed, load
 from allears.workers.pool import Workers
 from allears_sdk import registry
-from allears_sdk.connector import Connector
+from allears_sdk.connector import Connector, Threading
 from allears_sdk.errors import AllearsError, ConfigError
 from allears_sdk.settings import ChannelSettings, DestinationSettings
 from allears_sdk.sink import Sink
@@ -124,13 +125,16 @@ class Daemon:
         parts.push_async_callback(lambda: self._engine.stop(self._left(0.9)))
         workers = Workers(self.configuration.daemon.workers)
         self._filing = Filing(self.journal, workers, self.clock, {}, to_all(()))
-        self._start_task(parts, self._filing.run(), "filing")
         self._intake = Intake(
             self.journal, self._contexts, Timing(clock=self.clock), backlog=lambda: self._backlog_reason
         )
         await self._intake.start()
         parts.push_async_callback(lambda: self._intake.stop(self._left(0.5)))
         await self._apply()
+        chats = {name: one for name, one in self._intake.policies().items() if one.threading is Threading.CHAT}
+        await self.journal.resume_timers({name: one.settle_seconds for name, one in chats.items()})
+        self._start_task(parts, self._filing.run(), "filing")
+        self._start_task(parts, Fetching(self.journal, self.clock, self._intake).run(), "fetching")
 
     async def _start_rooms(self, parts: AsyncExitStack) -> None:
         public, admin = self.configuration.public, self.configuration.admin

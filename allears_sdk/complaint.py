@@ -135,6 +135,9 @@ class AttachedFile:
     size: int
     sha256: str = ""
     skipped: str = ""
+    """Why there are no bytes, and never will be."""
+    pending: bool = False
+    """Its bytes are on their way: an event tells when they have come."""
     message: str = ""
     """External id of the message it came with."""
 

@@ -115,6 +115,11 @@ class Attachment:
     """Why we do not have the bytes; the record says it too."""
 
     @property
+    def is_pending(self) -> bool:
+        """Its bytes are still at the platform."""
+        return self.ref is not None and not self.sha256 and not self.skipped and self.content is None
+
+    @property
     def shown_name(self) -> str:
         return self.name or self.title or "attachment"
 

@@ -101,6 +101,7 @@ def _files(message: Message) -> list[AttachedFile]:
             size=file.size,
             sha256=file.sha256,
             skipped=file.skipped,
+            pending=file.is_pending,
             message=message.external_id,
         )
         for file in message.attachments

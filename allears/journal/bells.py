@@ -11,6 +11,7 @@ class Bells:
     def __init__(self) -> None:
         self.raws = asyncio.Event()
         self.conversations = asyncio.Event()
+        self.fetches = asyncio.Event()
         self._deliveries: dict[str, asyncio.Event] = {}
 
     def deliveries(self, destination: str) -> asyncio.Event:
@@ -23,6 +24,7 @@ class Bells:
     def ring_all(self) -> None:
         self.raws.set()
         self.conversations.set()
+        self.fetches.set()
         self.ring_deliveries()
 
 

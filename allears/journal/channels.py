@@ -10,7 +10,10 @@ from allears.journal.records import ChannelRow, DestinationRow, Policy
 from allears.journal.rows import moment
 from allears_sdk.connector import Threading
 
-_NAMED = ("channels", "cursors", "raws", "conversations", "names", "messages", "complaints", "deliveries", "unfiled")
+_NAMED = (
+    "channels", "cursors", "raws", "conversations", "names", "messages", "complaints", "deliveries", "unfiled",
+    "fetches",
+)  # fmt: skip
 
 
 def note(

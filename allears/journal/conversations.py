@@ -14,22 +14,26 @@ from allears.journal import bulk, threads
 from allears.journal.messages import heard
 from allears.journal.records import Policy
 from allears.journal.rows import dump, load
-from allears.journal.senders import people
+from allears.journal.senders import identity, people, speaker
 from allears.journal.subjects import base_subject
 from allears_sdk.connector import Threading
-from allears_sdk.message import Message
+from allears_sdk.message import Message, Role
 from allears_sdk.reference import reference, seed
 
 MAX_PEOPLE = 200
 MAX_REFERENCES = 100
 MAX_RELATED = 50
+FETCH_SECONDS = 60.0
+"""So long a record waits for files and names that are being fetched."""
 OWN_MATTER = ""
 """First among the subjects of a conversation that began under mails of another matter: it is not known by those."""
 _FIRST, _LAST = 16, 8
 """Of the conversations that share a name, how many of the oldest and the newest are looked at: strangers who quote
 an id come after those who wrote under it."""
 _INTO = "INSERT INTO conversations (channel, reference, seed, subjects, people, opened_at, last_at, version) VALUES"
-_COLUMNS = "id, channel, reference, subjects, people, related, opened_at, last_at, burst_at, due_at, version"
+_COLUMNS = (
+    "id, channel, reference, subjects, people, related, opened_at, last_at, burst_at, due_at, version, settles_at"
+)
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,6 +50,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     burst_at: float | None
     due_at: float | None
     version: int
+    settles_at: float | None = None
 
 
 class Opening(msgspec.Struct, frozen=True, kw_only=True):
@@ -197,11 +202,27 @@ def find(sql: sqlite3.Connection, channel: str, message: Message, at: float, pol
 def _find_named(sql: sqlite3.Connection, channel: str, message: Message, at: float, policy: Policy) -> tuple[Row, bool]:
     """In a chat the newest that is not idle; an item and what is said under it are one."""
     candidates = _load_rows(sql, _named(sql, channel, (message.external_id, *message.known_as, *message.thread), -1))
+    if policy.threading is Threading.CHAT:
+        candidates = [one for one in candidates if _takes_part(sql, one, message)]
     for one in candidates:
         if policy.threading is Threading.ITEM or threads.is_open_chat(one.last_at, message, at, policy.idle_seconds):
             return one, False
     digest = threads.seed_of(channel, message, policy.threading)
     return make(sql, channel, digest, at, related=[one.reference for one in candidates][:MAX_RELATED])
+
+
+def _takes_part(sql: sqlite3.Connection, row: Row, message: Message) -> bool:
+    """Customers who share a room have a matter each, but for who answers a message of another's. What the company says
+    there belongs to whom it is said to, or to the last who spoke."""
+    if message.author.role is not Role.CUSTOMER:
+        return not message.participants or any(identity(one) in row.people for one in message.participants)
+    who = speaker(message)
+    if not who or not row.people or who in row.people:
+        return True
+    named = (message.external_id, *message.known_as, *message.thread)
+    query = "SELECT counts, external_id FROM messages WHERE conversation_id=?"
+    said = sql.execute(query, (row.id,)).fetchall()
+    return not any(counts for counts, _ in said) or any(external_id in named for _, external_id in said)
 
 
 def make(sql: sqlite3.Connection, channel: str, digest: bytes, at: float, *, related: list[str]) -> tuple[Row, bool]:
@@ -274,18 +295,30 @@ def _names_in(sql: sqlite3.Connection, row: Row, message: Message) -> tuple[str,
     return names_of("", dataclasses.replace(message, thread=message.thread[:below]))
 
 
-def set_timer(sql: sqlite3.Connection, row: Row, at: float, policy: Policy) -> Row:
-    """When the record is to be derived: at once, or after a chat has been silent (but not for ever)."""
+def set_timer(sql: sqlite3.Connection, row: Row, message: Message, at: float, policy: Policy, *, fetches: bool) -> None:
+    """When the record is to be derived: at once, or after a chat has been silent, and when its files have come (but
+    neither for ever). `at`: now."""
     burst = row.burst_at if row.burst_at is not None else at
-    due = at
+    settles, most = at, burst + FETCH_SECONDS
     if policy.threading is Threading.CHAT:
-        due = min(at + policy.settle_seconds, burst + policy.settle_max_seconds)
-    sql.execute("UPDATE conversations SET due_at=?, burst_at=?, attempts=0 WHERE id=?", (due, burst, row.id))
-    return replace(row, due_at=due, burst_at=burst)
+        last = burst + policy.settle_max_seconds
+        only_greets = row.settles_at is None or row.settles_at >= last
+        settles = last if only_greets and threads.greets(message) else min(at + policy.settle_seconds, last)
+        most = max(most, last)
+    held = at + FETCH_SECONDS if fetches else row.due_at if _is_held(row) else None
+    due = settles if held is None else max(settles, min(held, most))
+    query = "UPDATE conversations SET due_at=?, settles_at=?, burst_at=?, attempts=0 WHERE id=?"
+    sql.execute(query, (due, settles, burst, row.id))
+
+
+def _is_held(row: Row) -> bool:
+    """Its files are on their way."""
+    return row.due_at is not None and row.settles_at is not None and row.due_at > row.settles_at
 
 
 def clear_timer(sql: sqlite3.Connection, conversation_id: int) -> None:
-    sql.execute("UPDATE conversations SET due_at=NULL, burst_at=NULL, attempts=0 WHERE id=?", (conversation_id,))
+    query = "UPDATE conversations SET due_at=NULL, settles_at=NULL, burst_at=NULL, attempts=0 WHERE id=?"
+    sql.execute(query, (conversation_id,))
 
 
 def _mail_candidates(sql: sqlite3.Connection, channel: str, message: Message) -> list[Row]:
@@ -354,5 +387,5 @@ def _with_related(row: Row, references: Sequence[str]) -> Row:
 def _row(row: Any) -> Row:
     return Row(
         id=row[0], channel=row[1], reference=row[2], subjects=load(row[3]), people=load(row[4]), related=load(row[5]),
-        opened_at=row[6], last_at=row[7], burst_at=row[8], due_at=row[9], version=row[10],
+        opened_at=row[6], last_at=row[7], burst_at=row[8], due_at=row[9], version=row[10], settles_at=row[11],
     )  # fmt: skip

@@ -30,7 +30,7 @@ def back_up(data_folder: Path, folder: Path, report: Report = lambda done, total
         source.execute("SELECT 1 FROM stamps").fetchone()  # one view of it all: else each commit starts us over
         source.backup(target, pages=2000, progress=lambda status, remaining, total: report(total - remaining, total))
         target.execute("PRAGMA journal_mode = DELETE")
-        names = [row[0] for row in target.execute("SELECT DISTINCT blob FROM raws WHERE blob IS NOT NULL")]
+        names = _names_in(target)
     _copy_blobs(Blobs(data_folder / "blobs"), Blobs(folder / "blobs"), names, report)
     if (data_folder / _KEY).exists():
         shutil.copy2(data_folder / _KEY, folder / _KEY)
@@ -47,7 +47,7 @@ def restore(backup: Path, data_folder: Path, report: Report = lambda done, total
         raise FileExistsError(f"{data_folder} is not empty: move it away first")
     data_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     with closing(sqlite3.connect(backup / FILE)) as source:
-        names = [row[0] for row in source.execute("SELECT DISTINCT blob FROM raws WHERE blob IS NOT NULL")]
+        names = _names_in(source)
     _copy_blobs(Blobs(backup / "blobs"), Blobs(data_folder / "blobs"), names, report)
     if (backup / _KEY).exists():
         shutil.copy2(backup / _KEY, data_folder / _KEY)
@@ -58,6 +58,13 @@ def restore(backup: Path, data_folder: Path, report: Report = lambda done, total
     _sync_file(partial)
     partial.replace(data_folder / FILE)  # no daemon can run on it before it is stamped
     sync_folder(data_folder)
+
+
+def _names_in(sql: sqlite3.Connection) -> list[str]:
+    """A backup of an older journal has no fetched files yet."""
+    is_old = sql.execute("SELECT 1 FROM sqlite_master WHERE name='fetches'").fetchone() is None
+    fetched = "" if is_old else " UNION SELECT blob FROM fetches WHERE blob IS NOT NULL"
+    return [row[0] for row in sql.execute(f"SELECT DISTINCT blob FROM raws WHERE blob IS NOT NULL{fetched}")]
 
 
 def _copy_blobs(source: Blobs, target: Blobs, names: list[str], report: Report) -> None:

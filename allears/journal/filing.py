@@ -9,14 +9,14 @@ from datetime import datetime
 
 import msgspec
 
-from allears.journal import bulk, conversations, replies, unfiled
+from allears.journal import bulk, conversations, fetches, replies, unfiled
 from allears.journal.arrivals import Arrival, counts
 from allears.journal.conversations import Row
 from allears.journal.records import DueConversation, Reply, Route, Router
 from allears.journal.rows import known_moment, stamp
 from allears_sdk import codec
 from allears_sdk.complaint import Complaint, Event, EventKind
-from allears_sdk.message import Kind, Message
+from allears_sdk.message import Kind, Message, Role
 from allears_sdk.reference import event_id
 from normalizer.conversation import Draft
 from normalizer.derive import changes
@@ -122,9 +122,41 @@ def file_due(
     latest = latest_event(sql, conversation.id)
     fresh = _new_messages(sql, conversation.id)
     record = _settled(sql, conversation, draft, latest, now)
-    if record is not None and (latest is None or any(message.counts for message in fresh)):
+    if record is None:
+        return True
+    if latest is None or any(message.counts for message in fresh):
         _file(sql, conversation, record, latest, [fresh] if settles else _one_by_one(fresh), router, before, now)
+    elif _is_completed(latest.record, record) and (came := fetches.untold(sql, conversation.id)):
+        _file_completed(sql, conversation, record, latest, came, router, before, now)
     return True
+
+
+def _is_completed(before: Complaint, after: Complaint) -> bool:
+    """Whether files or names have come."""
+    names = ("attachments", "contact", "customer", "customer_id")
+    return any(getattr(before, name) != getattr(after, name) for name in names)
+
+
+def _file_completed(
+    sql: sqlite3.Connection,
+    conversation: DueConversation,
+    derived: Complaint,
+    latest: Event,
+    came: Sequence[tuple[str, float]],
+    router: Router,
+    before: Before,
+    now: float,
+) -> None:
+    """An event without messages: what was still at the platform has come, or never will."""
+    route = router(derived)
+    event = _event(_routed(derived, latest.record, route), latest, (), now, key=came[-1][0])
+    filed = Filed(
+        event=event, conversation=conversation.id, channel=conversation.channel, at=now, route=route,
+        doubtful=min(said_at for _, said_at in came) < before,
+    )  # fmt: skip
+    _write(sql, [filed])
+    _deliver(sql, filed)
+    fetches.tell(sql, conversation.id, event.id)
 
 
 def _settled(
@@ -170,6 +202,8 @@ def _file(
             _write(sql, [filed])
             _deliver(sql, filed)
         sql.executemany("UPDATE messages SET event_id=? WHERE id=?", [(latest.id, message.id) for message in messages])
+    if latest is not None and derived.attachments:
+        fetches.tell(sql, conversation.id, latest.id)
 
 
 def _opener(conversation: DueConversation, fresh: Sequence[_New]) -> tuple[Message | None, datetime]:
@@ -230,15 +264,15 @@ def _routed(record: Complaint, previous: Complaint | None, route: Route) -> Comp
     return replace(record, team=route.team, assignee=route.assignee, handler=handler)
 
 
-def _event(record: Complaint, latest: Event | None, fresh: Sequence[_New], at: float) -> Event:
+def _event(record: Complaint, latest: Event | None, fresh: Sequence[_New], at: float, *, key: str = "") -> Event:
     sequence = latest.sequence + 1 if latest else 1
     newest = next((message for message in reversed(fresh) if message.counts), fresh[-1] if fresh else None)
-    key = _key(newest.external_id, newest.revision) if newest else f"sequence {sequence}"
+    key = key or (_key(newest.external_id, newest.revision) if newest else f"sequence {sequence}")
     return Event(
         id=event_id(record.id, key),
         complaint_id=record.id,
         sequence=sequence,
-        kind=_kind(latest, fresh),
+        kind=_kind(latest, fresh, record),
         at=known_moment(at),
         record=record,
         messages=tuple(dict.fromkeys(message.external_id for message in fresh)),
@@ -246,13 +280,20 @@ def _event(record: Complaint, latest: Event | None, fresh: Sequence[_New], at: f
     )
 
 
-def _kind(latest: Event | None, fresh: Sequence[_New]) -> EventKind:
+def _kind(latest: Event | None, fresh: Sequence[_New], record: Complaint) -> EventKind:
+    """Withdrawn is a complaint of which nothing is left; who takes back one of several messages edits it."""
     if latest is None:
         return EventKind.OPENED
     kinds = {message.kind for message in fresh if message.counts}
-    if kinds == {Kind.WITHDRAWN.value}:
+    if kinds == {Kind.WITHDRAWN.value} and _is_all_withdrawn(record):
         return EventKind.WITHDRAWN
-    return EventKind.EDITED if kinds == {Kind.EDITED.value} else EventKind.FOLLOWED_UP
+    is_edit = kinds and kinds <= {Kind.EDITED.value, Kind.WITHDRAWN.value}
+    return EventKind.EDITED if is_edit else EventKind.FOLLOWED_UP
+
+
+def _is_all_withdrawn(record: Complaint) -> bool:
+    newest = {said.id: said.kind for said in record.conversation if said.role is Role.CUSTOMER}
+    return all(kind == Kind.WITHDRAWN.value for kind in newest.values())
 
 
 def _key(external_id: str, revision: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 
-from allears.journal import arrivals, conversations, filing, messages, threads, unfiled
+from allears.journal import arrivals, conversations, fetches, filing, messages, threads, unfiled
 from allears.journal.arrivals import Arrival
 from allears.journal.conversations import Opening
 from allears.journal.records import Router
@@ -70,8 +70,10 @@ def _names(arrival: Arrival) -> tuple[str, ...]:
 
 
 def _stands_alone(arrival: Arrival) -> bool:
-    """One message with its record, in a channel where nothing settles, that answers nothing."""
+    """One message with its record, in a channel where nothing settles, that answers nothing and lacks nothing."""
     threading = arrival.policy.threading
     if arrival.draft is None or arrival.conversation is not None or threading is Threading.CHAT:
+        return False
+    if fetches.refs(arrival.messages[0]):
         return False
     return threading is not Threading.MAIL or not threads.names_reference(arrival.messages[0])

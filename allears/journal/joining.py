@@ -8,9 +8,10 @@ from functools import partial
 from itertools import islice
 from typing import Any
 
-from allears.journal import arrivals, conversations, filing, firsts, messages, raws, unfiled
+from allears.journal import arrivals, conversations, fetches, filing, firsts, messages, raws, threads, unfiled
 from allears.journal.accepting import write_letter
 from allears.journal.arrivals import Arrival
+from allears.journal.conversations import Row
 from allears.journal.raws import MAX_ATTEMPTS
 from allears.journal.records import DueConversation, LetterKind, Policy, Reading, Router
 from allears.journal.rows import known_moment
@@ -18,7 +19,7 @@ from allears.journal.turns import channels_of, interleaved, turned
 from allears.journal.writer import run_apart
 from allears_sdk import codec
 from allears_sdk.connector import Threading
-from allears_sdk.message import Message
+from allears_sdk.message import Message, Role
 
 
 def join(
@@ -34,7 +35,7 @@ def join(
     def join_these(sql: sqlite3.Connection, these: Sequence[Reading]) -> None:
         arrived = arrivals.claim(sql, these, policies)
         for arrival in firsts.file(sql, arrived, router, before):
-            _join(sql, arrival, router, before)
+            _join(sql, arrival, router, before, now)
 
     _, failed = run_apart(sql, partial(join_these, these=readings))
     if failed is None:
@@ -45,7 +46,7 @@ def join(
             raws.fail(sql, reading.raw_id, f"cannot be joined: {type(error).__name__}: {error}", now, quarantine=False)
 
 
-def _join(sql: sqlite3.Connection, arrival: Arrival, router: Router, before: filing.Before) -> None:
+def _join(sql: sqlite3.Connection, arrival: Arrival, router: Router, before: filing.Before, now: float) -> None:
     conversation = arrival.conversation
     if conversation is None and arrival.thread:
         conversation, _, _ = conversations.for_thread(
@@ -53,7 +54,7 @@ def _join(sql: sqlite3.Connection, arrival: Arrival, router: Router, before: fil
         )
     for message in arrival.messages:
         if not messages.is_known(sql, arrival.channel, message):
-            _join_message(sql, arrival, message, conversation, router, before)
+            _join_message(sql, arrival, message, conversation, router, before, now)
 
 
 def load_due(
@@ -94,22 +95,45 @@ def _join_message(
     conversation: int | None,
     router: Router,
     before: filing.Before,
+    now: float,
 ) -> None:
     if conversation is not None:
         row = conversations.load_row(sql, conversation)
     else:
         row, _ = conversations.find(sql, arrival.channel, message, arrival.received_at, arrival.policy)
-    is_first = row.version == 0
-    row = conversations.absorb(sql, row, message, arrival.received_at, arrival.policy.threading)
-    stands_alone = is_first and arrival.draft is not None and arrival.policy.threading is not Threading.CHAT
+    is_first, is_chat = row.version == 0, arrival.policy.threading is Threading.CHAT
+    row = conversations.absorb(sql, row, message, _heard_at(row, arrival, message), arrival.policy.threading)
+    lacks = bool(fetches.refs(message))
+    if lacks:
+        message = fetches.completed(sql, arrival.channel, message, now)
+    stands_alone = is_first and arrival.draft is not None and not is_chat and not lacks
     filed = filing.opening(row, arrival, message, router, before) if stands_alone else None
     messages.insert(sql, [messages.row(arrival, message, row.id, filed.event.id if filed else None)])
     if filed:
         filing.write_openings(sql, [filed])
     elif stands_alone:
         unfiled.write(sql, [arrivals.unfiled_row(arrival, row.id, row.reference)])
-    if not stands_alone and (arrivals.counts(message) or is_first):
-        conversations.set_timer(sql, row, arrival.received_at, arrival.policy)
+    else:
+        _expect(sql, arrival, message, row, now, is_first=is_first)
+
+
+def _heard_at(row: Row, arrival: Arrival, message: Message) -> float:
+    if arrival.policy.threading is not Threading.CHAT:
+        return arrival.received_at
+    return threads.heard_at(row.last_at, message, arrival.received_at, arrival.policy.idle_seconds)
+
+
+def _expect(
+    sql: sqlite3.Connection, arrival: Arrival, message: Message, row: Row, now: float, *, is_first: bool
+) -> None:
+    """What the message lacks is fetched, and its conversation's record derived. Silence is counted from when a message
+    has been read, however late that is."""
+    lacks, is_chat = bool(fetches.refs(message)), arrival.policy.threading is Threading.CHAT
+    if lacks:
+        fetches.schedule(sql, arrival.channel, message, row.id, now)
+    if arrivals.counts(message) or (is_first and (not is_chat or message.author.role is Role.CUSTOMER)):
+        at = max(now, arrival.received_at) if is_chat or lacks else arrival.received_at
+        conversations.set_timer(sql, row, message, at, arrival.policy, fetches=lacks)
 
 
 def _due(sql: sqlite3.Connection, row: Any) -> DueConversation:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from allears.journal.bells import Bells
+from allears.journal.fetch_roll import Fetches
 from allears.journal.records import (
     ChannelRow,
     ComplaintFile,
@@ -36,6 +37,8 @@ class Journal(Protocol):
 
     bells: Bells
     """Rung after a commit that left work for the next stage."""
+
+    fetches: Fetches
 
     deposits: int
     """How many have been accepted since the start: the stages after it give way to a flood."""
@@ -84,6 +87,10 @@ class Journal(Protocol):
     async def file(self, conversation: DueConversation, draft: Draft, router: Router, *, settles: bool) -> bool:
         """Write the event and its deliveries; where things settle, one event for all that is new. False: the
         conversation moved on meanwhile and stays due."""
+
+    async def resume_timers(self, silences: Mapping[str, float]) -> None:
+        """After a start: conversations of these channels are due so many seconds from now at the earliest, so that
+        the channel first catches up with what was said meanwhile."""
 
     # Delivering
 

@@ -13,7 +13,7 @@ import msgspec
 from allears_sdk.complaint import Complaint, Event
 from allears_sdk.connector import Address, Cursor, Gap, Missing, Threading
 from allears_sdk.errors import AllearsError
-from allears_sdk.message import Message, Raw
+from allears_sdk.message import Message, Raw, Ref
 from allears_sdk.sink import Ticket
 from normalizer.conversation import Draft, Heard
 
@@ -129,6 +129,41 @@ class DueConversation:
     opened_at: datetime
     messages: Sequence[Heard]
     related: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DueFetch:
+    """Something a channel's connector is to be asked for."""
+
+    id: int
+    channel: str
+    ref: Ref
+    is_profile: bool
+    size: int
+    """Bytes, where the message says so."""
+    attempts: int
+    reason: str
+    """Why the last attempt failed."""
+    fetch_before: datetime
+    """The platform's, or ours where it has none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fetched:
+    """A file that was fetched, on disk under its name."""
+
+    sha256: str
+    size: int
+    media_type: str = ""
+    """Empty where nobody could say."""
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FetchCount:
+    channel: str
+    waiting: int = 0
+    skipped: int = 0
 
 
 class DeliveryState(StrEnum):

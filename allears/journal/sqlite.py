@@ -17,17 +17,20 @@ from allears.journal import (
     channels,
     copying,
     deliveries,
+    fetches,
     filing,
     joining,
     letters,
     looking,
     opening,
     raws,
+    timers,
     unfiled,
 )
 from allears.journal.bells import Bells
 from allears.journal.blobs import Blobs
 from allears.journal.errors import JournalBroken, JournalUnavailable
+from allears.journal.fetch_roll import Fetches, SqliteFetches
 from allears.journal.journal import Journal
 from allears.journal.records import (
     ChannelRow,
@@ -92,6 +95,8 @@ class SqliteJournal:
         self._writer = Writer(folder / opening.FILE, on_broken)
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="journal-reader")
         self._reading = connect(folder / opening.FILE, read_only=True)
+        roll = SqliteFetches(self._writer, self._read, self._write_blob, self._blobs, self.bells, clock)
+        self.fetches: Fetches = roll
         self._leased_raws: set[int] = set()
         self._leased_conversations: set[int] = set()
         self._leased_deliveries: dict[str, set[int]] = {}
@@ -155,7 +160,9 @@ class SqliteJournal:
         def work(sql: sqlite3.Connection) -> None:
             joining.join(sql, readings, policies, router, before, now)
 
-        await self._leasing(self._leased_raws, [one.raw_id for one in readings], work, self._ring_filed)
+        lacks = any(fetches.refs(message) for one in readings for message in one.messages)
+        ring = self._ring_fetches if lacks else self._ring_filed
+        await self._leasing(self._leased_raws, [one.raw_id for one in readings], work, ring)
 
     async def due_conversations(self, now: datetime, limit: int) -> Sequence[DueConversation]:
         async with self._taking:
@@ -190,6 +197,10 @@ class SqliteJournal:
             joining.fail(sql, conversation, reason, now)
 
         await self._leasing(self._leased_conversations, [conversation.id], work, self.bells.conversations.set)
+
+    async def resume_timers(self, silences: Mapping[str, float]) -> None:
+        now = stamp(self._clock.now())
+        await self._writer.submit(lambda sql: timers.resume(sql, silences, now))
 
     # Delivering
 
@@ -368,6 +379,10 @@ class SqliteJournal:
     def _ring_filed(self) -> None:
         self.bells.conversations.set()
         self.bells.ring_deliveries()
+
+    def _ring_fetches(self) -> None:
+        self._ring_filed()
+        self.bells.fetches.set()
 
     async def _filed_before(self) -> float:
         if self._before is None:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from allears.journal.senders import customer, speaker
 from allears.journal.subjects import base_subject, is_reply
 from allears_sdk.connector import Threading
-from allears_sdk.message import Kind, Message
+from allears_sdk.message import Kind, Message, Role
 from allears_sdk.reference import find_references, seed
+from normalizer.derive import is_greeting
 from normalizer.trim import new_text
 
 if TYPE_CHECKING:
@@ -93,4 +94,22 @@ def closest(admitting: Sequence[Row], message: Message) -> list[Row]:
 
 
 def is_open_chat(last_at: float, message: Message, at: float, idle_seconds: float) -> bool:
-    return at - last_at <= idle_seconds or message.kind is not Kind.SAID
+    """Only what a customer says anew can be another matter."""
+    return at - last_at <= idle_seconds or message.kind is not Kind.SAID or not _is_customers(message)
+
+
+def heard_at(last_at: float, message: Message, at: float, idle_seconds: float) -> float:
+    """Since when a chat is silent: agents keep it open, and open none again; machines do neither."""
+    if _is_customers(message):
+        return at
+    is_agents = message.author.role is Role.COMPANY and not message.is_automatic
+    return at if is_agents and at - last_at <= idle_seconds else last_at
+
+
+def greets(message: Message) -> bool:
+    """It says nothing yet: whoever writes 你好 goes on in a moment."""
+    return message.kind is Kind.SAID and not message.attachments and is_greeting(message.text)
+
+
+def _is_customers(message: Message) -> bool:
+    return message.author.role is Role.CUSTOMER and not message.is_automatic

@@ -162,7 +162,7 @@ async def test_ids_repeat_in_another_journal(desk: Desk, tmp_path: Path) -> None
 
 
 async def test_a_chat_that_was_idle_begins_a_new_conversation_related_to_the_old(desk: Desk) -> None:
-    first = await desk.hear("chat", "1", said("在吗"), thread="wm-li")
+    first = await desk.hear("chat", "1", said("耳机坏了"), thread="wm-li")
     desk.clock.advance(3500)
     assert await desk.hear("chat", "2", said("还在吗"), thread="wm-li") == first
     desk.clock.advance(3700)

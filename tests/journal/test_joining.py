@@ -274,7 +274,7 @@ async def test_a_flood_of_due_conversations_delays_no_other_channel(desk: Desk) 
     flood = [desk.raw(f"{number}", thread=f"wm-{number}") for number in range(300)]
     await desk.accept("a-flood", *flood)
     desk.clock.advance(1)
-    await desk.accept("chat", desk.raw("1", said("在吗"), thread="wm-li"))
+    await desk.accept("chat", desk.raw("1", said("耳机坏了"), thread="wm-li"))
     await desk.join([desk.reading(stored) for stored in await desk.take("a-flood", "chat")], policies)
     desk.clock.advance(60)
     due = await desk.journal.due_conversations(desk.clock.now(), 48)
@@ -282,7 +282,7 @@ async def test_a_flood_of_due_conversations_delays_no_other_channel(desk: Desk) 
 
 
 async def test_conversations_are_leased_like_raws(desk: Desk) -> None:
-    flood = [desk.raw(f"{number}", said("在吗"), thread=f"wm-{number}") for number in range(30)]
+    flood = [desk.raw(f"{number}", said("没有声音"), thread=f"wm-{number}") for number in range(30)]
     await desk.accept("chat", *flood)
     await desk.read_waiting()
     desk.clock.advance(60)
