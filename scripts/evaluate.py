@@ -21,6 +21,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from allears.cli.normalising import shown
 from allears_sdk.complaint import Complaint
 from allears_sdk.message import Author, Message, Visibility
 from normalizer.conversation import Conversation, Facts, Heard
@@ -155,6 +156,7 @@ def _read(path: Path) -> dict[str, Any]:
         trimmed = new_text(message)
     except Exception as error:  # a mail that raises is a figure here, not an end
         return {"error": repr(error)}
+    message = shown(message)
     return {
         "sender_addr": message.author.email,
         "sender_name": message.author.name,

@@ -115,7 +115,7 @@ def _record(given: Given, settled: Settled) -> dict[str, Any]:
     opener = next((one.message for one in heard if one.message.author.role is Role.CUSTOMER), heard[0].message)
     found: dict[str, Any] = {
         "source": given.source,
-        "message": _shown(opener),
+        "message": shown(opener),
         "new_text": "\n".join(
             new_text(one.message) for one in heard if one.message is opener or one.message.author.role is Role.CUSTOMER
         ),
@@ -126,11 +126,11 @@ def _record(given: Given, settled: Settled) -> dict[str, Any]:
     return found | {"ignored": ignored} if ignored else found
 
 
-def _shown(message: Message) -> Message:
+def shown(message: Message) -> Message:
     """What a person sees who opens it: an envelope without words of its own shows the message inside."""
     if message.text or message.html or message.original is None:
         return message
-    inner = _shown(message.original)
+    inner = shown(message.original)
     return replace(message, text=inner.text, html=inner.html)
 
 

@@ -48,3 +48,23 @@ def test_no_figure_falls(name: str) -> None:
     reached = next(values for group, values in figures.items() if group.startswith("all"))
 
     assert {key: reached[key] for key, floor in FLOORS[name].items() if reached[key] < floor} == {}
+
+
+MAIL_FLOORS = {
+    "no_error": 1.0,
+    "sender": 0.99,
+    "subject": 0.97,
+    "body_near": 0.95,
+    "att_count": 0.97,
+    "att_names": 0.87,
+    "att_sizes": 0.9,
+    "trim_exact": 0.93,
+}
+
+
+@pytest.mark.skipif(not FOLDER.is_dir(), reason="no labelled material in ../shared/eval")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # the scorer leaves files open
+def test_no_figure_of_mail_falls() -> None:
+    reached = {key: right / stated for key, (right, stated) in evaluation().mail_figures()["all"].items()}
+
+    assert {key: reached[key] for key, floor in MAIL_FLOORS.items() if reached[key] < floor} == {}
