@@ -14,6 +14,7 @@ from allears_sdk.remote.guard import guarded_resolver
 if TYPE_CHECKING:
     import aiohttp
     import httpx
+    from yarl import URL
 
 MAX_CONNECTIONS = 100
 GOODBYE_SECONDS = 0.5
@@ -52,6 +53,7 @@ def _aiohttp_transport(*, guarded: bool, proxy: str, trust_env: bool) -> httpx.A
         )
         made = _session(connector, trust_env=trust_env)
         made._retry_connection = False  # else aiohttp itself sends PUT and DELETE a second time
+        made._build_url = _as_written  # type: ignore[method-assign] # else what was signed is not what is sent
         return made
 
     return AiohttpTransport(verify=context, client=session, proxy=httpx.Proxy(proxy) if proxy else None)
@@ -82,6 +84,13 @@ def _session(connector: aiohttp.TCPConnector, *, trust_env: bool) -> aiohttp.Cli
     import aiohttp
 
     return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=trust_env)
+
+
+def _as_written(str_or_url: str | URL) -> URL:
+    """httpx has encoded it; aiohttp would write %3D as = again."""
+    from yarl import URL
+
+    return URL(str(str_or_url), encoded=True)
 
 
 def _tls_context() -> ssl.SSLContext:

@@ -261,6 +261,15 @@ async def test_user_info_in_a_url_logs_in(remote: Remote, server: Server) -> Non
     assert "p%40ss" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "target", ["/images/Chsy%3D%3D?to=a%2Fb%3Ac&x=%7E", "/a%20b/%E6%8A%95?q=%E8%AF%89+1%2B1", "/a=b/c:d"]
+)
+async def test_what_is_encoded_goes_out_as_it_was_written(remote: Remote, server: Server, target: str) -> None:
+    """Signatures cover the path and the query as they are on the wire."""
+    await remote.request("GET", server.url + target)
+    assert server.hits[-1].raw_path == target
+
+
 async def test_cookies_of_one_account_never_reach_another(remote: Remote, server: Server) -> None:
     await remote.request("GET", server.url + "/cookie")
     await remote.request("GET", server.url + "/echo")
