@@ -22,6 +22,7 @@ from multidict import CIMultiDict
 from allears.http.addresses import Network, Proxies, neighbourhood
 from allears.http.bodies import Malformed, TooLarge, TooSlow, read_body
 from allears.http.rate import RateLimit
+from allears.intake.reception import Refused
 from allears_sdk.connector import Answer, Request
 from allears_sdk.context import Clock, Log
 from allears_sdk.errors import ConfigError
@@ -58,6 +59,9 @@ class Receives(Protocol):
 
     def max_body_bytes(self, name: str) -> int:
         """0: no such channel runs, nothing is read."""
+
+    def is_signed(self, name: str) -> bool:
+        """Its requests prove who sent them: only refused ones are limited."""
 
     def channels_of(self, connector: str) -> Sequence[str]: ...
 
@@ -161,8 +165,9 @@ class PublicServer:
         peer = http.remote or ""
         if self._proxies.trusts(peer):
             peer = self._proxies.client(peer, http.headers.getall("X-Forwarded-For", ()))
-        if self._is_limited and (seconds := self._rate.spend(neighbourhood(peer))):
-            return Answer(status=429, headers={"Retry-After": str(seconds)})
+        is_signed = bool(name) and self._is_limited and self._receives.is_signed(name)
+        if self._is_limited and not is_signed and (refusal := self._spend(peer)):
+            return refusal
         if not name:
             return self._front(rest)
         cap = min(self._receives.max_body_bytes(name), self._max_body_bytes)
@@ -183,7 +188,15 @@ class PublicServer:
             remote_address=peer,
             received_at=self._clock.now(),
         )
-        return await self._receives.receive(name, request, http.task)
+        answer = await self._receives.receive(name, request, http.task)
+        if is_signed and isinstance(answer, Refused):  # a 429 would make a platform give up
+            return self._spend(peer) or answer
+        return answer
+
+    def _spend(self, peer: str) -> Answer | None:
+        """What an address gets that asks too often."""
+        seconds = self._rate.spend(neighbourhood(peer))
+        return Answer(status=429, headers={"Retry-After": str(seconds)}) if seconds else None
 
     def _front(self, path: str) -> Answer:
         if path != "/":

@@ -224,6 +224,11 @@ class Intake:
         supervisor = self._supervisors.get(name)
         return 0 if supervisor is None else supervisor.channel.connector.own_spec.max_body_bytes
 
+    def is_signed(self, name: str) -> bool:
+        """Whether the channel's requests prove who sent them."""
+        supervisor = self._supervisors.get(name)
+        return supervisor is not None and supervisor.channel.connector.spec.signed
+
     def connector(self, name: str) -> Connector[Any] | None:
         """The running one; None while the channel is paused or could not be made."""
         supervisor = self._supervisors.get(name)

@@ -9,9 +9,12 @@ from typing import Any
 from allears.intake.channel import Channel
 from allears.intake.deadline import Deadline
 from allears.intake.reactions import describe
+from allears.intake.timing import Backoff
 from allears.journal.errors import JournalUnavailable
 from allears.journal.records import Deposit
 from allears_sdk.connector import Accepted, Answer, Reception, Request, Wake
+from allears_sdk.errors import Unavailable
+from allears_sdk.signing import BadSignature, OutsideWindow
 
 COMMIT_MARGIN_SECONDS = 0.5
 """Kept of the platform's time limit for the way back."""
@@ -19,9 +22,19 @@ LEAST_SECONDS = 0.05
 QUIET_SECONDS = 60.0
 MOST_REASONS = 64
 
+ALARMING = 3
+"""Good signatures outside the replay window, one after the other, after which a clock is wrong: a replay comes among
+others, or alone."""
+CLOCK = "clock"
+
 COME_BACK = Answer(status=503, headers={"Retry-After": "5"})
 LATE = Answer(status=503, headers={"Retry-After": "2"})
 BROKEN = Answer(status=500)
+FORBIDDEN = Answer(status=401)
+
+
+class Refused(Answer, frozen=True, kw_only=True):
+    """The answer to a request that is not ours to store: it counts against whoever sent it."""
 
 
 class Receiver:
@@ -35,6 +48,7 @@ class Receiver:
         seconds = channel.connector.own_spec.answer_within_seconds - COMMIT_MARGIN_SECONDS
         self._deadline = Deadline(max(seconds, LEAST_SECONDS))
         self._said: dict[str, float] = {}
+        self._outside = 0
         self.refused = 0
         """Requests that were not ours to store, since the start."""
 
@@ -52,6 +66,8 @@ class Receiver:
         except JournalUnavailable as error:
             self._say("not_stored", describe(error))
             return COME_BACK
+        except (BadSignature, OutsideWindow) as error:
+            return self._turn_away(error)
         except Exception as error:
             self._say("receiver_failed", describe(error), error)
             return BROKEN
@@ -65,17 +81,40 @@ class Receiver:
         return await self._accept(Deposit(channel=self._channel.name, raws=reception.raws, policy=self._channel.policy))
 
     def _conclude(self, reception: Reception, accepted: Sequence[Accepted]) -> Answer:
-        if reception.refused:
-            self.refused += 1
-            self._say("request_refused", reception.refused)
-        else:
+        if not reception.refused:
+            if self._outside:
+                self._trust_clock()
             for wake in reception.wakes:
                 self._wake(wake)
         try:
-            return reception.answer(accepted)
+            answer = reception.answer(accepted)
         except Exception as error:  # the raws are safe; the platform asks again and gets the same answer
             self._say("receiver_failed", describe(error), error)
-            return BROKEN
+            answer = BROKEN
+        return self._refuse(reception.refused, answer) if reception.refused else answer
+
+    def _turn_away(self, error: BadSignature | OutsideWindow) -> Refused:
+        """What a connector lets through of `allears_sdk.signing`."""
+        reason = str(error) or "bad signature"
+        if isinstance(error, OutsideWindow):
+            self._outside += 1
+            if self._outside >= ALARMING:
+                self._distrust_clock(reason)
+        return self._refuse(reason if isinstance(error, BadSignature) else "outside the replay window", FORBIDDEN)
+
+    def _refuse(self, reason: str, answer: Answer) -> Refused:
+        self.refused += 1
+        self._say("request_refused", reason)
+        return Refused(status=answer.status, body=answer.body, media_type=answer.media_type, headers=answer.headers)
+
+    def _distrust_clock(self, reason: str) -> None:
+        cause = Unavailable(f"{self._outside} good signatures in a row, {reason}: set this machine's clock")
+        self._channel.condition.fail(CLOCK, cause, Backoff(self._channel.timing.uniform))
+
+    def _trust_clock(self) -> None:
+        if self._outside >= ALARMING:
+            self._channel.condition.recover(CLOCK)
+        self._outside = 0
 
     def _say(self, event: str, reason: str, error: Exception | None = None) -> None:
         """Once per reason and minute: whoever sends rubbish must not fill the log as well."""

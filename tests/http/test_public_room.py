@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from allears.http.public import PublicServer
+from allears.intake.reception import Refused
 from allears_sdk.connector import Answer, Request
 from allears_sdk.errors import ConfigError
 from allears_sdk.testing import FakeClock
@@ -32,6 +33,7 @@ class House:
         self.requests: list[Request] = []
         self.forms: Sequence[str] = ("form",)
         self.caps = {"form": 1000, "客服": 1000}
+        self.signed: frozenset[str] = frozenset()
         self.go_on = asyncio.Event()
         self.go_on.set()
         self.answer: Callable[[Request], Answer] = lambda request: Answer(
@@ -47,6 +49,9 @@ class House:
 
     def max_body_bytes(self, name: str) -> int:
         return self.caps.get(name, 0)
+
+    def is_signed(self, name: str) -> bool:
+        return name in self.signed
 
     def channels_of(self, connector: str) -> Sequence[str]:
         return self.forms if connector == "form" else ()
@@ -150,6 +155,11 @@ async def test_a_body_that_does_not_come_is_408(house: House) -> None:
         b"GET /in/form HTTP/1.1\r\nHost: x\r\nX-Long: " + b"a" * 20_000 + b"\r\n\r\n",
         b"GET /in/form HTTP/1.1\r\nHost: x\r\n" + b"X-Many: 1\r\n" * 500 + b"\r\n",
         b"POST /in/form HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"POST /in/form HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        b"POST /in/form HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 30\r\n\r\nx",
+        b"POST /in/form HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\nx",
+        b"GET /in/form HTTP/1.1\r\nHost: x\r\nX-Nul: a\0b\r\n\r\n",
+        b"GET /in/form HTTP/1.1\r\nHost: x\r\nX Space: a\r\n\r\n",
     ],
 )
 async def test_what_is_no_http_is_refused_and_told_nothing(house: House, sent: bytes) -> None:
@@ -159,6 +169,13 @@ async def test_what_is_no_http_is_refused_and_told_nothing(house: House, sent: b
         assert b"aiohttp" not in answer
         assert b"Traceback" not in answer
         assert not house.requests
+
+
+async def test_headers_that_never_end_are_not_waited_for(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("allears.http.public.KEEP_ALIVE_SECONDS", 0.2)
+    async with room(house) as (server, _):
+        assert await converse(server.port, b"POST /in/form HTTP/1.1\r\nHost: x\r\nX-Slow: ") == b""
+    assert not house.requests
 
 
 async def converse(port: int, sent: bytes) -> bytes:
@@ -183,6 +200,24 @@ async def test_an_address_has_a_rate_and_gets_it_back_with_time(house: House) ->
         clock.advance(10)
         async with client.get(f"{url}/in/form") as answer:
             assert answer.status == 200
+
+
+async def test_a_platform_that_signs_is_never_told_to_slow_down(house: House) -> None:
+    house.signed = frozenset({"客服"})
+    async with room(house, rate_limit_per_minute=2) as (_, url), aiohttp.ClientSession() as client:
+        for _ in range(20):
+            async with client.post(f"{url}/in/客服", data=b"burst") as answer:
+                assert answer.status == 200
+        house.answer = lambda request: Refused(status=401) if request.body == b"forged" else Answer()
+        statuses = []
+        for _ in range(4):
+            async with client.post(f"{url}/in/客服", data=b"forged") as answer:
+                statuses.append(answer.status)
+        assert statuses == [401, 401, 429, 429]
+        async with client.post(f"{url}/in/客服", data=b"signed") as answer:
+            assert answer.status == 200, "who forges from a platform's address takes nothing from the platform"
+        async with client.post(f"{url}/in/form", data=b"unsigned") as answer:
+            assert answer.status == 429
 
 
 async def test_behind_a_trusted_proxy_customers_are_told_apart(house: House) -> None:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 
+from allears.intake.reception import Refused
 from allears_sdk.connector import Answer, Hears, Reception, Request, Wake
 from allears_sdk.errors import BadMessage
+from allears_sdk.signing import BadSignature, check_window
+from allears_sdk.testing import FakeClock
 from tests.intake.hall import Hall, channel_settings, raw, request, rest, until
 
 RECEIVES = frozenset({Hears.RECEIVE})
@@ -94,6 +98,49 @@ async def test_a_refused_request_is_counted_and_said_once_a_minute(hall: Hall) -
     await hall.intake.receive("shop", request("x"))
     assert len(hall.said("request_refused")) == 2
     assert hall.gate.keys == []
+
+
+async def test_what_its_signature_check_raises_is_a_refusal(hall: Hall) -> None:
+    async def receive(request: Request) -> Reception:
+        raise BadSignature
+
+    hall.script.hears = RECEIVES
+    hall.script.receive = receive
+    await hall.open()
+    answer = await hall.intake.receive("shop", request("forged"))
+    assert isinstance(answer, Refused)
+    assert (answer.status, answer.body) == (401, b"")
+    assert hall.intake.states()["shop"].refused == 1
+    assert hall.said("request_refused") == [{"reason": "bad signature"}]
+    assert hall.state() == "running"
+
+
+async def test_three_good_signatures_outside_the_window_in_a_row_alarm_about_the_clock(hall: Hall) -> None:
+    async def receive(request: Request) -> Reception:
+        if request.body == b"forged":
+            raise BadSignature
+        if request.body.startswith(b"late"):
+            check_window(FakeClock().now() - timedelta(hours=8), FakeClock().now())
+        return Reception(raws=(raw(request.body.decode()),))
+
+    async def send(*bodies: str) -> list[int]:
+        return [(await hall.intake.receive("shop", request(body))).status for body in bodies]
+
+    hall.script.hears = RECEIVES
+    hall.script.receive = receive
+    await hall.open()
+    assert await send("late-1", "late-2", "good-1", "late-3", "forged", "late-4") == [401, 401, 200, 401, 401, 401]
+    assert hall.state() == "running", "replays come one by one, among what is good"
+    await send("late-5")
+    assert hall.state() == "failing"
+    reason = hall.intake.states()["shop"].reason
+    assert "28800 s away from now" in reason
+    assert "clock" in reason
+    assert len(hall.said("channel_down")) == 1
+    await send("late-6", "good-2")
+    assert hall.state() == "running"
+    assert len(hall.said("channel_up")) == 1
+    assert hall.gate.keys == ["good-1", "good-2"]
 
 
 async def test_a_connector_that_raises_answers_500_and_the_next_request_is_served(hall: Hall) -> None:
