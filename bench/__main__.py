@@ -1,6 +1,6 @@
 """`make bench`: every figure beside a floor or a peer of the same run.
 
-python -m bench [posts] [mail] [latency] [idle] [--quick] [--json]
+python -m bench [posts] [callbacks] [mail] [latency] [idle] [--quick] [--json]
 """
 
 from __future__ import annotations
@@ -17,6 +17,12 @@ def _posts(quick: bool) -> dict[str, Any]:
     from bench import posts
 
     return posts.measure(2 if quick else 5, 1 if quick else 3)
+
+
+def _callbacks(quick: bool) -> dict[str, Any]:
+    from bench import callbacks
+
+    return callbacks.measure(2 if quick else 5, 1 if quick else 3)
 
 
 def _mail(quick: bool) -> dict[str, Any]:
@@ -39,6 +45,7 @@ def _idle(quick: bool) -> dict[str, Any]:
 
 BENCHMARKS: Mapping[str, Callable[[bool], dict[str, Any]]] = {
     "posts": _posts,
+    "callbacks": _callbacks,
     "mail": _mail,
     "latency": _latency,
     "idle": _idle,

@@ -1,21 +1,28 @@
-"""The floor: a bare aiohttp handler that stores each JSON post durably, in group commits, and answers. No more.
+"""The floor: a bare aiohttp handler that stores each post durably, in group commits, and answers. No more.
 
-python -m bench.floor PORT FILE
+python -m bench.floor PORT FILE [--sealed]
+
+Posts are JSON; with --sealed they are WeChat's encrypted callbacks, whose signature and envelope are opened.
 """
 
 from __future__ import annotations
 
 import asyncio
+import base64
+import hashlib
+import hmac
 import json
 import queue
 import sqlite3
 import sys
 import threading
+from collections.abc import Mapping
 from typing import Any
+from xml.etree import ElementTree
 
 from aiohttp import web
 
-Item = tuple[str, bytes, "asyncio.Future[None]"]
+Item = tuple[str | None, bytes, "asyncio.Future[None]"]
 
 
 class Store:
@@ -26,7 +33,7 @@ class Store:
         self._loop = asyncio.get_running_loop()
         threading.Thread(target=self._write, args=(path,), daemon=True).start()
 
-    def put(self, key: str, body: bytes) -> asyncio.Future[None]:
+    def put(self, key: str | None, body: bytes) -> asyncio.Future[None]:
         future: asyncio.Future[None] = self._loop.create_future()
         self._queue.put((key, body, future))
         return future
@@ -52,8 +59,13 @@ def _answer(items: list[Item]) -> None:
         future.set_result(None)
 
 
-async def serve(port: int, path: str) -> None:
+async def serve(port: int, path: str, *, sealed: bool) -> None:
     store = Store(path)
+
+    async def unseal(request: web.Request) -> web.Response:
+        message = opened(await request.read(), request.query)
+        await store.put(message["MsgId"], json.dumps(message).encode())
+        return web.Response(body=b"success", content_type="text/plain")
 
     async def handle(request: web.Request) -> web.Response:
         body = await request.read()
@@ -64,17 +76,34 @@ async def serve(port: int, path: str) -> None:
         return web.Response(status=201, body=b'{"status":"accepted"}', content_type="application/json")
 
     app = web.Application()
-    app.router.add_post("/in/form", handle)
+    app.router.add_post("/in/{channel}", unseal if sealed else handle)
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", port).start()
     await asyncio.Event().wait()
 
 
+def opened(body: bytes, query: Mapping[str, str]) -> dict[str, str | None]:
+    """The message in an encrypted callback, its signature checked."""
+    from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+
+    from bench.sealed import AES_KEY, TOKEN
+
+    sealed = ElementTree.fromstring(body).findtext("Encrypt") or ""
+    parts = "".join(sorted((TOKEN, query["timestamp"], query["nonce"], sealed))).encode()
+    if not hmac.compare_digest(hashlib.sha1(parts, usedforsecurity=False).hexdigest(), query["msg_signature"]):
+        raise web.HTTPUnauthorized
+    key = base64.b64decode(AES_KEY + "=")
+    decryptor = Cipher(algorithms.AES256(key), modes.CBC(key[:16])).decryptor()
+    plain = decryptor.update(base64.b64decode(sealed)) + decryptor.finalize()
+    message = plain[20 : 20 + int.from_bytes(plain[16:20], "big")]
+    return {element.tag: element.text for element in ElementTree.fromstring(message)}
+
+
 def main() -> None:
     from bench.loop import run
 
-    run(serve(int(sys.argv[1]), sys.argv[2]))
+    run(serve(int(sys.argv[1]), sys.argv[2], sealed="--sealed" in sys.argv))
 
 
 if __name__ == "__main__":

@@ -48,7 +48,7 @@ def measure(seconds: float, rounds: int) -> dict[str, Any]:
         floors.append(_floor(seconds))
         ours.append(_ours(seconds, backlog=0))
         beside.append(_ours(seconds, backlog=BACKLOG))
-    result: dict[str, Any] = {"floor": _middle(floors), "ours": _middle(ours), "beside a backlog": _middle(beside)}
+    result: dict[str, Any] = {"floor": middle(floors), "ours": middle(ours), "beside a backlog": middle(beside)}
     result["ours / floor"] = median(
         one["per_second"] / two["per_second"] for one, two in zip(ours, floors, strict=True)
     )
@@ -58,14 +58,17 @@ def measure(seconds: float, rounds: int) -> dict[str, Any]:
     return result
 
 
-def _middle(rows: list[dict[str, float]]) -> dict[str, float]:
+def middle(rows: list[dict[str, float]]) -> dict[str, float]:
     return {key: median(row[key] for row in rows) for key in rows[0]}
 
 
 def _floor(seconds: float) -> dict[str, float]:
     port = free_port()
-    with Folder() as folder, Process(["bench.floor", str(port), "floor.sqlite3"], folder, port, _path()) as process:
-        return _drive(port, seconds, process)
+    with (
+        Folder() as folder,
+        Process(["bench.floor", str(port), "floor.sqlite3"], folder, port, surroundings()) as process,
+    ):
+        return drive(f"http://127.0.0.1:{port}/in/form", seconds, process)
 
 
 def _ours(seconds: float, *, backlog: int) -> dict[str, float]:
@@ -75,20 +78,21 @@ def _ours(seconds: float, *, backlog: int) -> dict[str, float]:
         (folder / "allears.toml").write_text(text)
         if backlog:
             asyncio.run(_store(folder / "data", backlog))
-        with Process(["allears", "run", "--config", "allears.toml"], folder, public, _path()) as process:
+        with Process(["allears", "run", "--config", "allears.toml"], folder, public, surroundings()) as process:
             before = asyncio.run(_waiting(folder / "data"))
-            result = _drive(public, seconds, process)
+            result = drive(f"http://127.0.0.1:{public}/in/form", seconds, process)
             after = asyncio.run(_waiting(folder / "data"))
             result["read meanwhile"] = before + result["count"] - after
         return result
 
 
-def _drive(port: int, seconds: float, process: Process) -> dict[str, float]:
+def drive(url: str, seconds: float, process: Process, *more: str) -> dict[str, float]:
+    """What the load, a process of its own, found; and the most memory `process` took meanwhile."""
     ended = threading.Event()
     watcher = threading.Thread(target=_watch, args=(process, ended))
     watcher.start()
-    command = [sys.executable, "-m", "bench.load", f"http://127.0.0.1:{port}/in/form"]
-    options = ["--connections", str(CONNECTIONS), "--seconds", str(seconds)]
+    command = [sys.executable, "-m", "bench.load", url]
+    options = ["--connections", str(CONNECTIONS), "--seconds", str(seconds), *more]
     answer = subprocess.run([*command, *options], check=True, capture_output=True, env=_environment())
     ended.set()
     watcher.join()
@@ -125,10 +129,10 @@ async def _waiting(folder: Path) -> int:
     return sum(row.waiting for row in rows)
 
 
-def _path() -> dict[str, str]:
+def surroundings() -> dict[str, str]:
     """The project's folder, for `python -m bench.…` started elsewhere."""
     return {"PYTHONPATH": str(Path(__file__).parent.parent)}
 
 
 def _environment() -> dict[str, str]:
-    return {**os.environ, **_path()}
+    return {**os.environ, **surroundings()}
