@@ -83,8 +83,7 @@ def _written_out(post: Post) -> Iterator[str]:
     elif post.location is not None:
         yield f"📍 {_place(post.location)}"
     if post.contact is not None:
-        name = f"{post.contact.first_name} {post.contact.last_name}".strip()
-        yield f"☎ {name} {post.contact.phone_number}"
+        yield f"☎ {post.contact.name} {post.contact.phone_number}"
     if post.poll is not None:
         yield "\n- ".join((post.poll.question, *(option.text for option in post.poll.options)))
     yield from (f"[{kind}]" for kind in _UNREADABLE if getattr(post, kind) is not None)

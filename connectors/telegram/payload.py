@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
+
+_HAN = re.compile(r"[\u3400-\u9fff]{1,2}")
+
+
+def full_name(first: str, last: str) -> str:
+    """A Chinese one as it is said: 李雷, of which Telegram asks for 雷 first."""
+    is_chinese = _HAN.fullmatch(first) and _HAN.fullmatch(last)
+    return f"{last}{first}" if is_chinese else f"{first} {last}".strip()
 
 
 class User(msgspec.Struct, frozen=True, kw_only=True):
@@ -18,7 +27,7 @@ class User(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def name(self) -> str:
-        return f"{self.first_name} {self.last_name}".strip()
+        return full_name(self.first_name, self.last_name)
 
 
 class Chat(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,7 +43,7 @@ class Chat(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def name(self) -> str:
-        return self.title or f"{self.first_name} {self.last_name}".strip()
+        return self.title or full_name(self.first_name, self.last_name)
 
     @property
     def is_private(self) -> bool:
@@ -64,6 +73,10 @@ class Contact(msgspec.Struct, frozen=True, kw_only=True):
     first_name: str = ""
     last_name: str = ""
     user_id: int = 0
+
+    @property
+    def name(self) -> str:
+        return full_name(self.first_name, self.last_name)
 
 
 class Location(msgspec.Struct, frozen=True, kw_only=True):
@@ -164,7 +177,8 @@ class Post(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def posted_at(self) -> datetime:
-        return datetime.fromtimestamp(self.edit_date or self.date, UTC)
+        """Of an edit when it was made, after the message also where Telegram's whole seconds do not tell."""
+        return datetime.fromtimestamp(max(self.edit_date, self.date + 1) if self.edit_date else self.date, UTC)
 
 
 class Deleted(msgspec.Struct, frozen=True, kw_only=True):

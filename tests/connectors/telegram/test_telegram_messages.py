@@ -54,7 +54,7 @@ def test_a_private_message() -> None:
             text="收到的手机屏幕碎了，要求退款😡",
             external_id="555/12",
             thread=("555",),
-            author=Author(id="555", name="雷 李", handle="@lilei_x"),
+            author=Author(id="555", name="李雷", handle="@lilei_x"),
             posted_at=AT,
             language="zh-hans",
         )
@@ -71,6 +71,26 @@ def test_an_edit_is_a_revision_of_its_own_in_the_same_second_too() -> None:
         datetime.fromtimestamp(DATE + 60, UTC),
     )
     assert len({first.revision, second.revision, ""}) == 3
+
+
+def test_an_edit_comes_after_the_message_in_whatever_order_both_are_pushed() -> None:
+    """Telegram's times are whole seconds."""
+    assert read("edited_message", text="x", edit_date=DATE).posted_at == datetime.fromtimestamp(DATE + 1, UTC)
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "name"),
+    [
+        ("雷", "李", "李雷"),
+        ("小明", "王", "王小明"),
+        ("Han", "Meimei", "Han Meimei"),
+        ("王先生", "", "王先生"),
+        ("A", "李", "A 李"),
+    ],
+)
+def test_names_are_told_as_they_are_said(first: str, last: str, name: str) -> None:
+    sender = {"id": 5, "first_name": first, **({"last_name": last} if last else {})}
+    assert read(text="退款", **{"from": sender}).author.name == name
 
 
 def test_a_photo_with_a_caption_is_its_largest_size() -> None:
