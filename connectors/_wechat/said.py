@@ -33,7 +33,8 @@ def key_of(fields: Fields, body: bytes) -> str:
     if message := fields.word("MsgId"):
         return message
     if fields.word("MsgType") == "event" and fields.word("FromUserName") and fields.word("CreateTime"):
-        return "event:" + ":".join([*map(fields.word, _EVENT_KEY), fields.inner("result").word("comment_id")])
+        parts = [*map(fields.word, _EVENT_KEY), fields.inner("result").word("comment_id")]
+        return "event:" + ":".join(parts).rstrip(":")
     return f"sha256:{sha256_hex(body)}"
 
 

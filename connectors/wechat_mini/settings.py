@@ -17,8 +17,8 @@ class WechatMiniSettings(AppSettings):
     connector: Literal["wechat_mini"] = Field(default="wechat_mini", description="Which connector listens here.")
     reviews: Literal["off", "bad", "unsettled", "all"] = Field(
         default="off",
-        description='Transaction reviews (交易评价) to read too: of 1 or 2 stars ("bad"), bad ones that are not settled '
-        'yet ("unsettled"), or "all". Changed ones are always read. Needs `app_secret`.',
+        description='Transaction reviews (交易评价) to read too: of 1 or 2 stars ("bad"), bad ones not yet settled '
+        '("unsettled"), or "all". Changed ones are always read. Needs `app_secret`.',
     )
 
     @model_validator(mode="after")
