@@ -1,4 +1,4 @@
-"""The widget as one script, and the page that shows it. The sources in `pages/` are for people; they are packed here."""
+"""The widget as one script, and the page that shows it. Sources in `pages/` are for people; they are packed here."""
 
 from __future__ import annotations
 

@@ -1,0 +1,489 @@
+"""What visitors and programs send: what is stored, what it says, what is refused, and who may say what."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from pydantic import ValidationError
+
+from allears_sdk.connector import Request
+from allears_sdk.errors import BadMessage
+from allears_sdk.message import Author, Kind, Message, Raw, Role
+from allears_sdk.signing import hmac_hex, sign_standard
+from allears_sdk.testing import RecordingLog
+from allears_sdk.testing.clock import START
+from connectors.webchat import WebchatConnector, WebchatSettings
+from connectors.webchat.protocol import FILE, MESSAGE
+from tests.connectors.webchat.conftest import (
+    IDENTITY,
+    OTHER_TOKEN,
+    REFERENCE,
+    SITE,
+    TOKEN,
+    MakeChat,
+    answered,
+    post,
+    program,
+    read,
+    refused,
+    request,
+    taken,
+    upload,
+    visitor,
+)
+
+JPEG = b"\xff\xd8\xff\xe0" + bytes(range(256))
+
+
+async def test_a_message_is_stored_as_it_came(chat: WebchatConnector) -> None:
+    sent = post("耳机左边没声音了😡", conversation="c1", said_at="2026-06-01T09:30:00+08:00")
+    raw = await taken(chat, sent)
+    assert (raw.body, raw.media_type, raw.received_at) == (sent.body, MESSAGE, START)
+    assert TOKEN not in repr(raw)
+    assert raw.thread in raw.key
+    assert not raw.body.count(b"Visitor")
+
+
+async def test_what_it_says(chat: WebchatConnector) -> None:
+    contact = {"name": " 李雷\n", "phone": "138 0013 8000", "email": "Li@Example.com"}
+    sent = post(
+        "  坏了\r\n要求退款 ", conversation="c1", contact=contact, order="SO-7788", product="耳机", language="zh-CN"
+    )
+    (message,) = await read(chat, sent)
+    raw = await taken(chat, sent)
+    assert message == Message(
+        text="坏了\n要求退款",
+        external_id=f"{raw.thread}:m1",
+        revision=hashlib.sha256("  坏了\r\n要求退款 ".encode()).hexdigest()[:16],
+        thread=(raw.thread,),
+        author=Author(
+            id=raw.thread.split(":")[1], name="李雷", email="li@example.com", phone="138 0013 8000", role=Role.CUSTOMER
+        ),
+        order="SO-7788",
+        product="耳机",
+        language="zh-CN",
+    )
+
+
+async def test_the_time_it_was_said_at_is_a_claim_with_a_zone(chat: WebchatConnector) -> None:
+    (message,) = await read(chat, post("Late again.", said_at="2026-06-01T09:30:00+08:00"))
+    assert message.posted_at == datetime(2026, 6, 1, 1, 30, tzinfo=UTC)
+    status, reason = await refused(chat, post("Late again.", said_at="2026-06-01T09:30:00"))
+    assert (status, "timezone" in reason and "said_at" in reason) == (400, True)
+
+
+async def test_the_same_id_again_is_the_same_message_and_the_same_answer(chat: WebchatConnector) -> None:
+    first = await chat.receive(post("坏了", conversation="c1"))
+    again = await chat.receive(post("坏了", conversation="c1"))
+    assert [(raw.key, raw.digest) for raw in first.raws] == [(raw.key, raw.digest) for raw in again.raws]
+    assert answered(first) == answered(again, is_new=False)
+    assert json.loads(answered(first).body) == {"id": "m1", "reference": REFERENCE}
+    assert answered(first).status == 200
+
+
+async def test_spacing_and_order_of_the_json_change_nothing(chat: WebchatConnector) -> None:
+    one = await taken(chat, request("POST", "/messages", b'{"id":"m1","text":"x"}', visitor()))
+    other = await taken(chat, request("POST", "/messages", b'{ "text": "x",\n "id": "m1" }', visitor()))
+    assert (one.key, one.digest) == (other.key, other.digest)
+
+
+async def test_other_words_under_the_same_id_are_an_edit(chat: WebchatConnector) -> None:
+    first, second = await taken(chat, post("坏了")), await taken(chat, post("坏了，已退货"))
+    assert first.key == second.key
+    assert first.digest != second.digest
+    (said,) = WebchatConnector.parse(first, None)
+    (edited,) = WebchatConnector.parse(_revised(second, 2), None)
+    (back,) = WebchatConnector.parse(_revised(first, 3), None)
+    assert (said.kind, edited.kind, edited.text) == (Kind.SAID, Kind.EDITED, "坏了，已退货")
+    assert said.external_id == edited.external_id
+    assert len({said.revision, edited.revision, back.revision}) == 3
+
+
+async def test_a_message_can_be_taken_back(chat: WebchatConnector) -> None:
+    raw = await taken(chat, post("", withdrawn=True))
+    (message,) = WebchatConnector.parse(_revised(raw, 2), None)
+    assert message.kind is Kind.WITHDRAWN
+
+
+def _revised(raw: Raw, ordinal: int) -> Raw:
+    return Raw(
+        key=raw.key,
+        body=raw.body,
+        media_type=raw.media_type,
+        received_at=raw.received_at,
+        context=raw.context,
+        ordinal=ordinal,
+    )
+
+
+# Whose conversation
+
+
+async def test_a_visitor_has_conversations_nobody_else_can_reach(chat: WebchatConnector) -> None:
+    mine = await taken(chat, post(conversation="c1"))
+    threads = {
+        (await taken(chat, post(conversation="c1", by=visitor(OTHER_TOKEN)))).thread,
+        (await taken(chat, post(conversation="c2"))).thread,
+        (await taken(chat, post())).thread,
+        (await taken(chat, post(conversation="c1", by=program()))).thread,
+        (await taken(chat, post(conversation=mine.thread.replace(":", "."), by=program()))).thread,
+    }
+    assert len(threads | {mine.thread}) == 6
+
+
+async def test_no_ids_can_be_put_together_to_be_those_of_another(chat: WebchatConnector) -> None:
+    for message, conversation in (("b:c", "a"), ("c", "a:b")):
+        status, _ = await refused(chat, post(id=message, conversation=conversation))
+        assert status == 400
+
+
+async def test_a_contact_can_come_alone(chat: WebchatConnector) -> None:
+    (message,) = await read(chat, post("", contact={"phone": "13800138000"}))
+    assert (message.text, message.author.phone) == ("", "13800138000")
+
+
+@pytest.mark.parametrize("user", ["4711", "用户-李雷", "a b%2F"])
+async def test_a_signed_user_is_believed(chat: WebchatConnector, user: str) -> None:
+    signature = hmac_hex(IDENTITY, user)
+    headers = visitor() | {"X-User": quote(user, safe=""), "X-User-Signature": signature}
+    reception = await chat.receive(post(by=headers))
+    (message,) = WebchatConnector.parse(reception.raws[0], None)
+    assert message.author.id == user
+    assert "user" not in json.loads(answered(reception).body)
+    assert signature not in repr(reception.raws)
+
+
+@pytest.mark.parametrize("signature", ["", "0" * 64, "用户", hmac_hex("another secret of theirs", "4711")])
+async def test_an_unproven_user_is_heard_as_a_stranger(
+    chat: WebchatConnector, log: RecordingLog, signature: str
+) -> None:
+    """The site may have made a mistake; the customer has not."""
+    for _ in range(3):
+        reception = await chat.receive(post(by=visitor() | {"X-User": "4711", "X-User-Signature": signature}))
+        (message,) = WebchatConnector.parse(reception.raws[0], None)
+        assert message.author.id not in ("", "4711")
+        assert json.loads(answered(reception).body)["user"] == "not verified"
+    assert [event for _, event, _ in log.entries] == ["user_not_verified"]
+
+
+async def test_the_users_proof_of_one_is_none_for_another(chat: WebchatConnector) -> None:
+    headers = {"X-User": "4712", "X-User-Signature": hmac_hex(IDENTITY, "4711")}
+    (message,) = await read(chat, post(by=visitor() | headers))
+    assert message.author.id != "4712"
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 401),
+        ({"Authorization": "Visitor short"}, 401),
+        ({"Authorization": f"Visitor {TOKEN}; DROP"}, 401),
+        ({"Authorization": "Visitor"}, 401),
+        ({"Authorization": "Basic dTpw"}, 401),
+        ({"Authorization": "Bearer "}, 401),
+        ({"Authorization": "Bearer wrong"}, 401),
+        ({"Authorization": "Bearer 错"}, 401),
+        (visitor(origin="https://evil.example"), 403),
+        (visitor(origin="null"), 403),
+        (visitor(origin=f"{SITE}.evil.example"), 403),
+        (visitor(origin=SITE.replace("https", "http")), 403),
+    ],
+)
+async def test_who_is_not_let_in(chat: WebchatConnector, headers: dict[str, str], status: int) -> None:
+    assert (await refused(chat, post(by=headers)))[0] == status
+    assert (await refused(chat, upload(JPEG, by=headers)))[0] == status
+
+
+async def test_two_origins_are_none(chat: WebchatConnector) -> None:
+    sent = post()
+    doubled = Request(
+        method=sent.method,
+        path=sent.path,
+        query=(),
+        headers=[*sent.headers, ("origin", "https://evil.example")],
+        body=sent.body,
+        remote_address="192.0.2.7",
+        received_at=START,
+    )
+    assert (await refused(chat, doubled))[0] == 403
+
+
+async def test_a_wrong_key_is_refused_before_the_body_is_read(chat: WebchatConnector) -> None:
+    sent = request("POST", "/messages", b"\xff{", program("wrong"))
+    assert (await refused(chat, sent)) == (401, "the key is wrong")
+
+
+async def test_apps_come_from_no_page_and_own_pages_need_no_mention(make_chat: MakeChat) -> None:
+    chat = make_chat(allowed_origins=[])
+    await taken(chat, post(by={"Authorization": f"Visitor {TOKEN}"}))
+    own = visitor(origin="https://hear.shop.example") | {"Host": "hear.shop.example"}
+    await taken(chat, post(by=own))
+    await taken(chat, post(by=visitor() | {"Sec-Fetch-Site": "same-origin"}))
+
+
+async def test_programs_alone(make_chat: MakeChat) -> None:
+    chat = make_chat(visitors=False)
+    assert (await refused(chat, post()))[0] == 403
+    await taken(chat, post(conversation="c1", by=program()))
+    without = make_chat(api_key=None)
+    assert (await refused(without, post(conversation="c1", by=program())))[0] == 401
+
+
+# What programs may say
+
+
+async def test_a_program_says_who_speaks(chat: WebchatConnector) -> None:
+    sent = post("已为您登记", conversation="s1", role="agent", contact={"name": "客服小王"}, by=program())
+    (message,) = await read(chat, sent)
+    assert message.author == Author(role=Role.COMPANY, name="客服小王")
+    (said,) = await read(chat, post("坏了", visitor="u-4711", by=program()))
+    assert (said.author.role, said.author.id) == (Role.CUSTOMER, "u-4711")
+    assert "u-4711" not in said.thread[0]
+    status, reason = await refused(chat, post("坏了", by=program()))
+    assert (status, "conversation" in reason) == (400, True)
+
+
+@pytest.mark.parametrize(
+    "sent", [post(role="agent"), post(role="bot"), post(visitor="u-4711"), upload(JPEG, visitor="u-4711")]
+)
+async def test_a_visitor_may_not(chat: WebchatConnector, sent: Request) -> None:
+    assert (await refused(chat, sent))[0] == 403
+
+
+def transcript(*turns: dict[str, Any], by: Mapping[str, str] | None = None, **fields: Any) -> Request:
+    body = json.dumps({"conversation": "s1", "messages": turns, **fields}, ensure_ascii=False).encode()
+    return request("POST", "/transcripts", body, program() if by is None else by)
+
+
+GREETS = {"role": "bot", "text": "您好，我是智能客服小智", "name": "小智"}
+SAYS = {"role": "customer", "text": "我的包裹三天没动了", "said_at": "2026-06-01T09:30:00+08:00"}
+ANSWERS = {"role": "agent", "text": "这边帮您催一下", "name": "小王"}
+
+
+async def test_a_bots_conversation_is_handed_over_whole(chat: WebchatConnector) -> None:
+    sent = transcript(GREETS, SAYS, ANSWERS, visitor="u-9", contact={"name": "韩梅梅"}, order="SO-1")
+    messages = await read(chat, sent)
+    assert [(one.author.role.value, one.author.name, one.author.id) for one in messages] == [
+        ("bot", "小智", ""),
+        ("customer", "韩梅梅", "u-9"),
+        ("company", "小王", ""),
+    ]
+    assert {one.thread for one in messages} == {("program:s1",)}
+    assert messages[1].order == "SO-1"
+    assert json.loads(answered(await chat.receive(sent)).body) == {"reference": REFERENCE}
+
+
+async def test_a_transcript_that_has_grown_repeats_nothing(chat: WebchatConnector) -> None:
+    short = await taken(chat, transcript(GREETS, SAYS))
+    longer = await taken(chat, transcript(GREETS, SAYS, ANSWERS))
+    assert short.key == longer.key
+    assert short.digest != longer.digest
+    before = {(one.external_id, one.revision) for one in WebchatConnector.parse(short, None)}
+    after = [(one.external_id, one.revision) for one in WebchatConnector.parse(_revised(longer, 2), None)]
+    assert set(after[:2]) == before
+    assert after[2] not in before
+
+
+async def test_a_message_and_the_transcript_that_holds_it_are_one(chat: WebchatConnector) -> None:
+    (alone,) = await read(chat, post("我的包裹三天没动了", conversation="s1", id="q1", by=program()))
+    _, within = await read(chat, transcript(GREETS, {**SAYS, "id": "q1"}))
+    assert (alone.external_id, alone.revision) == (within.external_id, within.revision)
+
+
+@pytest.mark.parametrize("by", [visitor(), program("wrong")])
+async def test_transcripts_need_the_key(chat: WebchatConnector, by: dict[str, str]) -> None:
+    assert (await refused(chat, transcript(SAYS, by=by)))[0] in (401, 403)
+
+
+# Signed requests
+
+SECRET = "whsec_" + "c2lnbmluZy1rZXkt" * 2
+
+
+def signed(sent: Request, at: datetime = START, secret: str = SECRET) -> Request:
+    seconds = int(at.timestamp())
+    signature = sign_standard([secret], "msg-1", seconds, sent.body)
+    headers = {"webhook-id": "msg-1", "webhook-timestamp": str(seconds), "webhook-signature": signature}
+    return request(sent.method, sent.path, sent.body, headers, sent.query)
+
+
+async def test_a_signed_request_is_a_programs(make_chat: MakeChat) -> None:
+    chat = make_chat(signing_secret=SECRET, api_key=None)
+    (message,) = await read(chat, signed(post("Done.", conversation="s1", role="agent", by={})))
+    assert message.author.role is Role.COMPANY
+    good = signed(post("Done.", conversation="s1", by={}))
+    tampered = request(good.method, good.path, good.body.replace(b"Done", b"Gone"), dict(good.headers))
+    assert (await refused(chat, tampered))[0] == 401
+    late = signed(post("Done.", conversation="s1", by={}), START - timedelta(minutes=6))
+    assert (await refused(chat, late))[0] == 401
+    assert (await refused(chat, signed(upload(JPEG, conversation="s1", by={}))))[0] == 401
+    assert (await refused(make_chat(), good))[0] == 401
+
+
+async def test_a_good_key_beside_a_bad_signature_does_not_count(make_chat: MakeChat) -> None:
+    chat = make_chat(signing_secret=SECRET)
+    assert (await refused(chat, post(by=program() | {"webhook-signature": "v1,AAAA"})))[0] == 401
+
+
+# Files
+
+
+async def test_a_file_is_stored_byte_for_byte(chat: WebchatConnector) -> None:
+    raw = await taken(chat, upload(JPEG, conversation="c1", name="C:\\Users\\li\\裂纹 1.jpg", message="m1"))
+    assert (raw.body, raw.media_type, raw.digest) == (JPEG, FILE, "")
+    (message,) = WebchatConnector.parse(raw, None)
+    (file,) = message.attachments
+    assert (file.name, file.media_type, file.size, file.content) == ("裂纹 1.jpg", "image/jpeg", len(JPEG), JPEG)
+    assert file.sha256 == hashlib.sha256(JPEG).hexdigest()
+    (said,) = await read(chat, post("见照片", conversation="c1"))
+    assert message.thread == (said.external_id, *said.thread)
+    assert message.author.id == said.author.id
+
+
+async def test_a_file_again_is_the_same_file(chat: WebchatConnector) -> None:
+    first, again = [await chat.receive(upload(JPEG, conversation="c1")) for _ in range(2)]
+    assert [raw.key for raw in first.raws] == [raw.key for raw in again.raws]
+    assert answered(first) == answered(again, is_new=False)
+    assert (await taken(chat, upload(JPEG, "f2", conversation="c1"))).key != first.raws[0].key
+
+
+async def test_a_file_and_a_message_of_one_id_are_two(chat: WebchatConnector) -> None:
+    assert (await taken(chat, upload(JPEG, "m1"))).key != (await taken(chat, post(id="m1"))).key
+
+
+@pytest.mark.parametrize("media_type", ["message/rfc822", "application/json", "text/html; charset=x", "<b>", ""])
+async def test_nobody_chooses_who_reads_a_file(chat: WebchatConnector, media_type: str) -> None:
+    raw = await taken(chat, upload(b"From: x@example.com\r\n\r\nhi", by=visitor() | {"Content-Type": media_type}))
+    assert raw.media_type == FILE
+    (message,) = WebchatConnector.parse(raw, None)
+    assert message.text == ""
+    assert set(message.attachments[0].media_type) <= set("abcdefghijklmnopqrstuvwxyz0123456789/-.+")
+
+
+async def test_a_files_name_is_a_name(chat: WebchatConnector) -> None:
+    raw = await taken(chat, upload(JPEG, name="../../etc/\u202epasswd\r\n.jpg" + "x" * 300))
+    name = WebchatConnector.parse(raw, None)[0].attachments[0].name
+    assert len(name) == 200
+    assert not set(name) & set("/\\\r\n\u202e")
+
+
+@pytest.mark.parametrize(
+    ("settings", "content", "path", "status"),
+    [
+        ({}, b"", "f1", 400),
+        ({"max_file_bytes": 100}, b"x" * 101, "f1", 413),
+        ({"max_file_bytes": 0}, b"x", "f1", 403),
+        ({}, b"x", "", 400),
+        ({}, b"x", "a/b", 400),
+        ({}, b"x", "a:b", 400),
+        ({}, b"x", "x" * 101, 400),
+        ({}, b"x", "文件", 400),
+    ],
+)
+async def test_files_that_are_not_taken(
+    make_chat: MakeChat, settings: dict[str, int], content: bytes, path: str, status: int
+) -> None:
+    assert (await refused(make_chat(**settings), upload(content, path)))[0] == status
+
+
+async def test_a_conversation_given_twice_counts_as_none(chat: WebchatConnector) -> None:
+    twice = [("conversation", "c1"), ("conversation", "c2")]
+    raw = await taken(chat, request("PUT", "/files/f1", JPEG, visitor(), twice))
+    assert raw.thread.endswith(":")
+
+
+# What is not taken
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        (b"", "truncated"),
+        (b"[]", "object"),
+        (b'{"text": "x"}', "`id`"),
+        (b'{"id": "", "text": "x"}', "$.id"),
+        (b'{"id": "m1\\n", "text": "x"}', "$.id"),
+        (b'{"id": 1, "text": "x"}', "$.id"),
+        (b'{"id": "m1", "text": 1}', "$.text"),
+        (b'{"id": "m1", "text": " \\n "}', "empty"),
+        (b'{"id": "m1", "contact": {}}', "empty"),
+        (b'{"id": "m1", "text": "x", "contcat": {}}', "contcat"),
+        (b'{"id": "m1", "text": "x", "contact": {"wechat": "x"}}', "wechat"),
+        (b'{"id": "m1", "text": "x", "role": "admin"}', "$.role"),
+        (b'{"id": "m1", "text": "\xff\xfe"}', ""),
+        (json.dumps({"id": "m1", "text": "x" * 5001}).encode(), "5000"),
+        (json.dumps({"id": "m1", "text": "x", "order": "x" * 301}).encode(), "$.order"),
+    ],
+)
+async def test_a_bad_message_says_why(chat: WebchatConnector, body: bytes, says: str) -> None:
+    status, reason = await refused(chat, request("POST", "/messages", body, visitor()))
+    assert status == 400
+    assert says in reason
+
+
+async def test_too_much_is_413(chat: WebchatConnector) -> None:
+    body = b" " * (256 << 10) + b'{"id": "m1", "text": "x"}'
+    assert (await refused(chat, request("POST", "/messages", body, visitor())))[0] == 413
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("POST", ""), ("POST", "/"), ("POST", "/files/f1"), ("PUT", "/messages"), ("DELETE", "/messages"), ("PUT", "/..")],
+)
+async def test_other_paths(chat: WebchatConnector, method: str, path: str) -> None:
+    assert (await refused(chat, request(method, path, b"{}", visitor())))[0] == 404
+
+
+async def test_stored_bytes_that_are_none_of_ours_are_a_letter() -> None:
+    raw = Raw(key="k", body=b'{"text": 1}', media_type=MESSAGE, received_at=START)
+    with pytest.raises(BadMessage, match=r"\$\.text|id"):
+        WebchatConnector.parse(raw, None)
+
+
+# From the browser
+
+
+async def test_a_page_that_may_is_told_so_also_when_it_is_refused(chat: WebchatConnector) -> None:
+    asks = {"Origin": SITE, "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization"}
+    preflight = request("OPTIONS", "/messages", headers=asks)
+    answer = answered(await chat.receive(preflight))
+    assert answer.status == 204
+    assert answer.headers["Access-Control-Allow-Origin"] == SITE
+    assert answer.headers["Access-Control-Allow-Methods"] == "POST, PUT"
+    assert {"Authorization", "X-User"} <= set(answer.headers["Access-Control-Allow-Headers"].split(", "))
+    for sent in (post(), post(id="a b")):
+        assert answered(await chat.receive(sent)).headers["Access-Control-Allow-Origin"] == SITE
+    theirs = request("OPTIONS", "/messages", headers={"Origin": "https://evil.example"})
+    assert "Access-Control-Allow-Origin" not in answered(await chat.receive(theirs)).headers
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"allowed_origins": ["www.shop.example"]},
+        {"allowed_origins": ["https://www.shop.example/"]},
+        {"allowed_origins": ["https://*.shop.example"]},
+        {"visitors": False},
+        {"api_key": "short"},
+        {"signing_secret": "whsec_x"},
+        {"accent": "red;}"},
+        {"max_file_bytes": 1 << 30},
+    ],
+)
+def test_settings_that_cannot_work(settings: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        WebchatSettings.model_validate(settings)
+
+
+async def test_check_says_who_may_write(make_chat: MakeChat) -> None:
+    identity = await make_chat().check()
+    assert identity.account == "/in/support"
+    assert identity.details == (f"visitors write from {SITE}", "programs write with a key")
+    alone = await make_chat(allowed_origins=[], demo_page=False, api_key=None).check()
+    assert alone.details == ("visitors write from nowhere: set allowed_origins",)
