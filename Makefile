@@ -5,8 +5,9 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint requirements.lock
 SEED ?=
 KILLS ?= 1000
+MINUTES ?= 10
 
-.PHONY: install check test build run bench crash eval generate lock clean
+.PHONY: install check test build run bench crash fuzz eval generate lock clean
 
 install: $(VENV)/.dev ## everything a contributor needs
 
@@ -33,6 +34,9 @@ bench: $(VENV)/.test
 
 crash: $(VENV)/.test
 	$(BIN)/python -m bench.crash --kills $(KILLS) $(if $(SEED),--seed $(SEED))
+
+fuzz: $(VENV)/.test ## damaged mails: nothing may raise
+	$(BIN)/python scripts/fuzz.py --minutes $(MINUTES)
 
 eval: $(VENV)/.test
 	$(BIN)/python scripts/evaluate.py
