@@ -30,10 +30,11 @@ MAX_BYTES = 100_000
 SLOW_SECONDS = 2.0
 TOKENS = (
     b"\r\n", b"\n\n", b"\r", b"\0", b"--", b"=?gbk?B?", b"=?utf-8?Q?", b"?=", b"=\n", b"=E5", b"\xff\xfe", b"\xc4\xe3",
-    b"\x1b$B", b"Content-Type: multipart/mixed; boundary=", b"Content-Type: message/rfc822\n\n", b"From: ", b"Subject: ",
+    b"\x1b$B", b"Content-Type: multipart/mixed; boundary=", b"Content-Type: message/rfc822\n\n", b"From: ",
     b"Content-Transfer-Encoding: base64\n", b"charset=utf-7", b"charset=hz-gb-2312", b"charset=utf-16", b"> ", b"<!--",
     b"begin 644 a\n", b"<div>", b"&#x0;", b"\x78\x9f\x3e\x22", b"-----Original Message-----\n", "写道：".encode(),
-    "发件人：".encode("gbk"),
+    "发件人：".encode("gbk"), b"Subject: ",
+
 )  # fmt: skip
 _AT = datetime(2026, 1, 1, tzinfo=UTC)
 _FACTS = Facts(channel="mail", connector="email")
