@@ -34,7 +34,6 @@ TOKENS = (
     b"Content-Transfer-Encoding: base64\n", b"charset=utf-7", b"charset=hz-gb-2312", b"charset=utf-16", b"> ", b"<!--",
     b"begin 644 a\n", b"<div>", b"&#x0;", b"\x78\x9f\x3e\x22", b"-----Original Message-----\n", "写道：".encode(),
     "发件人：".encode("gbk"), b"Subject: ",
-
 )  # fmt: skip
 _AT = datetime(2026, 1, 1, tzinfo=UTC)
 _FACTS = Facts(channel="mail", connector="email")
