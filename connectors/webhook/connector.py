@@ -1,10 +1,11 @@
-"""Signed requests: verified over their raw bytes, stored, then answered with the reference."""
+"""Anything that posts JSON or forms: verified, stored as it came, mapped to messages in a worker."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
+from urllib.parse import urlsplit
 
 from allears_sdk.codec import encode
 from allears_sdk.connector import (
@@ -19,14 +20,22 @@ from allears_sdk.connector import (
     Request,
     Threading,
 )
+from allears_sdk.context import Context
+from allears_sdk.errors import Rejected
 from allears_sdk.message import Message, Raw, Ref
-from allears_sdk.signing import OutsideWindow, check_window, hmac_hex, same
-from connectors.webhook.parse import parse_item
-from connectors.webhook.raws import raw_of
-from connectors.webhook.settings import WebhookSettings
+from allears_sdk.signing import same
+from connectors.webhook.body import decode_body
+from connectors.webhook.gate import Gate
+from connectors.webhook.parse import parse_request
+from connectors.webhook.paths import find
+from connectors.webhook.raws import raws_of
+from connectors.webhook.settings import REFERENCE, WebhookSettings
+from connectors.webhook.values import as_text
 
-TIMESTAMP = "X-Webhook-Timestamp"
-SIGNATURE = "X-Webhook-Signature"
+_LARGE_BYTES = 32 << 10
+"""From here on a body is read in a thread."""
+_MAX_CHALLENGE_CHARS = 1000
+_NOSNIFF = {"X-Content-Type-Options": "nosniff"}
 
 
 class WebhookConnector(Connector[WebhookSettings]):
@@ -36,49 +45,110 @@ class WebhookConnector(Connector[WebhookSettings]):
         title_zh="通用 webhook",
         hears=frozenset({Hears.RECEIVE}),
         threading=Threading.ITEM,
-        answer_within_seconds=5.0,
         signed=True,
-        verified="requests of our own, signed as documented",
+        verified="signature vectors of a dozen platforms, and their documented requests",
     )
     Settings = WebhookSettings
 
+    def __init__(self, settings: WebhookSettings, context: Context) -> None:
+        super().__init__(settings, context)
+        self._gate = Gate(settings.auth, settings.public_address)
+        self._own_spec = replace(
+            self.spec,
+            threading=Threading(settings.threading),
+            signed=settings.auth.method != "none",
+            answer_within_seconds=settings.answer_within_seconds,
+        )
+
+    @property
+    def own_spec(self) -> ConnectorSpec:
+        return self._own_spec
+
     async def check(self) -> Identity:
-        return Identity(account=f"/in/{self.context.name}", details=("requests must be signed",))
+        address = self.settings.public_address or f"/in/{self.context.name}"
+        method = self.settings.auth.method
+        proof = "anyone may post" if method == "none" else f"senders prove themselves by {method}"
+        ending = ("the address ends with /SECRET",) if self.settings.auth.place == "path" else ()
+        return Identity(account=address, details=(proof, *ending))
 
     async def receive(self, request: Request) -> Reception:
-        if request.method != "POST":
-            return _refuse("not a POST", Answer(status=405, headers={"Allow": "POST"}))
-        if fault := self._fault(request):
-            return _refuse(fault, Answer(status=401))
-        return Reception(raws=(raw_of(request),), answer=_answer)
+        if request.method in ("GET", "HEAD"):
+            return self._asked(request)
+        if request.method not in ("POST", "PUT"):
+            return _refuse("neither POST nor PUT", 405, Allow="POST, PUT")
+        if fault := self._gate.fault(request):
+            asks = {"basic": "Basic", "bearer": "Bearer"}.get(self.settings.auth.method)
+            return _refuse(fault, 401, **({"WWW-Authenticate": asks} if asks else {}))
+        if (challenge := self._challenge(request)) is not None:
+            return challenge
+        raws = await self._read(request)
+        if not raws:
+            self.context.log.debug("nothing_wanted")
+        return Reception(raws=raws, answer=self._answer())
 
     @staticmethod
     def parse(raw: Raw, settings: Any) -> Sequence[Message]:
-        return parse_item(raw)
+        return parse_request(raw, settings)
 
     async def fetch(self, ref: Ref) -> Media:
-        answer = await self.context.remote.fetch_public(ref.locator["url"], self.settings.max_attachment_bytes)
+        """Only from where the settings allow, and with their header only there."""
+        url, files = str(ref.locator["url"]), self.settings.files
+        host = (urlsplit(url).hostname or "").lower()
+        if files.hosts and host not in {one.lower() for one in files.hosts}:
+            raise Rejected(f"files are not fetched from {host}: see files.hosts")
+        headers = {"Authorization": files.authorization.get_secret_value()} if files.authorization else {}
+        limit = self.settings.max_attachment_bytes
+        answer = await self.context.remote.request("GET", url, headers=headers, max_bytes=limit, allow_private=False)
         return Media(content=answer.content, media_type=answer.header("content-type"))
 
-    def _fault(self, request: Request) -> str:
-        """Why the request is not the platform's, "" when it is. Looks at the bytes as they came."""
-        timestamp, secret = request.header(TIMESTAMP), self.settings.secret.get_secret_value()
-        expected = hmac_hex(secret, timestamp.encode() + b"." + request.body)
-        if not same(request.header(SIGNATURE), expected):
-            return "bad signature"
-        if not (timestamp.isascii() and timestamp.isdecimal() and len(timestamp) <= 11):
-            return "bad timestamp"
+    async def _read(self, request: Request) -> Sequence[Raw]:
+        if len(request.body) < _LARGE_BYTES:
+            return raws_of(request, self.settings)
+        return await self.context.blocking(raws_of, request, self.settings)
+
+    def _asked(self, request: Request) -> Reception:
+        """A GET: the handshake, or nothing of ours."""
+        handshake = self.settings.handshake
+        if request.method == "HEAD":
+            return Reception()
+        if handshake is None or not handshake.parameter:
+            return _refuse("a GET, and no handshake is set", 405, Allow="POST, PUT")
+        token = handshake.token.get_secret_value() if handshake.token else ""
+        if token and not same(request.parameter(handshake.token_parameter), token):
+            return _refuse("bad handshake token", 403)
+        return self._echo(request.parameter(handshake.parameter))
+
+    def _challenge(self, request: Request) -> Reception | None:
+        """The echo a signed request asks for; None for all others."""
+        handshake = self.settings.handshake
+        if handshake is None or handshake.field is None or len(request.body) > _LARGE_BYTES:
+            return None
         try:
-            check_window(datetime.fromtimestamp(int(timestamp), UTC), request.received_at)
-        except OutsideWindow:
-            return "outside the replay window"
-        return ""
+            body = decode_body(request.body, request.header("content-type"))
+            found = find(handshake.field, body, body)
+        except ValueError:
+            return None
+        return self._echo(as_text(found[0])) if found else None
+
+    def _echo(self, text: str) -> Reception:
+        if not text or len(text) > _MAX_CHALLENGE_CHARS or not text.isprintable():
+            return _refuse("a handshake without a challenge", 400)
+        key = self.settings.handshake.answer_key if self.settings.handshake else ""
+        body, media_type = (encode({key: text}), "application/json") if key else (text.encode(), "text/plain")
+        answer = Answer(body=body, media_type=f"{media_type}; charset=utf-8", headers=_NOSNIFF)
+        return Reception(answer=lambda accepted: answer)
+
+    def _answer(self) -> Callable[[Sequence[Accepted]], Answer]:
+        given = self.settings.answer
+
+        def answer(accepted: Sequence[Accepted]) -> Answer:
+            reference = accepted[0].reference if accepted else ""
+            body = given.body.replace(REFERENCE, reference).encode()
+            return Answer(status=given.status, body=body, media_type=given.media_type)
+
+        return answer
 
 
-def _answer(accepted: Sequence[Accepted]) -> Answer:
-    """Made after the commit; a redelivery gets the very same bytes."""
-    return Answer(body=encode({"reference": accepted[0].reference}), media_type="application/json")
-
-
-def _refuse(why: str, answer: Answer) -> Reception:
+def _refuse(why: str, status: int, **headers: str) -> Reception:
+    answer = Answer(status=status, headers=headers)
     return Reception(refused=why, answer=lambda accepted: answer)
