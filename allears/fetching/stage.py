@@ -178,7 +178,7 @@ class Fetching:
         seconds = self._pause(due)
         if isinstance(error, RetryLater | AuthError | ConfigError):  # not this one's fault
             after = error.after_seconds if isinstance(error, RetryLater) else None
-            seconds = min(REST_SECONDS if after is None else after, self._longest(due))
+            seconds = min(REST_SECONDS, self._longest(due)) if after is None else after
             self._rest(due.channel, seconds)
         log.info("fetch_put_off", channel=due.channel, attempts=due.attempts + 1, reason=str(error))
         at = self._clock.now() + timedelta(seconds=seconds)

@@ -68,7 +68,7 @@ class SqliteFetches:
         self._blobs = blobs
         self._bells = bells
         self._clock = clock
-        self._leased: dict[int, str] = {}
+        self._leased: dict[int, tuple[str, bytes]] = {}
         self._taking = asyncio.Lock()
         self._served = ""
 
@@ -78,7 +78,7 @@ class SqliteFetches:
             due: list[DueFetch] = await self._read(
                 lambda sql: fetches.due(sql, stamp(now), running, each, limit, held, after)
             )
-            self._leased.update((one.id, one.channel) for one in due)
+            self._leased.update((one.id, (one.channel, fetches.locator_of(one.ref))) for one in due)
             self._served = due[-1].channel if due else after
         return due
 

@@ -33,6 +33,11 @@ def refs(message: Message) -> list[tuple[int, Ref]]:
     return found
 
 
+def locator_of(ref: Ref) -> bytes:
+    """By which the same thing is known again."""
+    return codec.encode_stable(ref.locator)
+
+
 def completed(sql: sqlite3.Connection, channel: str, message: Message, now: float) -> Message:
     """The message with what was fetched before: an edit repeats its files, a customer his name."""
     for place, ref in refs(message):
@@ -40,7 +45,7 @@ def completed(sql: sqlite3.Connection, channel: str, message: Message, now: floa
         row = sql.execute(
             "SELECT state, blob, result, reason FROM fetches WHERE channel=? AND locator=? AND (place=?)=?"
             " AND finished_at > ? ORDER BY finished_at DESC LIMIT 1",
-            (channel, codec.encode_stable(ref.locator), PROFILE, place == PROFILE, since),
+            (channel, locator_of(ref), PROFILE, place == PROFILE, since),
         ).fetchone()
         if row is not None:
             message = _with(message, place, _outcome(*row))
@@ -59,7 +64,7 @@ def schedule(sql: sqlite3.Connection, channel: str, message: Message, conversati
         sql.execute(
             "INSERT INTO fetches (channel, conversation_id, message_id, place, locator, size, created_at, fetch_before,"
             " next_at) VALUES (?,?,?,?,?,?,?,?,?)",
-            (channel, conversation, message_id, place, codec.encode_stable(ref.locator), size, now, before, now),
+            (channel, conversation, message_id, place, locator_of(ref), size, now, before, now),
         )
 
 
@@ -69,11 +74,11 @@ def due(
     running: Collection[str],
     each: int,
     limit: int,
-    leased: Mapping[int, str],
+    leased: Mapping[int, tuple[str, bytes]],
     after: str,
 ) -> list[DueFetch]:
     """The next of each channel, so many that `each` are on their way there, nearest expiry first; channels in turn.
-    Where nobody can be asked, those it is too late for."""
+    What several messages wait for goes once. Where nobody can be asked, those it is too late for."""
     queues = []
     for channel in turned(channels_of(sql, "fetches", "state='waiting'"), after):
         column = "next_at" if channel in running else "fetch_before"
@@ -82,8 +87,12 @@ def due(
             " ORDER BY fetch_before, id LIMIT ?",
             (channel, now, each + len(leased)),
         )
-        room = max(0, each - sum(one == channel for one in leased.values()))
-        queues.append([row for row in rows if row[0] not in leased][:room])
+        held = {locator for name, locator in leased.values() if name == channel}
+        once: dict[bytes, Any] = {}
+        for row in rows:
+            if row[3] not in held:
+                once.setdefault(row[3], row)
+        queues.append(list(once.values())[: max(0, each - len(held))])
     return [_due(row) for row in islice(interleaved(queues), limit)]
 
 

@@ -265,9 +265,10 @@ def _routed(record: Complaint, previous: Complaint | None, route: Route) -> Comp
 
 
 def _event(record: Complaint, latest: Event | None, fresh: Sequence[_New], at: float, *, key: str = "") -> Event:
+    """Known by the first message that counts: a burst that a backup has cut short is then the same event."""
     sequence = latest.sequence + 1 if latest else 1
-    newest = next((message for message in reversed(fresh) if message.counts), fresh[-1] if fresh else None)
-    key = key or (_key(newest.external_id, newest.revision) if newest else f"sequence {sequence}")
+    first = next((message for message in fresh if message.counts), fresh[-1] if fresh else None)
+    key = key or (_key(first.external_id, first.revision) if first else f"sequence {sequence}")
     return Event(
         id=event_id(record.id, key),
         complaint_id=record.id,
