@@ -6,7 +6,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +17,14 @@ from tests.connectors._wechat.vectors import APP_ID, CORP_ID
 
 SECRET = "7f3a9c0d5b1e4c2f8a6d0e9b3c5f1a7d"
 OK: dict[str, Any] = {"errcode": 0, "errmsg": "ok"}
+
+
+@asynccontextmanager
+async def running() -> AsyncIterator[Platform]:
+    platform = Platform()
+    await platform.start()
+    yield platform
+    await platform.stop()
 
 
 def fault(code: int, message: str = "") -> dict[str, Any]:
@@ -134,7 +143,7 @@ class Platform:
         keep: dict[str, Callable[[dict[str, Any]], bool]] = {
             "1": lambda review: review["score"] <= 200,
             "3": lambda review: review["score"] <= 200 and not review.get("settled"),
-            "5": lambda review: review["commentId"] in self.old,
+            "5": lambda review: review.get("commentId") in self.old,
             "6": lambda review: True,
         }
         start, end, offset = int(query["startTime"]), int(query["endTime"]), int(query["offset"])

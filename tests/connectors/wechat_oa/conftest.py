@@ -10,7 +10,7 @@ import pytest
 from allears_sdk.connector import Accepted, Answer, Reception
 from allears_sdk.context import Context
 from connectors.wechat_oa import WechatOaConnector, WechatOaSettings
-from tests.connectors._wechat.platform import SECRET, Platform
+from tests.connectors._wechat.platform import SECRET, Platform, running
 from tests.connectors._wechat.vectors import AES_KEY, APP_ID, TOKEN
 
 Connect = Callable[..., WechatOaConnector]
@@ -19,10 +19,8 @@ REFERENCE = "ALE-7K3M-Q9TX-4RWD"
 
 @pytest.fixture
 async def platform() -> AsyncIterator[Platform]:
-    platform = Platform()
-    await platform.start()
-    yield platform
-    await platform.stop()
+    async with running() as platform:
+        yield platform
 
 
 @pytest.fixture
