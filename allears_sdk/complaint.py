@@ -188,7 +188,7 @@ class Event:
     """What happened to a complaint, with the record as it was then; written once, never changed."""
 
     id: str
-    """The complaint's id with a digest of its newest message's key, without dots: `ALE-7K3M-Q9TX-4RWD:9f1c03aa52`."""
+    """The complaint's id with a digest of its first message's key, without dots: `ALE-7K3M-Q9TX-4RWD:9f1c03aa52`."""
     complaint_id: str
     sequence: int
     """1 for the opening, then 2, 3, … per complaint."""

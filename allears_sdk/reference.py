@@ -110,7 +110,7 @@ def event_key(ticket_key: str, event_id: str) -> str:
 
 
 def event_id(complaint_id: str, newest_message: str) -> str:
-    """Id of an event: the complaint's with the key of its newest message (or file). Holds no dot, so that it
+    """Id of an event: the complaint's with the key of its first message (or file). Holds no dot, so that it
     can serve as a `webhook-id`."""
     return f"{complaint_id}:{seed('event', newest_message).hex()[:10]}"
 
