@@ -27,6 +27,7 @@ from allears_sdk.connector import (
 )
 from allears_sdk.context import Context
 from allears_sdk.message import Author, Message, Raw, Ref
+from allears_sdk.presence import Presence
 from allears_sdk.settings import ChannelSettings
 from connectors.feishu.api import FeishuApi
 from connectors.feishu.door import Door
@@ -35,7 +36,6 @@ from connectors.feishu.events import IGNORED, Notice, read_event
 from connectors.feishu.history import LOOK_BACK, History
 from connectors.feishu.line import PING_SECONDS, Line, ping_seconds
 from connectors.feishu.parse import parse
-from connectors.feishu.presence import Presence
 from connectors.feishu.resources import fetch, find_self, reply
 from connectors.feishu.settings import FeishuSettings
 
@@ -96,7 +96,7 @@ class FeishuConnector(Connector[FeishuSettings]):
                     async for item in items:
                         yield item
             finally:
-                self._presence.end()
+                self._presence.end(self.context.clock.now())
 
     async def receive(self, request: Request) -> Reception:
         if not self._is_pushed_to:

@@ -15,12 +15,12 @@ from allears_sdk.connector import Batch, Cursor, Gap
 from allears_sdk.context import Context
 from allears_sdk.errors import ConfigError, Unavailable
 from allears_sdk.message import Raw
+from allears_sdk.presence import Presence
 from allears_sdk.signing import sha256_hex
 from connectors.feishu.api import FeishuApi
 from connectors.feishu.events import GONE, MEDIA_TYPE, SAID, concerns_us, edited
 from connectors.feishu.faults import NOT_OURS, Told
 from connectors.feishu.position import Position, milliseconds
-from connectors.feishu.presence import Presence
 from connectors.feishu.settings import FeishuSettings
 
 LOOK_BACK = timedelta(days=1)
@@ -118,14 +118,14 @@ class History:
 
     def _gaps(self, position: Position) -> Sequence[Gap]:
         """What was said in chats that are heard live only, while nobody listened."""
-        since, until = position.heard_until, self._presence.since
-        if until is None or position.is_first or not self._deaf or until - since < SHORT:
+        absence = self._presence.absence(position.heard_until)
+        if absence is None or position.is_first or not self._deaf or absence[1] - absence[0] < SHORT:
             return ()
         reason = (
             f"{len(self._deaf)} chats cannot be read back (for groups the app needs im:message.group_msg): what Feishu "
             "did not send again by itself is missing"
         )
-        return (Gap(since=since, until=until, reason=reason),)
+        return (Gap(since=absence[0], until=absence[1], reason=reason),)
 
     async def _list_groups(self) -> None:
         groups: set[str] = set()

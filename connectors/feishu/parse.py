@@ -87,7 +87,7 @@ def _message(spoken: Spoken, raw: Raw, settings: FeishuSettings, header: Fields 
     if not message_id or not chat:
         raise BadMessage(f"message {raw.key}: it has no message_id or chat_id")
     author = _author(spoken, settings)
-    said_at, changed_at = _moment(fields.get("create_time")), _moment(fields.get("update_time"))
+    said_at, changed_at = read_moment(fields.get("create_time")), read_moment(fields.get("update_time"))
     if spoken.is_recalled:
         return _withdrawn(message_id, chat, changed_at or raw.received_at, author)
     content = _content(spoken, message_id, settings, raw)
@@ -110,7 +110,7 @@ def _recalled(event: Fields, raw: Raw) -> Message:
         raise BadMessage(f"event {raw.key}: a recall has no message_id or chat_id")
     # Of a message that we do not have (yet) nobody knows whether a customer said it: it opens nothing.
     author = Author(role=Role.COMPANY) if raw.context.get("is_unknown") else Author()
-    return _withdrawn(message_id, chat, _moment(event.get("recall_time")) or raw.received_at, author)
+    return _withdrawn(message_id, chat, read_moment(event.get("recall_time")) or raw.received_at, author)
 
 
 def _withdrawn(message_id: str, chat: str, at: datetime, author: Author) -> Message:
@@ -171,7 +171,7 @@ def _mentions(spoken: Spoken, settings: FeishuSettings) -> dict[str, str]:
     return names
 
 
-def _moment(value: Any) -> datetime | None:
+def read_moment(value: Any) -> datetime | None:
     """Feishu's times are Unix milliseconds, as text."""
     text = str(value) if isinstance(value, str | int) else ""
     if not (text.isascii() and text.isdecimal() and 0 < len(text) <= 14):

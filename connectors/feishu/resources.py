@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -13,6 +12,7 @@ from allears_sdk.message import Author, Ref
 from connectors.feishu.api import FeishuApi
 from connectors.feishu.content import Frame, read_content
 from connectors.feishu.faults import TOO_LATE, Told
+from connectors.feishu.parse import read_moment
 
 _MAX_UUID = 50
 
@@ -86,13 +86,12 @@ def _line(item: dict[str, Any], api: FeishuApi) -> str:
     words = " ".join([read.text, *(one.shown_name for one in read.attachments)]).strip()
     sender = item.get("sender")
     who = sender.get("id", "") if isinstance(sender, dict) else ""
-    return f"{_time(item.get('create_time'))} {who}: {words}"
+    return f"{' '.join(filter(None, (_time(item.get('create_time')), who)))}: {words}".rstrip()
 
 
 def _time(value: Any) -> str:
-    text = str(value)
-    seconds = int(text) / 1000 if text.isascii() and text.isdecimal() and len(text) <= 14 else 0
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    moment = read_moment(value)
+    return f"{moment:%Y-%m-%d %H:%M:%S} UTC" if moment else ""
 
 
 async def reply(api: FeishuApi, address: Address, text: str, key: str) -> None:
