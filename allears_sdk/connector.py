@@ -162,7 +162,8 @@ class Accepted(msgspec.Struct, frozen=True, kw_only=True):
     reference: str = ""
     """The conversation's reference, for raws with a `thread`; the same again on a redelivery."""
     opened: bool = False
-    """This raw opened the conversation; in a chat the same again on a redelivery."""
+    """This raw opened the conversation; in a chat it is the first in it that has a `thread` (greetings and events may
+    go without), and the same is said again on a redelivery."""
 
 
 def _answer_ok(accepted: Sequence[Accepted]) -> Answer:

@@ -13,7 +13,6 @@ from allears.journal.records import Deposit, LetterKind, RawState
 from allears.journal.rows import dump, stamp
 from allears_sdk.connector import Accepted, Gap, Missing, Threading
 from allears_sdk.message import Raw
-from allears_sdk.reference import seed
 
 MAX_ROW_BODY = 64 * 1024
 """Bodies up to this many bytes lie in their row."""
@@ -143,17 +142,10 @@ def _accept_one(
     if raw_id is not None and step.deposit.policy.threading is Threading.CHAT and raw.thread and not raw.baseline:
         return _join_chat(sql, step.deposit, raw, raw_id, conversation)
     known = threads.get((channel, raw.thread)) or _reference(sql, conversation)
-    opened = revision == 1 if raw_id is not None else _opened_chat(sql, channel, raw, conversation)
+    opened = revision == 1
+    if raw_id is None:  # answered as it was the first time
+        opened = conversation is not None and conversations.was_opened_by(sql, conversation, raw.key)
     return Accepted(key=raw.key, is_new=raw_id is not None, reference=known, opened=opened)
-
-
-def _opened_chat(sql: sqlite3.Connection, channel: str, raw: Raw, conversation: int | None) -> bool:
-    """Whether a known raw is the one that its chat began with: it is answered as it was the first time."""
-    if conversation is None or not raw.thread:
-        return False
-    query = "SELECT 1 FROM conversations WHERE id=? AND seed=?"
-    found = sql.execute(query, (conversation, seed("chat", channel, raw.thread, raw.key))).fetchone()
-    return found is not None
 
 
 def _revise(sql: sqlite3.Connection, step: Step, raw: Raw, blob: str | None) -> tuple[int | None, int, int | None]:

@@ -122,7 +122,8 @@ def _free_reference(sql: sqlite3.Connection, digest: bytes) -> str:
 def for_thread(
     sql: sqlite3.Connection, channel: str, thread: str, key: str, at: float, policy: Policy
 ) -> tuple[int, str, bool]:
-    """The conversation of a raw whose thread is known before parsing: (id, reference, made just now)."""
+    """The conversation of a raw whose thread is known before parsing: (id, reference, made just now, or in a chat the
+    first such raw in it)."""
     found = sql.execute(
         "SELECT c.id, c.reference, c.last_at FROM names n JOIN conversations c ON c.id = n.conversation_id"
         " WHERE n.channel=? AND n.name=? ORDER BY c.id DESC LIMIT 1",
@@ -131,11 +132,22 @@ def for_thread(
     is_chat = policy.threading is Threading.CHAT
     if found and not (is_chat and at - found[2] > policy.idle_seconds):
         sql.execute("UPDATE conversations SET last_at = max(last_at, ?) WHERE id=?", (at, found[0]))
-        return found[0], found[1], False
+        return found[0], found[1], is_chat and _is_first(sql, found[0], key)
     parts = ("chat", channel, thread, key) if is_chat else ("item", channel, thread)
     row, made = make(sql, channel, seed(*parts), at, related=[found[1]] if found else [])
     name(sql, channel, row.id, (thread,))
-    return row.id, row.reference, made
+    return row.id, row.reference, _is_first(sql, row.id, key) if is_chat else made
+
+
+def _is_first(sql: sqlite3.Connection, conversation_id: int, key: str) -> bool:
+    """Whether no raw with a thread was put into the chat before; the first one is kept."""
+    query = "UPDATE conversations SET opened_by = ? WHERE id=? AND opened_by IS NULL"
+    return sql.execute(query, (key, conversation_id)).rowcount == 1
+
+
+def was_opened_by(sql: sqlite3.Connection, conversation_id: int, key: str) -> bool:
+    query = "SELECT 1 FROM conversations WHERE id=? AND opened_by=?"
+    return sql.execute(query, (conversation_id, key)).fetchone() is not None
 
 
 def names_of(thread: str, message: Message) -> tuple[str, ...]:

@@ -145,6 +145,23 @@ async def test_a_thread_gets_its_reference_with_the_answer_and_again_with_a_rede
     assert (late.is_new, late.reference, late.opened) == (False, opened.reference, False)
 
 
+async def test_the_first_message_with_a_thread_opens_a_chat_that_a_greeting_began(desk: Desk) -> None:
+    """The greeting is not answered with a reference; what comes after it is."""
+    (greeting,) = await desk.accept("chat", desk.raw("m1", said("你好", thread="wm-li")))
+    await desk.read_waiting()
+    (first,) = await desk.accept("chat", desk.raw("m2", said("屏幕碎了", thread="wm-li"), thread="wm-li"))
+    (second,) = await desk.accept("chat", desk.raw("m3", said("要求退款", thread="wm-li"), thread="wm-li"))
+    assert [one.opened for one in (first, second)] == [True, False]
+    assert (greeting.reference, first.reference) == ("", second.reference)
+    again = await desk.accept("chat", *(desk.raw(key, thread="wm-li") for key in ("m2", "m3")))
+    assert [(one.is_new, one.opened, one.reference) for one in again] == [
+        (False, True, first.reference),
+        (False, False, first.reference),
+    ]
+    await desk.settle()
+    assert {desk.reference_of("chat", key) for key in ("m1", "m2", "m3")} == {first.reference}
+
+
 async def test_large_bodies_are_files_named_by_their_content(desk: Desk) -> None:
     edge, large = b"x" * 65_536, "屏".encode() * 30_000
     await desk.accept("mail", desk.raw("edge", body=edge), desk.raw("large", body=large))
