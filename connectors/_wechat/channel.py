@@ -12,7 +12,7 @@ from allears_sdk.message import Author, Raw, Ref
 from connectors._wechat.api import WechatApi
 from connectors._wechat.callback import Door
 from connectors._wechat.fields import Fields, read
-from connectors._wechat.said import key_of, speaker_of
+from connectors._wechat.said import key_of, thread_of
 from connectors._wechat.settings import CallbackSettings
 
 S = TypeVar("S", bound=CallbackSettings)
@@ -40,7 +40,7 @@ class CallbackConnector(Connector[S]):
             body=body,
             media_type=JSON if body.lstrip()[:1] == b"{" else XML,
             received_at=request.received_at,
-            thread=speaker_of(fields),
+            thread=thread_of(fields),
         )
         return Reception(raws=(raw,), answer=lambda accepted: self.answer(fields, raw, accepted[0]))
 

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from typing import Literal
 
 from pydantic import Field, field_validator
@@ -18,6 +17,7 @@ from allears_sdk.settings import Settings
 from allears_sdk.signing import sha256_hex
 from connectors._wechat.callback import Door
 from connectors._wechat.fields import Fields, write_xml
+from connectors._wechat.said import speaker_of
 
 _XML = "text/xml; charset=utf-8"
 _JSON = "application/json"
@@ -27,10 +27,6 @@ _TEXTS = {
 }
 _HAN = re.compile(r"[\u3400-\u9fff]")
 _LATIN = re.compile(r"[A-Za-z]{2}")
-_GREETING = re.compile(
-    r"(?:你好|您好|在吗|在不在|有人吗|哈[喽啰罗]|嗨|(?:早上|上午|中午|下午|晚上)好|早安|晚安|亲|客服|人工|请问|谢谢|多谢|好的|嗯|哦|[呀啊哦呢吧哈嘛]"
-    r"|hi|hello|hey|thanks?|thankyou|ok|okay|goodmorning|goodafternoon|goodevening)*"
-)
 
 
 class PassiveReplySettings(Settings):
@@ -64,25 +60,18 @@ def language_of(said: str) -> Literal["zh", "en"]:
     return "en" if _LATIN.search(said) and not _HAN.search(said) else "zh"
 
 
-def is_greeting(said: str) -> bool:
-    """Whether somebody only calls: what follows is the matter, and nobody is to get a number for "hello"."""
-    folded = unicodedata.normalize("NFKC", said[:200]).lower()
-    return _GREETING.fullmatch("".join(letter for letter in folded if letter.isalnum())) is not None
-
-
 def reply(door: Door, settings: PassiveReplySettings, fields: Fields, raw: Raw, accepted: Accepted) -> Answer | None:
-    """The reference, to whoever has just opened a conversation; None for all others."""
-    said = fields.text("Content") or fields.text("Recognition")
-    is_call = fields.word("MsgType") == "text" and is_greeting(said)
-    if not (settings.enabled and raw.thread and accepted.opened and accepted.reference) or is_call:
+    """The reference, to whoever has just opened a conversation; None for all others: a raw without a thread (an
+    event, a greeting) opens none."""
+    if not (settings.enabled and accepted.opened and accepted.reference):
         return None
-    words = settings.words(said, accepted.reference)
+    words = settings.words(fields.text("Content") or fields.text("Recognition"), accepted.reference)
     return _answer(door, fields, raw, {"MsgType": "text", "Content": words})
 
 
 def hand_over(door: Door, fields: Fields, raw: Raw) -> Answer | None:
     """The platform shows the message to its own agents as well; None for events, which say nothing to them."""
-    if not raw.thread:
+    if not speaker_of(fields):
         return None
     return _answer(door, fields, raw, {"MsgType": "transfer_customer_service"})
 

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -18,6 +20,10 @@ OUT_OF_REACH = "the file is still at the platform: fetching it needs the app's s
 _TYPES = {"image": "image/jpeg", "voice": "audio/amr", "video": "video/mp4", "shortvideo": "video/mp4"}
 _EVENT_KEY = ("FromUserName", "CreateTime", "Event", "EventKey", "MsgID", "ChangeType", "UserID")
 _LATEST = 253_402_300_799
+_GREETING = re.compile(
+    r"(?:你好|您好|在吗|在不在|有人吗|哈[喽啰罗]|嗨|(?:早上|上午|中午|下午|晚上)好|早安|晚安|亲|客服|人工|请问|谢谢|多谢|好的|嗯|哦|[呀啊哦呢吧哈嘛]"
+    r"|hi|hello|hey|thanks?|thankyou|ok|okay|goodmorning|goodafternoon|goodevening)*"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +47,18 @@ def key_of(fields: Fields, body: bytes) -> str:
 def speaker_of(fields: Fields) -> str:
     """Who says something a person could mean as a complaint; "" for events."""
     return "" if fields.word("MsgType") in ("", "event") else fields.word("FromUserName")
+
+
+def thread_of(fields: Fields) -> str:
+    """The chat that a callback goes on with, so that its answer can carry the reference; "" for events and for
+    somebody who only calls: nobody is to get a number for "hello", but for what follows."""
+    is_call = fields.word("MsgType") == "text" and is_greeting(fields.text("Content"))
+    return "" if is_call else speaker_of(fields)
+
+
+def is_greeting(said: str) -> bool:
+    folded = unicodedata.normalize("NFKC", said[:200]).lower()
+    return _GREETING.fullmatch("".join(letter for letter in folded if letter.isalnum())) is not None
 
 
 def read_raw(raw: Raw) -> Fields:

@@ -10,7 +10,8 @@ from pydantic import ValidationError
 from wechatpy.crypto import WeChatCrypto
 
 from allears_sdk.connector import Answer
-from connectors._wechat.passive import is_greeting, language_of
+from connectors._wechat.passive import language_of
+from connectors._wechat.said import is_greeting
 from tests.connectors._wechat.pushing import CUSTOMER, OURS, SECONDS, make_fields, make_xml, push_plain, push_sealed
 from tests.connectors._wechat.vectors import AES_KEY, APP_ID, TOKEN
 from tests.connectors.wechat_oa.conftest import REFERENCE, Connect, answer_to, make_settings
@@ -80,6 +81,14 @@ async def test_who_is_told_nothing(connect: Connect, fields: dict[str, str], is_
     assert answer_to(reception, opened=is_opening).body == b"success"
 
 
+async def test_a_greeting_is_left_out_of_what_the_answer_counts(connect: Connect) -> None:
+    """It belongs to the chat, but the next message is the one that opens it."""
+    connector = connect(passive_reply={})
+    (raw,) = (await connector.receive(push_sealed(make_xml(**make_fields("你好"))))).raws
+    (message,) = connector.parse(raw, connector.settings)
+    assert (raw.thread, message.thread, message.is_automatic) == ("", (CUSTOMER,), False)
+
+
 async def test_a_picture_that_opens_a_conversation_is_answered(connect: Connect) -> None:
     fields = make_fields(MsgType="image", MediaId="m-1", PicUrl="http://mmbiz.qpic.cn/x")
     assert (
@@ -114,6 +123,8 @@ async def test_handed_over_to_the_platforms_own_agents(connect: Connect) -> None
     assert (told["MsgType"], told["ToUserName"]) == ("transfer_customer_service", CUSTOMER)
     event = make_xml(**make_fields(MsgType="event", Event="subscribe", EventKey=""))
     assert answer_to(await connector.receive(push_sealed(event))).body == b"success"
+    greeting = make_xml(**make_fields("你好"))
+    assert opened(answer_to(await connector.receive(push_sealed(greeting))))["MsgType"] == "transfer_customer_service"
 
 
 @pytest.mark.parametrize(

@@ -89,7 +89,6 @@ async def test_a_profile_is_asked_for_where_that_is_set(connect: Connect) -> Non
             (Attachment(name="发票.pdf", title="file", ref=Ref(locator={"media_id": "m-5"}, fetch_before=THREE_DAYS)),),
         ),
         ({"MsgType": "hologram"}, "[hologram]", ()),
-        ({"MsgType": "text", "Content": ""}, "", ()),
     ],
 )
 async def test_other_kinds(
@@ -98,6 +97,11 @@ async def test_other_kinds(
     raw, message = await read(connect, make_fields(**fields))
     assert (message.text, message.attachments) == (text, attachments)
     assert (raw.thread, message.thread) == (CUSTOMER, (CUSTOMER,))
+
+
+async def test_an_empty_text_is_kept(connect: Connect) -> None:
+    raw, message = await read(connect, make_fields(""))
+    assert (raw.thread, message.text, message.thread) == ("", "", (CUSTOMER,))
 
 
 async def test_without_a_secret_files_are_named_and_say_why_they_are_missing(connect: Connect) -> None:
