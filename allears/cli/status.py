@@ -44,6 +44,7 @@ def status(session: Session) -> None:
         session.say("complaint_count", count=found["complaints"]),
         session.say("unfiled", count=sum(found["unfiled"].values()), natures=_counted(found["unfiled"], session)),
         session.say("open_letters", count=letters, more=more),
+        *_fetches(found["fetches"], session),
         "",
         channel_table(session, channels),
         "",
@@ -63,6 +64,7 @@ async def _look(session: Session, configuration: Configuration) -> tuple[dict[st
             "complaints": await complaint_count(journal),
             "unfiled": await unfiled_by_nature(journal),
             "open_letters": len(await journal.letters(limit=_LETTERS_COUNTED)),
+            "fetches": [asdict(one) for one in await journal.fetches.counts()],
             "channels": [asdict(row) for row in channels],
             "destinations": await destination_rows(configuration, journal),
             "stamps": _moments(await journal.stamps()),
@@ -84,6 +86,11 @@ def _counted(natures: Mapping[str, int], session: Session) -> str:
     texts = load_texts("zh" if session.language == "zh" else "en")
     words = [f"{texts.word('nature', nature)} {count}" for nature, count in natures.items()]
     return session.say("natures", natures=session.say("comma").join(words)) if words else ""
+
+
+def _fetches(counts: Sequence[Mapping[str, Any]], session: Session) -> list[str]:
+    waiting, skipped = (sum(one[state] for one in counts) for state in ("waiting", "skipped"))
+    return [session.say("fetches", waiting=waiting, skipped=skipped)] if waiting or skipped else []
 
 
 def _moments(stamps: Mapping[str, str]) -> dict[str, str]:

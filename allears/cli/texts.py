@@ -201,6 +201,7 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "daemon_down": "daemon: not running",
         "unfiled": "kept without a ticket: {count}{natures}",
         "open_letters": "letters that need a person: {count}{more}",
+        "fetches": "files still at a platform: {waiting} on their way, {skipped} not to be had",
         "no_login": "{name} needs no log-in by a person: {kind} works with its settings alone",
         "login_by_code": "Open {url}\nand enter the code {code}\nWaiting …",
         "login_by_browser": "Open this page and log in:\n\n{url}\n\nIf the browser runs on another machine, it ends "
@@ -320,6 +321,7 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "daemon_down": "守护进程：未运行",
         "unfiled": "已保存但无需建单：{count}{natures}",
         "open_letters": "需要人处理的信件：{count}{more}",
+        "fetches": "尚在平台的文件：获取中 {waiting}，无法取得 {skipped}",
         "no_login": "{name} 不需要由人登录：{kind} 只靠配置即可工作",
         "login_by_code": "请打开 {url}\n并输入代码 {code}\n等待中……",
         "login_by_browser": "请打开以下页面并登录：\n\n{url}\n\n如果浏览器在另一台机器上，它最后会停在一个"

@@ -238,5 +238,6 @@ def _moved(mark: Mark, veiled: Veiled) -> Mark:
 
 
 def _file_line(complaint: str, message: int, place: int, attachment: Attachment, sight: Sight) -> FileLine:
-    href = "" if attachment.skipped else f"/complaints/{complaint}/attachments/{message}/{place}"
+    is_there = not attachment.skipped and not attachment.is_pending
+    href = "" if not is_there else f"/complaints/{complaint}/attachments/{message}/{place}"
     return FileLine(attachment=attachment, name=sight.shown(attachment.shown_name), href=href)

@@ -55,10 +55,17 @@ def _word(name: str, value: Any, sight: Sight) -> str:
     if name == "priority":
         return f"{value} {sight.texts.word('priority', str(value))}"
     if name == "attachments":
-        return sight.shown(str(_part(value, "name")))
+        return _file(value, sight)
     if name.removeprefix("entities.") in _CONTACTS:
         return str(value) if sight.reveal else veil_word(str(value))
     return sight.shown(str(value))
+
+
+def _file(value: Any, sight: Sight) -> str:
+    name, reason = sight.shown(str(_part(value, "name"))), str(_part(value, "skipped"))
+    state = sight.texts("complaint.pending") if _part(value, "pending") is True else ""
+    state = sight.texts("complaint.skipped", reason=sight.shown(reason)) if reason else state
+    return f"{name} ({state})" if state else name
 
 
 def _contact(value: Any, sight: Sight) -> Sequence[str]:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from allears.console.sight import Sight
-from allears.journal.records import ChannelRow, DestinationRow, Letter, LetterKind
+from allears.journal.records import ChannelRow, DestinationRow, FetchCount, Letter, LetterKind
 
 if TYPE_CHECKING:
     from allears.intake.intake import ChannelState
@@ -39,6 +39,8 @@ class ChannelCard:
     """The live state where the channel runs here, else what the journal remembers."""
     reason: str
     configured: bool
+    fetches: FetchCount
+    """What was still at the platform: on its way, and given up."""
 
     @property
     def contact_at(self) -> datetime | None:
@@ -47,9 +49,12 @@ class ChannelCard:
         return max(moments, default=None)
 
 
-def channel_cards(rows: Sequence[ChannelRow], states: Mapping[str, ChannelState]) -> list[ChannelCard]:
+def channel_cards(
+    rows: Sequence[ChannelRow], states: Mapping[str, ChannelState], fetches: Sequence[FetchCount]
+) -> list[ChannelCard]:
     """Configured channels first, also those the journal has not heard of yet."""
     known = {row.name: row for row in rows}
+    counts = {one.channel: one for one in fetches}
     names = [*sorted(states), *sorted(set(known) - set(states))]
     return [
         ChannelCard(
@@ -57,6 +62,7 @@ def channel_cards(rows: Sequence[ChannelRow], states: Mapping[str, ChannelState]
             state=states[name].state if name in states else known[name].state,
             reason=states[name].reason if name in states else known[name].reason,
             configured=name in states,
+            fetches=counts.get(name) or FetchCount(channel=name),
         )
         for name in names
     ]

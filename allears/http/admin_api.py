@@ -9,7 +9,7 @@ from typing import Any
 from aiohttp import web
 
 from allears.console.case import known_contacts
-from allears.console.overview import channel_cards
+from allears.console.overview import ChannelCard, channel_cards
 from allears.console.veil import veil_tree
 from allears.http.admin_state import state_of, wants_contacts
 from allears.journal.records import DeliveryState, Letter
@@ -34,12 +34,24 @@ def add_api(router: web.UrlDispatcher) -> None:
 
 
 async def get_channels(request: web.Request) -> web.Response:
-    state = state_of(request)
-    cards = channel_cards(await state.journal.channels(), state.controls.states())
     rows = [
-        {**plain(card.row), "state": card.state, "reason": card.reason, "configured": card.configured} for card in cards
+        {
+            **plain(card.row),
+            "state": card.state,
+            "reason": card.reason,
+            "configured": card.configured,
+            "fetches_waiting": card.fetches.waiting,
+            "fetches_skipped": card.fetches.skipped,
+        }
+        for card in await cards_of(request)
     ]
     return _answer(request, {"channels": rows})
+
+
+async def cards_of(request: web.Request) -> list[ChannelCard]:
+    state = state_of(request)
+    rows, fetches = await state.journal.channels(), await state.journal.fetches.counts()
+    return channel_cards(rows, state.controls.states(), fetches)
 
 
 async def get_destinations(request: web.Request) -> web.Response:

@@ -58,12 +58,14 @@ async def download_attachment(request: web.Request) -> web.Response:
         raise web.HTTPNotFound
     row = file.messages[message]
     attachment = row.message.attachments[place]
-    stored = await _find_raw(request, row.raw_id)
     note_reveal(request)
-    index = place + sum(
-        len(other.message.attachments) for other in file.messages[:message] if other.raw_id == row.raw_id
-    )
-    content = await asyncio.to_thread(_content, stored, attachment, index, state_of(request).controls)
+    content = await state_of(request).journal.fetches.content(found["id"], attachment.sha256)
+    if content is None:
+        stored = await _find_raw(request, row.raw_id)
+        index = place + sum(
+            len(other.message.attachments) for other in file.messages[:message] if other.raw_id == row.raw_id
+        )
+        content = await asyncio.to_thread(_content, stored, attachment, index, state_of(request).controls)
     return _download(content, attachment.shown_name)
 
 

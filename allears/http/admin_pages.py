@@ -9,13 +9,14 @@ from collections.abc import Sequence
 from aiohttp import web
 
 from allears.console.case import SHOWN_CHARACTERS, lay_out
-from allears.console.overview import attention, channel_cards
+from allears.console.overview import attention
 from allears.console.pages import STATIC, link
 from allears.console.texts import LANGUAGES
 from allears.http.admin_access import SESSION_COOKIE, SESSION_SECONDS
 from allears.http.admin_api import (
     MOST_LETTERS,
     PAGE,
+    cards_of,
     delivery_state,
     file_unfiled,
     find_letter,
@@ -55,7 +56,7 @@ def add_pages(router: web.UrlDispatcher) -> None:
 async def show_overview(request: web.Request) -> web.Response:
     state, sight = state_of(request), sight_of(request)
     journal = state.journal
-    cards = channel_cards(await journal.channels(), state.controls.states())
+    cards = await cards_of(request)
     destinations = await journal.destinations()
     letters = await journal.letters(limit=MOST_LETTERS)
     return await render(

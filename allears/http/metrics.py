@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from allears.journal.journal import Journal
-from allears.journal.records import ChannelRow, DestinationRow, LetterKind
+from allears.journal.records import ChannelRow, DestinationRow, FetchCount, LetterKind
 from allears.journal.unfiled import UnfiledCount
 
 if TYPE_CHECKING:
@@ -40,12 +40,14 @@ class Figures:
     letters: Mapping[str, int]
     journal_bytes: int
     unfiled: Sequence[UnfiledCount] = ()
+    fetches: Sequence[FetchCount] = ()
 
     def collect(self) -> Iterator[Metric]:
         """prometheus_client's collector interface."""
         yield from _build_info(self)
         yield from _channels(self)
         yield from _unfiled(self)
+        yield from _fetches(self)
         yield from _destinations(self)
         yield from _journal(self)
 
@@ -60,6 +62,7 @@ async def gather(journal: Journal, states: Mapping[str, ChannelState], *, now: d
         letters=await count_letters(journal),
         journal_bytes=await journal.size_bytes(),
         unfiled=await journal.unfiled_counts(),
+        fetches=await journal.fetches.counts(),
     )
 
 
@@ -138,6 +141,20 @@ def _unfiled(figures: Figures) -> Iterator[Metric]:
     for one in figures.unfiled:
         unfiled.add_metric([one.channel, one.nature], one.count)
     yield unfiled
+
+
+def _fetches(figures: Figures) -> Iterator[Metric]:
+    from prometheus_client.core import GaugeMetricFamily
+
+    fetches = GaugeMetricFamily(
+        "allears_fetches", "Files and names at a platform: on their way, not to be had.", labels=["channel", "state"]
+    )
+    known = {one.channel: one for one in figures.fetches}
+    for name in dict.fromkeys((*(row.name for row in figures.channels), *known)):
+        one = known.get(name) or FetchCount(channel=name)
+        fetches.add_metric([name, "waiting"], one.waiting)
+        fetches.add_metric([name, "skipped"], one.skipped)
+    yield fetches
 
 
 def _destinations(figures: Figures) -> Iterator[Metric]:
