@@ -1,4 +1,5 @@
-"""Kills the daemon at random points while mails and forms flow in, then looks whether anything was lost or doubled.
+"""Kills the daemon at random points while mails, forms and chats flow in, then looks whether anything was lost or
+doubled.
 
     python -m bench.crash --kills 1000 --seed 7
 
@@ -21,13 +22,14 @@ import sys
 import tempfile
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
 from aiohttp import ClientError, ClientSession, ClientTimeout, web
 
+from bench.crash_chats import Chats
 from bench.servers.postboxes import Postboxes
 from bench.servers.process import free_port
 from bench.servers.receiver import Receiver
@@ -43,6 +45,7 @@ port = {admin}
 [channels.form]
 connector = "form"
 {mail}
+{chats}
 [destinations.hook]
 sink = "webhook"
 url = "http://127.0.0.1:{hook}/hook"
@@ -110,7 +113,8 @@ class Storm:
         self.daemon = Daemon(folder)
         self.postboxes: Postboxes | None = None
         self.said: dict[str, str] = {}
-        """Token → where it was said: the form, or one of the mail channels."""
+        """Token → where it was said: the form, one of the mail channels, or a chat."""
+        self.chats = Chats(random.Random(seed + 2), self.said, self._say)
         self.backups: list[Path] = []
         self._count = 0
         self._threads: list[str] = []
@@ -120,11 +124,14 @@ class Storm:
         with Postboxes(self.folder) as postboxes:
             self.postboxes = postboxes
             async with self._receiving() as port, ClientSession(timeout=ClientTimeout(5)) as self.session:
+                self.public = free_port()
+                await self.chats.start(self.public)
                 self._configure(port, postboxes.configuration())
                 try:
                     return await self._run(kills)
                 finally:
                     await self.daemon.kill()
+                    await self.chats.stop()
 
     async def _run(self, kills: int) -> list[str]:
         await self._rage(kills)
@@ -148,17 +155,20 @@ class Storm:
             await runner.cleanup()
 
     def _configure(self, hook: int, mail: str) -> None:
-        self.public = free_port()
-        text = CONFIGURATION.format(public=self.public, admin=free_port(), mail=mail, hook=hook, folder=self.folder)
+        text = CONFIGURATION.format(
+            public=self.public, admin=free_port(), mail=mail, chats=self.chats.configuration(), hook=hook,
+            folder=self.folder,
+        )  # fmt: skip
         (self.folder / "allears.toml").write_text(text)
 
     async def _rage(self, kills: int) -> None:
         assert self.postboxes, "the mailboxes are there"
-        speakers = [asyncio.create_task(self._post_forms()), asyncio.create_task(self._send_mails(self.postboxes))]
+        speaking = [self._post_forms(), self._send_mails(self.postboxes), *self.chats.speakers()]
+        speakers = [asyncio.create_task(one) for one in speaking]
         try:
             for number in range(1, kills + 1):
                 await self.daemon.start()
-                await asyncio.sleep(self._lifetime())
+                await self._live()
                 if number in (kills // 3, 2 * kills // 3):
                     await self._back_up()
                 await self.daemon.kill()
@@ -169,9 +179,23 @@ class Storm:
                 task.cancel()
             await asyncio.gather(*speakers, return_exceptions=True)
 
-    def _lifetime(self) -> float:
-        """Often in the middle of starting or recovering, mostly in the middle of work."""
-        return self.rng.choice((self.rng.uniform(0.2, 1.0), self.rng.uniform(0.8, 2.0), self.rng.uniform(1.0, 4.0)))
+    async def _live(self) -> None:
+        """Once in three times until the middle of starting or recovering, else of work, however slow the machine is."""
+        if self.rng.random() < 1 / 3:
+            await asyncio.sleep(self.rng.uniform(0.2, 1.0))
+            return
+        for _ in range(400):  # 20 s
+            if await self._is_open():
+                break
+            await asyncio.sleep(0.05)
+        await asyncio.sleep(self.rng.choice((self.rng.uniform(0.0, 1.0), self.rng.uniform(0.5, 3.0))))
+
+    async def _is_open(self) -> bool:
+        with contextlib.suppress(OSError):
+            _, writer = await asyncio.open_connection("127.0.0.1", self.public)
+            writer.close()
+            return True
+        return False
 
     # Speaking
 
@@ -179,10 +203,14 @@ class Storm:
         self._count += 1
         return f"tok{self._count:06d}x"
 
+    def _say(self) -> tuple[str, str]:
+        token = self._token()
+        return token, f"{self.rng.choice(COMPLAINTS)} {token}"
+
     async def _post_forms(self) -> None:
         while True:
-            token = self._token()
-            body = {"text": f"{self.rng.choice(COMPLAINTS)} {token}", "author": {"name": "王小明"}}
+            token, text = self._say()
+            body = {"text": text, "author": {"name": "王小明"}}
             await self._post_until_answered(token, body)
             self.said[token] = "form"
             await asyncio.sleep(self.rng.uniform(0, 0.2))
@@ -236,8 +264,10 @@ class Storm:
         """What is lost or doubled, in either store, or left where it should have been removed."""
         found = [f"{count} mails are left in {name}" for name, count in self._left().items()]
         found += [f"the payload of {key} changed between tries" for key in self.receiver.changed]
-        found += self._compare("webhook", self._received())
-        return found + self._compare("jsonl", self._filed())
+        found += self.chats.faults()
+        received, filed = self._received(), self._filed()
+        found += self._compare("webhook", received) + self._compare("jsonl", filed)
+        return found or self.chats.unedited(_newest_words(filed))
 
     def _left(self) -> dict[str, int]:
         return self.postboxes.left() if self.postboxes else {}
@@ -248,23 +278,27 @@ class Storm:
         lines = path.read_text("utf-8", "replace").splitlines() if path.exists() else []
         return [line for line in lines if "[warning" in line or "[error" in line][-20:]
 
-    def _compare(self, store: str, events: Iterable[dict[str, Any]]) -> list[str]:
+    def _compare(self, store: str, notices: Iterable[dict[str, Any]]) -> list[str]:
         seen: dict[str, list[str]] = defaultdict(list)
-        for event in events:
+        for event in (notice["event"] for notice in notices):
             for message in event["messages"]:
-                for token in (token for token in (_token_in(message),) if token):
+                is_edit = message in self.chats.edits and event["kind"] == "edited"
+                for token in (token for token in (self._token_of(message),) if token and not is_edit):
                     seen[token].append(event["id"])
         lost = [f"{store}: {token} ({where}) is lost" for token, where in self.said.items() if token not in seen]
         doubled = [f"{store}: {token} is in {', '.join(ids)}" for token, ids in seen.items() if len(ids) > 1]
         return lost[:10] + doubled[:10]
 
-    def _received(self) -> Iterable[dict[str, Any]]:
-        return [json.loads(body)["data"]["event"] for body in self.receiver.created.values()]
+    def _token_of(self, message: str) -> str:
+        return self.chats.names.get(message) or _token_in(message)
 
-    def _filed(self) -> Iterable[dict[str, Any]]:
+    def _received(self) -> Sequence[dict[str, Any]]:
+        return [json.loads(body)["data"] for body in self.receiver.created.values()]
+
+    def _filed(self) -> Sequence[dict[str, Any]]:
         path = self.folder / "filed.jsonl"
         lines = path.read_bytes().split(b"\n") if path.exists() else []
-        return [json.loads(line)["event"] for line in lines[:-1]]
+        return [json.loads(line) for line in lines[:-1]]
 
     # Backup and restore
 
@@ -289,6 +323,14 @@ class Storm:
             raise RuntimeError("restore failed")
         self.receiver.is_restored = True
         return await self._settle("after a restore")
+
+
+def _newest_words(notices: Iterable[dict[str, Any]]) -> dict[str, str]:
+    """Of each message, as the newest record that holds it shows it."""
+    newest: dict[str, str] = {}
+    for notice in sorted(notices, key=lambda notice: int(notice["event"]["sequence"])):
+        newest |= {said["id"]: said["text"] for said in notice["complaint"]["conversation"]}
+    return newest
 
 
 def _token_in(text: str) -> str:

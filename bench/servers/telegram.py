@@ -235,18 +235,26 @@ class Telegram:
             self._pushing = None
 
     async def _push_all(self) -> None:
-        """Until each has got a 2xx; several at once, and so in any order."""
+        """Until each has got a 2xx: those of one chat one after the other, of several chats at once (tdlib's Bot API
+        server, WebhookActor: a queue for each chat)."""
         async with ClientSession(timeout=ClientTimeout(5)) as session:
             while True:
                 self._arrived.clear()
-                waiting = self._fresh()[:PUSHES_AT_ONCE]
-                done = await asyncio.gather(*(self._push(session, update) for update in reversed(waiting)))
-                taken = {id(update) for update, is_taken in zip(reversed(waiting), done, strict=True) if is_taken}
+                heads = self._heads()
+                done = await asyncio.gather(*(self._push(session, update) for update in heads))
+                taken = {id(update) for update, is_taken in zip(heads, done, strict=True) if is_taken}
                 self.queue = [update for update in self.queue if id(update) not in taken]
                 if not all(done):
                     await asyncio.sleep(RETRY_SECONDS)
                 elif not self.queue:
                     await self._arrived.wait()
+
+    def _heads(self) -> list[dict[str, Any]]:
+        """The oldest of each chat, the newest chat first."""
+        heads: dict[Any, dict[str, Any]] = {}
+        for update in self._fresh():
+            heads.setdefault(_chat_of(update), update)
+        return list(reversed(list(heads.values())[:PUSHES_AT_ONCE]))
 
     async def _push(self, session: ClientSession, update: dict[str, Any]) -> bool:
         statuses = [await self._push_once(session, update) for _ in range(2 if self.repeats_pushes else 1)]
@@ -262,6 +270,11 @@ class Telegram:
         self.pushes[status] += 1
         self.last_error = "" if 200 <= status < 300 else reason
         return status
+
+
+def _chat_of(update: Mapping[str, Any]) -> Any:
+    (subject,) = (value for name, value in update.items() if name != "update_id")
+    return subject["chat"]["id"]
 
 
 async def _parameters(request: web.Request) -> dict[str, Any]:

@@ -30,7 +30,9 @@ async def test_kills_lose_and_double_nothing(tmp_path: Path, record_property: Ca
     storm = Storm(tmp_path, SEED, print)
     faults = await storm.run(KILLS)
     assert not faults, f"seed {SEED}:\n" + "\n".join(faults)
-    assert KILLS < 6 or {"form", "mail", "deleted", "moved"} <= set(storm.said.values()), "every channel was heard"
+    assert KILLS < 6 or {"form", "mail", "deleted", "moved", "bot", "hook", "oa"} <= set(storm.said.values()), (
+        "every channel was heard"
+    )
     assert storm.daemon.starts > KILLS
     assert storm.backups or KILLS < 3, "a backup was restored too"
 
@@ -38,8 +40,14 @@ async def test_kills_lose_and_double_nothing(tmp_path: Path, record_property: Ca
 # The checker itself: a test that cannot fail proves nothing
 
 
-def event(name: str, *messages: str) -> dict[str, Any]:
-    return {"id": name, "messages": [f"<{token}@mail.example.com>~digest" for token in messages]}
+def event(name: str, *messages: str, kind: str = "opened", **texts: str) -> dict[str, Any]:
+    """A notice: of mails by their tokens, or of chat messages (whose id has a slash) with their texts."""
+    ids = [one if "/" in one else f"<{one}@mail.example.com>~digest" for one in messages]
+    said = [{"id": one.replace("_", "/"), "text": text} for one, text in texts.items()]
+    return {
+        "event": {"id": name, "sequence": 1 if kind == "opened" else 2, "kind": kind, "messages": ids},
+        "complaint": {"conversation": said},
+    }
 
 
 @pytest.fixture
@@ -53,11 +61,11 @@ def storm(tmp_path: Path) -> Storm:
 
 
 def receive(storm: Storm, *events: dict[str, Any]) -> None:
-    storm.receiver.created = {one["id"]: json.dumps({"data": {"event": one}}).encode() for one in events}
+    storm.receiver.created = {one["event"]["id"]: json.dumps({"data": one}).encode() for one in events}
 
 
 def file(storm: Storm, *events: dict[str, Any]) -> None:
-    lines = "".join(json.dumps({"event": one}) + "\n" for one in events)
+    lines = "".join(json.dumps(one) + "\n" for one in events)
     (storm.folder / "filed.jsonl").write_text(lines, encoding="utf-8")
 
 
@@ -89,6 +97,48 @@ def test_it_sees_a_line_that_is_there_twice(storm: Storm) -> None:
 def test_it_sees_everything_lost(storm: Storm) -> None:
     (storm.folder / "filed.jsonl").unlink()
     assert len(storm.faults()) == 2
+
+
+def chat(storm: Storm, *events: dict[str, Any]) -> None:
+    """One message said in a chat, and edited once; `events` besides what is right already."""
+    storm.said["tok000003x"] = "bot"
+    storm.chats.names["5/1"], storm.chats.edits["5/1"] = "tok000003x", "tok000004x"
+    right = event("E-1", "tok000001x"), event("E-2", "tok000002x")
+    receive(storm, *right, *events)
+    file(storm, *right, *events)
+
+
+def test_it_is_content_with_an_edit_of_its_own(storm: Storm) -> None:
+    opened = event("E-3", "5/1", **{"5_1": "退款 tok000003x"})
+    chat(storm, opened, event("E-4", "5/1", kind="edited", **{"5_1": "全额退款 tok000004x"}))
+    assert storm.faults() == []
+
+
+def test_it_is_content_with_an_edit_in_the_same_burst(storm: Storm) -> None:
+    chat(storm, event("E-3", "5/1", **{"5_1": "全额退款 tok000004x"}))
+    assert storm.faults() == []
+
+
+def test_it_sees_an_edit_that_is_lost(storm: Storm) -> None:
+    chat(storm, event("E-3", "5/1", **{"5_1": "退款 tok000003x"}))
+    assert storm.faults() == ["the edit tok000004x of 5/1 is lost"]
+
+
+def test_it_sees_a_chat_message_in_two_openings(storm: Storm) -> None:
+    twice = [event(name, "5/1", **{"5_1": "全额退款 tok000004x"}) for name in ("E-3", "E-4")]
+    chat(storm, *twice)
+    assert all("tok000003x is in E-3, E-4" in fault for fault in storm.faults())
+    assert len(storm.faults()) == 2
+
+
+def test_it_sees_updates_that_nobody_took(storm: Storm) -> None:
+    storm.chats.asked.say("还在吗")
+    assert storm.faults() == ["1 updates are left for bot"]
+
+
+def test_it_sees_an_answer_that_changed(storm: Storm) -> None:
+    storm.chats.changed.append("2468")
+    assert storm.faults() == ["the answer to 2468 changed when it was sent again"]
 
 
 def test_it_sees_a_payload_that_changed_between_tries() -> None:

@@ -1,0 +1,180 @@
+"""Customers who chat while the daemon is killed: with a bot that is asked, with one that is pushed to, and with an
+Official Account whose callbacks are encrypted. Every sender keeps what got no good answer, and sends it again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import time
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any
+
+from aiohttp import ClientError, ClientSession, ClientTimeout
+
+from bench.servers.telegram import TOKEN, Telegram
+from connectors._wechat.crypto import Envelope, signature
+
+OA_APP = "wx1234567890abcdef"
+OA_TOKEN = "crashTestToken"
+OA_KEY = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG"
+PUSH_SECRET = "crash-test-secret_0123456789"
+CHANNELS = """
+[channels.bot]
+connector = "telegram"
+token = "{token}"
+api_url = "{asked}"
+poll_seconds = 5
+{settling}
+[channels.hook]
+connector = "telegram"
+token = "{token}"
+api_url = "{pushed}"
+webhook_url = "http://127.0.0.1:{public}/in/hook"
+webhook_secret = "{secret}"
+{settling}
+[channels.oa]
+connector = "wechat_oa"
+app_id = "{app}"
+token = "{oa_token}"
+encoding_aes_key = "{oa_key}"
+{settling}
+[channels.oa.passive_reply]
+"""
+SETTLING = "settle_seconds = 1\nsettle_max_seconds = 4"
+CUSTOMERS = 40
+"""For each channel: enough for many openings, few enough for long talks."""
+EDITED = 0.08
+REPEATED = 0.2
+"""Of the good answers, those that are lost on their way: the sender sends again."""
+
+Say = Callable[[], tuple[str, str]]
+"""A token, and a complaint that holds it."""
+
+
+class Chats:
+    """`said` (token → channel) is filled as things are said: pushed ones once they were answered."""
+
+    def __init__(self, rng: random.Random, said: dict[str, str], say: Say) -> None:
+        self.rng = rng
+        self.said = said
+        self.say = say
+        self.asked, self.pushed = Telegram(), Telegram()
+        self.pushed.repeats_pushes = True
+        self.names: dict[str, str] = {}
+        """A message's id → its token."""
+        self.edits: dict[str, str] = {}
+        """A message's id → the token of its newest words."""
+        self.changed: list[str] = []
+        """Callbacks whose answer was another when they were sent again."""
+        self._envelope = Envelope(OA_KEY, OA_APP)
+        self._number = 24_681_357_908_000_000
+
+    async def start(self, public: int) -> None:
+        self._public = public
+        self._session = ClientSession(timeout=ClientTimeout(6))
+        for telegram in (self.asked, self.pushed):
+            await telegram.start()
+
+    async def stop(self) -> None:
+        for telegram in (self.asked, self.pushed):
+            await telegram.stop()
+        await self._session.close()
+
+    def configuration(self) -> str:
+        return CHANNELS.format(
+            token=TOKEN, asked=self.asked.url, pushed=self.pushed.url, public=self._public, secret=PUSH_SECRET,
+            app=OA_APP, oa_token=OA_TOKEN, oa_key=OA_KEY, settling=SETTLING,
+        )  # fmt: skip
+
+    def speakers(self) -> list[Coroutine[Any, Any, None]]:
+        """Each speaks until it is cancelled."""
+        return [
+            self._chat(self.asked, "bot", 10_000),
+            self._chat(self.pushed, "hook", 20_000),
+            self._call_back(),
+            self._call_back(),
+        ]
+
+    def faults(self) -> list[str]:
+        """What is left where it should have been taken, and answers that changed."""
+        queues = {"bot": self.asked.queue, "hook": self.pushed.queue}
+        left = [f"{len(queue)} updates are left for {name}" for name, queue in queues.items() if queue]
+        return left + [f"the answer to {name} changed when it was sent again" for name in self.changed[:10]]
+
+    def unedited(self, texts: Mapping[str, str]) -> list[str]:
+        """Given each message's newest words in a store: those that are not the newest said."""
+        return [f"the edit {token} of {name} is lost" for name, token in self.edits.items() if token not in texts[name]]
+
+    # Telegram
+
+    async def _chat(self, telegram: Telegram, channel: str, first: int) -> None:
+        while True:
+            customer = first + self.rng.randrange(CUSTOMERS)
+            for _ in range(self.rng.randint(1, 4)):
+                message = self._write(telegram, channel, customer)
+                await asyncio.sleep(self.rng.uniform(0, 0.3))
+                if self.rng.random() < EDITED:
+                    self._edit(telegram, message)
+            await asyncio.sleep(self.rng.uniform(0.1, 0.6))
+
+    def _write(self, telegram: Telegram, channel: str, customer: int) -> dict[str, Any]:
+        token, text = self.say()
+        who: dict[str, Any] = {"from": {"id": customer, "is_bot": False, "first_name": "小明", "last_name": "王"}}
+        message = telegram.say(text, chat={"id": customer, "type": "private"}, **who)
+        self.names[_name_of(message)] = token
+        self.said[token] = channel
+        return message
+
+    def _edit(self, telegram: Telegram, message: dict[str, Any]) -> None:
+        token, text = self.say()
+        telegram.edit(message, text)
+        self.edits[_name_of(message)] = token
+
+    # WeChat
+
+    async def _call_back(self) -> None:
+        while True:
+            customer = f"oCRASH{self.rng.randrange(CUSTOMERS):06d}"
+            for _ in range(self.rng.randint(1, 4)):
+                token, text = self.say()
+                await self._send(customer, token, text)
+                self.said[token] = "oa"
+                await asyncio.sleep(self.rng.uniform(0, 0.3))
+            await asyncio.sleep(self.rng.uniform(0.1, 0.6))
+
+    async def _send(self, customer: str, token: str, text: str) -> None:
+        self._number += 1
+        number = str(self._number)
+        self.names[number] = token
+        xml = (
+            f"<xml><ToUserName><![CDATA[gh_crash]]></ToUserName><FromUserName><![CDATA[{customer}]]></FromUserName>"
+            f"<CreateTime>{int(time.time())}</CreateTime><MsgType><![CDATA[text]]></MsgType>"
+            f"<Content><![CDATA[{text}]]></Content><MsgId>{number}</MsgId></xml>"
+        )
+        answer = await self._post_until_answered(xml)
+        if self.rng.random() < REPEATED and await self._post_until_answered(xml) != answer:
+            self.changed.append(number)
+
+    async def _post_until_answered(self, xml: str) -> bytes:
+        while True:
+            with contextlib.suppress(ClientError, TimeoutError, OSError):
+                url = f"http://127.0.0.1:{self._public}/in/oa"
+                query, body = self._seal(xml)
+                async with self._session.post(url, params=query, data=body) as answer:
+                    if answer.status == 200:
+                        return await answer.read()
+            await asyncio.sleep(self.rng.uniform(0.05, 0.3))
+
+    def _seal(self, xml: str) -> tuple[dict[str, str], str]:
+        """Signed anew at each attempt, as WeChat does."""
+        sealed = self._envelope.seal(xml.encode(), self.rng.randbytes(16))
+        stamp, nonce = str(int(time.time())), str(self.rng.randrange(10**9))
+        query = {"signature": signature(OA_TOKEN, stamp, nonce), "timestamp": stamp, "nonce": nonce}
+        query |= {"encrypt_type": "aes", "msg_signature": signature(OA_TOKEN, stamp, nonce, sealed)}
+        return query, f"<xml><ToUserName><![CDATA[gh_crash]]></ToUserName><Encrypt><![CDATA[{sealed}]]></Encrypt></xml>"
+
+
+def _name_of(message: Mapping[str, Any]) -> str:
+    return f"{message['chat']['id']}/{message['message_id']}"
