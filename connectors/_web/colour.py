@@ -10,12 +10,22 @@ def readable_on(colour: str) -> str:
     return "#ffffff" if _luminance(_channels(colour)) < 0.183 else "#1d1a17"
 
 
-def lightened(colour: str) -> str:
-    """The colour for text and links on a near-black page: mixed with white until it has 6 : 1 there."""
+def accents(accent: str) -> tuple[str, str]:
+    """Declarations of `--accent`, `--on-accent` (words on it) and `--link` for light and for dark pages: there a dark
+    accent is made lighter, as a button a little, as words until they have 6 : 1."""
+    return _declared(accent, accent), _declared(lightened(accent, 0.14), lightened(accent, 0.32))
+
+
+def lightened(colour: str, luminance: float) -> str:
+    """Mixed with white until it is at least so bright, 0 to 1."""
     channels = _channels(colour)
-    while _luminance(channels) < 0.32:
-        channels = [channel + (1 - channel) * 0.08 for channel in channels]
+    while _luminance(channels) < luminance:
+        channels = [channel + (1 - channel) * 0.06 for channel in channels]
     return "#" + "".join(f"{round(channel * 255):02x}" for channel in channels)
+
+
+def _declared(accent: str, link: str) -> str:
+    return f"--accent:{accent};--on-accent:{readable_on(accent)};--link:{link}"
 
 
 def _channels(colour: str) -> list[float]:

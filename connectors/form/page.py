@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
 from allears_sdk.connector import Answer
-from connectors._web.colour import lightened, readable_on
+from connectors._web.colour import accents
 from connectors.form.settings import FormSettings
 from connectors.form.submission import FIELDS, HONEYPOT, MAX_FIELD_CHARS, Fault
 from connectors.form.words import FAULTS, WORDS
@@ -145,5 +145,5 @@ def _version(accent: str) -> str:
 
 
 def _accents(accent: str) -> str:
-    light, dark = (f":root{{--accent:{one};--on-accent:{readable_on(one)}}}" for one in (accent, lightened(accent)))
-    return f"{light}\n@media screen and (prefers-color-scheme: dark) {{ {dark} }}\n"
+    light, dark = accents(accent)
+    return f":root{{{light}}}\n@media screen and (prefers-color-scheme: dark) {{ :root{{{dark}}} }}\n"

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
 from allears_sdk.connector import Answer
-from connectors._web.colour import lightened, readable_on
+from connectors._web.colour import accents
 from connectors._web.language import LANGUAGES, Language
 from connectors.webchat.settings import WebchatSettings
 from connectors.webchat.words import DEMO, HEADING, INTRO, WORDS
@@ -72,7 +72,8 @@ class Pages:
         headers = {"Cache-Control": f"public, max-age={_FRESH_SECONDS}", "X-Content-Type-Options": "nosniff"}
         content = _source(name)
         if name == "demo.css":
-            content += _accents(self._settings.accent, ":root", "@media (prefers-color-scheme:dark){:root{", "}}")
+            light, dark = accents(self._settings.accent)
+            content += f":root{{{light}}}@media (prefers-color-scheme:dark){{:root{{{dark}}}}}\n"
         return Answer(body=content.encode(), media_type=_ASSETS[name], headers=headers)
 
     def demo(self, language: Language, address: str) -> Answer:
@@ -119,16 +120,8 @@ class Pages:
         }
 
     def _colours(self) -> str:
-        return _accents(self._settings.accent, ":host", ':host([data-theme="dark"]){', "}")
-
-
-def _accents(accent: str, light: str, dark: str, end: str) -> str:
-    """On dark pages a dark accent is made lighter; words on it stay readable."""
-    bright = lightened(accent)
-    return (
-        f"{light}{{--accent:{accent};--link:{accent};--on-accent:{readable_on(accent)}}}"
-        f"{dark}--accent:{bright};--link:{bright};--on-accent:{readable_on(bright)}{end}"
-    )
+        light, dark = accents(self._settings.accent)
+        return f':host{{{light}}}:host([data-theme="dark"]){{{dark}}}'
 
 
 def _packed_style(style: str) -> str:

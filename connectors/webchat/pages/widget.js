@@ -13,6 +13,7 @@ const files = new Map();
 const items = new Map();
 const lines = new Map();
 const at = {};
+const CLIP = "M21 11l-9 9a5 5 0 0 1-7-7l9-9a3.5 3.5 0 0 1 5 5l-9 9a2 2 0 0 1-3-3l8-8";
 let session = shelf.get("session") ?? newSession();
 let user = options.user ?? {};
 let pause = 0;
@@ -190,7 +191,7 @@ function build() {
   at.contact = contactForm();
   at.log = make("div", { className: "log", role: "log", tabIndex: 0, "aria-label": SETUP.heading[language] }, make("p", { className: "intro" }, SETUP.intro[language]), at.list, at.card, at.contact);
   const writing = make("form", { className: "write", onsubmit: (event) => (event.preventDefault(), submit()) }, at.text, make("button", { className: "go", title: words.send, "aria-label": words.send }, icon("M12 20V5", "M5 12l7-7 7 7")));
-  if (SETUP.maxFile) writing.prepend(chosen, button(words.attach, icon("M21 11l-9 9a5 5 0 0 1-7-7l9-9a3.5 3.5 0 0 1 5 5l-9 9a2 2 0 0 1-3-3l8-8"), () => chosen.click()));
+  if (SETUP.maxFile) writing.prepend(chosen, button(words.attach, icon(CLIP), () => chosen.click()));
   at.panel = make("section", { className: "panel", role: "dialog", "aria-label": SETUP.heading[language], hidden: true, lang: words.tag, onkeydown: (event) => event.key === "Escape" && close() }, make("header", {}, make("h2", {}, SETUP.heading[language]), at.again, button(words.close, icon("M6 6l12 12", "M18 6L6 18"), close)), at.log, writing);
   at.launch.lang = words.tag;
   if ((options.position ?? SETUP.position) === "left") [at.launch, at.panel].forEach((one) => one.classList.add("left"));
@@ -251,6 +252,7 @@ function grow() {
 }
 
 function show() {
+  const isAtEnd = at.log.scrollHeight - at.log.scrollTop - at.log.clientHeight < 60;
   const shown = inOrder().filter(isShown);
   for (const [id, line] of lines) if (!shown.some((item) => item.id === id)) line.remove(), lines.delete(id);
   for (const item of shown) showLine(item);
@@ -259,11 +261,12 @@ function show() {
   at.card.hidden = !reference;
   at.again.hidden = !reference;
   at.contact.hidden = !shown.length || !!(user.phone || user.email) || shown.some((item) => item.given);
+  if (isAtEnd) at.log.scrollTop = at.log.scrollHeight;
 }
 
 function showLine(item) {
   if (!lines.has(item.id)) {
-    const line = make("li", {}, make("div", { className: "said" }, item.file ? `📎 ${item.file}` : item.text), make("div"));
+    const line = make("li", {}, make("div", { className: "said" }, ...(item.file ? [icon(CLIP), item.file] : [item.text])), make("div"));
     lines.set(item.id, line);
     at.list.append(line);
   }

@@ -9,11 +9,12 @@ import pytest
 
 from allears_sdk.connector import Request
 from allears_sdk.testing.clock import START
-from connectors._web.colour import lightened, readable_on
+from connectors._web.colour import accents, lightened, readable_on
 from connectors._web.language import Language, choose
 from connectors._web.origins import address_of, cors, is_own
 
 NEAR_BLACK = "#171411"
+CARD = "#221e1a"
 
 
 def asked(*headers: tuple[str, str]) -> Request:
@@ -43,8 +44,12 @@ def test_words_on_a_button_can_be_read(accent: str) -> None:
 
 @pytest.mark.parametrize("accent", ACCENTS)
 def test_an_accent_can_be_read_on_a_dark_page(accent: str) -> None:
-    assert contrast(lightened(accent), NEAR_BLACK) >= 4.5
-    assert contrast(lightened(accent), readable_on(lightened(accent))) >= 4.5
+    assert contrast(lightened(accent, 0.32), NEAR_BLACK) >= 4.5
+    for _, dark in (accents(accent), accents(accent.upper())):
+        colours = dict(part.split(":") for part in dark.split(";"))
+        assert contrast(colours["--link"], CARD) >= 4.5
+        assert contrast(colours["--accent"], CARD) >= 2.8
+        assert contrast(colours["--accent"], colours["--on-accent"]) >= 4.3
 
 
 @pytest.mark.parametrize(
