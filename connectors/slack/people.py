@@ -12,8 +12,8 @@ from connectors.slack.api import Api
 
 KEEP_SECONDS = 6 * 3600.0
 MAX_PEOPLE = 5000
-MAX_ASKED = 20
-"""For one page: names are worth some requests, never a limit that messages then wait for."""
+MAX_ASKED = 5
+"""For one page: messages never wait long for names; those of authors are asked for once they are stored."""
 
 
 class People:

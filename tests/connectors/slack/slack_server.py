@@ -30,10 +30,10 @@ Json = dict[str, Any]
 Handler = Callable[["Call"], Json]
 
 
-def stamp(seconds: float) -> str:
+def stamp(seconds: float, began: int = START_SECONDS) -> str:
     """A `ts` that many seconds after an hour before the tests begin."""
     whole = int(seconds)
-    return f"{START_SECONDS + whole}.{round((seconds - whole) * 1e6) + 200:06d}"
+    return f"{began + whole}.{round((seconds - whole) * 1e6) + 200:06d}"
 
 
 @dataclass
@@ -63,7 +63,8 @@ class Refusal(Exception):
 
 
 class SlackServer:
-    def __init__(self) -> None:
+    def __init__(self, began: int = START_SECONDS) -> None:
+        self.began = began
         self.tokens = {BOT_TOKEN: TEAM}
         self.app_tokens = {APP_TOKEN}
         self.scopes = "channels:history,channels:read,im:history,users:read,files:read,chat:write"
@@ -130,9 +131,9 @@ class SlackServer:
     # What people do
 
     def say(self, text: str, *, at: float | None = None, channel: str = SUPPORT, by: str = LI_LEI, **more: Any) -> str:
-        """Somebody posts; the message's ts. `at`: seconds after `START_SECONDS`, else a minute after the last."""
+        """Somebody posts; the message's ts. `at`: seconds after it began, else a minute after the last."""
         self._seconds = self._seconds + 60 if at is None else at
-        ts = stamp(self._seconds)
+        ts = stamp(self._seconds, self.began)
         post = {"type": "message", "user": by, "text": text, "ts": ts, "team": TEAM, **more}
         if by == BOT_USER:
             post |= {"bot_id": BOT, "subtype": "bot_message"}
@@ -145,14 +146,14 @@ class SlackServer:
     def edit(self, ts: str, text: str, *, channel: str = SUPPORT, at: float | None = None) -> None:
         before = dict(self.posts[channel][ts])
         self._seconds = self._seconds + 1 if at is None else at
-        post = {**before, "text": text, "edited": {"user": before["user"], "ts": stamp(self._seconds)}}
+        post = {**before, "text": text, "edited": {"user": before["user"], "ts": stamp(self._seconds, self.began)}}
         self.posts[channel][ts] = post
         self.happened(changed(channel, post, before, self.kind(channel)))
 
     def delete(self, ts: str, *, channel: str = SUPPORT) -> None:
         before = self.posts[channel].pop(ts)
         self._seconds += 1
-        self.happened(deleted(channel, before, stamp(self._seconds), self.kind(channel)))
+        self.happened(deleted(channel, before, stamp(self._seconds, self.began), self.kind(channel)))
 
     def put_file(self, name: str, content: bytes, media_type: str = "image/png") -> Json:
         number = f"F{len(self.files) + 1:02d}"

@@ -227,7 +227,7 @@ async def test_our_own_pace_stays_under_slacks(connect: Connect, slack: SlackSer
     for number in range(30):
         slack.say(f"{number}")
     await hear(await connect(page_items=1, calls_per_minute=30), MiniJournal())
-    assert sum(clock.slept) == pytest.approx((slack.calls.count("conversations.history") - 10) * 2, abs=2)
+    assert sum(clock.slept) == pytest.approx((slack.calls.count("conversations.history") - 15) * 2, abs=2)
 
 
 @pytest.mark.parametrize(
