@@ -93,8 +93,8 @@ class AuthSettings(Settings):
     def _agree(self) -> AuthSettings:
         if bool(self.secrets) != (self.method in _NEEDS_SECRETS):
             raise ValueError(f'method "{self.method}" {"needs" if not self.secrets else "has no use for"} secrets')
-        if any(len(secret.get_secret_value()) < 8 for secret in self.secrets):
-            raise ValueError("a secret has at least 8 characters")
+        if any(len(secret.get_secret_value()) < 6 for secret in self.secrets):
+            raise ValueError("a secret has at least 6 characters")
         if self.method in ("hmac", "digest", "secret") and not self.place:
             raise ValueError(f'method "{self.method}" needs a place')
         if self.method == "basic" and not self.username:

@@ -27,7 +27,8 @@ class MapSettings(Settings):
     )
     only: dict[Path, tuple[str, ...]] = Field(
         default={},
-        description="What must be there: path and its allowed values. Anything else is answered and not stored.",
+        description="What must be there: path and its allowed values. Anything else is answered and not stored. "
+        'The value "" allows that it is missing.',
         examples=[{"$.event_type": ["form_response"]}],
     )
     text: Annotated[str | tuple[str, ...] | dict[str, str], AfterValidator(check_paths)] = Field(
@@ -49,13 +50,15 @@ class MapSettings(Settings):
     kind: Path | None = Field(default=None, description="Where it says whether this was said, edited or withdrawn.")
     kinds: dict[str, Kind] = Field(
         default={},
-        description='What `kind` says, and what it means: "said", "edited" or "withdrawn". Others are "said".',
+        description='What `kind` says, and what it means: "said", "edited" or "withdrawn"; "*" stands for any word '
+        'that is not listed. Else "said".',
         examples=[{"answer.update": "edited", "answer.delete": "withdrawn"}],
     )
     role: Path | None = Field(default=None, description="Where it says who speaks. Unset: the customer.")
     roles: dict[str, Role] = Field(
         default={},
-        description='What `role` says, and what it means: "customer", "company" or "bot". Others are "customer".',
+        description='What `role` says, and what it means: "customer", "company" or "bot"; "*" stands for any word '
+        'that is not listed. Else "customer".',
         examples=[{"agent": "company"}],
     )
     posted_at: Path | None = Field(default=None, description=f"When it was said. {_OPTIONAL}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import PurePosixPath
@@ -20,7 +20,9 @@ from connectors.webhook.values import as_rating, as_text, as_time, joined
 MAX_FILES = 100
 CONTENT_TYPE = "content_type"
 """Key of a raw's context: the request's own, where the raw has another."""
+ANY = "*"
 T = TypeVar("T")
+E = TypeVar("E", Kind, Role)
 
 
 def parse_request(raw: Raw, settings: WebhookSettings) -> Sequence[Message]:
@@ -44,15 +46,13 @@ def cut(body: Any, mapping: MapSettings) -> Iterator[tuple[Any, Any]]:
 
 def is_wanted(mapping: MapSettings, body: Any, item: Any) -> bool:
     """Raises ValueError."""
-    return all(
-        any(as_text(value) in allowed for value in find(path, body, item)) for path, allowed in mapping.only.items()
-    )
+    return all(_has_one(allowed, find(path, body, item)) for path, allowed in mapping.only.items())
 
 
 def read_item(settings: WebhookSettings, body: Any, item: Any, received_at: datetime) -> Message:
     """Raises ValueError naming the setting that found something unfit."""
     look = _Look(settings.map, body, item)
-    kind = settings.map.kinds.get(look.text("kind"), Kind.SAID)
+    kind = _meaning(settings.map.kinds, look.text("kind"), Kind.SAID)
     attachments = tuple(_attachments(look, received_at, settings.files.expire_minutes))
     text, rating = _said(look), look.read("rating", lambda value: _rating(settings.map, value))
     if not (text or rating or attachments or kind is Kind.WITHDRAWN):
@@ -119,6 +119,16 @@ class _Look:
         return "\n".join(f"{label}: {value}" for label, value in found if value)
 
 
+def _has_one(allowed: tuple[str, ...], found: list[Any]) -> bool:
+    """Nothing counts as "": so an absence can be allowed."""
+    return any(as_text(value) in allowed for value in found or [""])
+
+
+def _meaning(table: Mapping[str, E], word: str, default: E) -> E:
+    """What a word of theirs means; `*` stands for all that are not listed."""
+    return (table.get(word) or table.get(ANY) or default) if word else default
+
+
 def _said(look: _Look) -> str:
     paths = look.mapping.text
     return (look.labelled(paths) if isinstance(paths, dict) else look.text("text", "\n")) or look.constant("text")
@@ -126,7 +136,7 @@ def _said(look: _Look) -> str:
 
 def _author(look: _Look) -> Author:
     email, phone = look.text("author_email").lower(), look.text("author_phone")
-    role = look.mapping.roles.get(look.text("role")) or _role(look.constant("role"))
+    role = _meaning(look.mapping.roles, ", ".join(map(as_text, look.all("role"))), _role(look.constant("role")))
     return Author(
         role=role,
         id=look.text("author_id") or email or phone,

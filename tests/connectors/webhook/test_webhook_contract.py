@@ -1,100 +1,66 @@
-"""What every connector promises, with requests signed as the platform signs them."""
+"""What every connector promises: JSON with a Standard Webhooks signature, a signed chat, a form with a token."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import timedelta
+import base64
+from typing import Any, ClassVar
+from urllib.parse import urlencode
 
-import pytest
+from standardwebhooks import Webhook
 
 from allears_sdk.codec import encode
-from allears_sdk.connector import Accepted, Request
+from allears_sdk.connector import Request, Threading
 from allears_sdk.context import Context
-from allears_sdk.signing import hmac_hex
-from allears_sdk.testing.clock import START
 from allears_sdk.testing.connectors import ConnectorContract
-from connectors.webhook import WebhookConnector, WebhookSettings
+from connectors.webhook import WebhookConnector
+from connectors.webhook.settings import WebhookSettings
+from tests.connectors.webhook.conftest import NOW, OPEN, post
 
-SECRET = "secret-7f3a9c"
-REFERENCE = "ALE-7K3M-Q9TX-4RWD"
-
-
-@dataclass
-class Delivery:
-    """One request of the platform, its signature made from what it says now."""
-
-    body: bytes
-    timestamp: str = str(int(START.timestamp()))
-    secret: str = SECRET
-    method: str = "POST"
-
-    def request(self, **headers: str) -> Request:
-        signature = hmac_hex(self.secret, self.timestamp.encode() + b"." + self.body)
-        signed = {
-            "X-Webhook-Timestamp": self.timestamp,
-            "X-Webhook-Signature": signature,
-        }
-        return Request(
-            method=self.method,
-            path="",
-            query=(),
-            headers=list({**signed, **headers}.items()),
-            body=self.body,
-            remote_address="192.0.2.7",
-            received_at=START,
-        )
+SECRET = "whsec_" + base64.b64encode(b"k" * 32).decode()
+STANDARD = {"method": "standard", "secrets": [SECRET]}
 
 
-def item(text: str, **fields: object) -> bytes:
-    return encode({"id": "m-1", "text": text, **fields})
+def signed(body: bytes) -> Request:
+    headers = {
+        "webhook-id": "msg_1",
+        "webhook-timestamp": str(int(NOW.timestamp())),
+        "webhook-signature": Webhook(SECRET).sign("msg_1", NOW, body.decode()),
+    }
+    return post(body, headers=headers)
 
 
-class TestWebhook(ConnectorContract):
+class WebhookContract(ConnectorContract):
+    settings: ClassVar[dict[str, Any]]
+
     def make_connector(self, context: Context) -> WebhookConnector:
-        settings = WebhookSettings.model_validate({"secret": SECRET})
-        return WebhookConnector(settings, context)
+        return WebhookConnector(WebhookSettings.model_validate(self.settings), context)
+
+
+class TestStandard(WebhookContract):
+    settings: ClassVar[dict[str, Any]] = {"auth": STANDARD, "map": {"text": "$.data.text", "id": "$.id"}}
 
     async def request(self, text: str) -> Request:
-        return Delivery(item(text)).request()
+        return signed(encode({"id": "e-1", "data": {"text": text}}))
 
-    async def test_what_came_is_stored_untouched_and_answered_with_the_reference(self, context: Context) -> None:
-        request = await self.request("屏幕碎了，要求退款")
-        reception = await self.make_connector(context).receive(request)
-        (raw,) = reception.raws
-        assert (raw.body, raw.key, bool(raw.thread)) == (request.body, "m-1", True)
-        first, again = (
-            reception.answer([Accepted(key="m-1", is_new=is_new, reference=REFERENCE)]) for is_new in (True, False)
-        )
-        assert REFERENCE in first.body.decode()
-        assert first == again, "a redelivery gets the very same bytes"
 
-    async def test_an_edit_is_a_revision_and_a_counter_is_none(self, context: Context) -> None:
-        connector = self.make_connector(context)
-        bodies = (item("1 星"), item("1 星", views=7), item("5 星"))
-        raws = [(await connector.receive(Delivery(body).request())).raws[0] for body in bodies]
-        assert len({raw.key for raw in raws}) == 1
-        assert raws[0].digest == raws[1].digest != raws[2].digest
+class TestChat(WebhookContract):
+    settings: ClassVar[dict[str, Any]] = {
+        "auth": STANDARD,
+        "threading": "chat",
+        "answer": {"body": '{"reference": "{reference}"}'},
+        "map": {"items": "$.events[*]", "text": "@.text", "id": "@.id", "thread": "$.chat"},
+    }
 
-    async def test_signed_nonsense_is_kept_for_a_person(self, context: Context) -> None:
-        reception = await self.make_connector(context).receive(Delivery(b"{").request())
-        assert [raw.body for raw in reception.raws] == [b"{"]
+    async def request(self, text: str) -> Request:
+        return signed(encode({"chat": "c-1", "events": [{"id": f"m-{at}", "text": text} for at in range(3)]}))
 
-    @pytest.mark.parametrize(
-        "request_",
-        [
-            Delivery(item("x"), secret="another").request(),
-            Delivery(item("x"), timestamp="").request(),
-            Delivery(item("x"), timestamp="１７５０").request(),
-            Delivery(item("x"), timestamp="9" * 400).request(),
-            Delivery(item("x"), timestamp=str(int((START - timedelta(minutes=6)).timestamp()))).request(),
-            Delivery(item("x")).request(**{"X-Webhook-Signature": ""}),
-            Delivery(item("x")).request(**{"X-Webhook-Signature": "签名"}),
-            Delivery(item("x"), method="GET").request(),
-        ],
-        ids=["secret", "no-time", "odd-time", "long-time", "replay", "unsigned", "not-ascii", "get"],
-    )
-    async def test_what_is_not_the_platforms_is_refused(self, context: Context, request_: Request) -> None:
-        reception = await self.make_connector(context).receive(request_)
-        assert reception.refused
-        assert not reception.raws
-        assert reception.answer(()).status in (401, 405)
+    async def test_its_settings_make_it_a_chat(self, context: Context) -> None:
+        spec = self.make_connector(context).own_spec
+        assert (spec.threading, spec.signed) == (Threading.CHAT, True)
+
+
+class TestForm(WebhookContract):
+    settings: ClassVar[dict[str, Any]] = {"auth": OPEN, "map": {"text": {"What happened": "$.text"}}}
+
+    async def request(self, text: str) -> Request:
+        return post(urlencode({"text": text}), media_type="application/x-www-form-urlencoded")
