@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any, TypedDict
 
 from allears_sdk.complaint import (
@@ -49,6 +50,7 @@ _COMPARED = (
 )
 _HOTLINE = re.compile(r"(?:[48]00|1-8\d\d|9\d{4}$|1\d{4}$)")
 _NOBODY = Author()
+_INTRODUCING = ("name", "handle", "email", "phone", "level")
 _AS_SAID = Provenance(source="channel")
 _AS_SAID_AT_FIRST = Provenance(source="channel:first 20000 characters")
 _BY_SCRIPT = Provenance(source="script")
@@ -62,7 +64,7 @@ def derive(conversation: Conversation, facts: Facts, rules: Rules | None = None)
     """Never raises on any text; rules read the customer's first 20,000 characters."""
     messages = current(conversation)
     customers = [message for message in messages if message.author.role is Role.CUSTOMER]
-    author = customers[0].author if customers else _NOBODY
+    author = _introduced(customers) if customers else _NOBODY
     readings = read(customers)
     entities, named = entities_of(readings.mentions, readings.quoted)
     product_or_order, about = _product_or_order(entities, named, customers)
@@ -91,6 +93,16 @@ def derive(conversation: Conversation, facts: Facts, rules: Rules | None = None)
         **judgement,
         **words,
     )
+
+
+def _introduced(customers: list[Message]) -> Author:
+    """Who speaks first, with what they told of themselves later: in a chat the phone number follows."""
+    author = customers[0].author
+    for message in customers[1:]:
+        if author.id and message.author.id == author.id:
+            told = {name: getattr(message.author, name) for name in _INTRODUCING if not getattr(author, name)}
+            author = replace(author, **told)
+    return author
 
 
 def _files(message: Message) -> list[AttachedFile]:

@@ -33,6 +33,20 @@ def record(*messages: Message | str, facts: Facts = FACTS) -> Complaint:
     return derive(conversation(*messages), facts)
 
 
+def test_who_gives_a_name_later_in_a_chat_is_known_by_it() -> None:
+    lei = Author(id="visitor-1", phone="13800138000")
+    complaint = record(
+        Message(text="耳机左边没声音了", author=lei),
+        Message(text="我也是", author=Author(id="visitor-2", name="韩梅梅", email="han@example.com")),
+        Message(text="", author=replace(lei, name="李雷", phone="13900139000")),
+        Message(text="还在吗", author=replace(lei, name="雷")),
+    )
+    assert complaint.contact == Contact(name="李雷", phone="13800138000")
+    assert complaint.customer.name == "李雷"
+    nobody = [Message(text="坏了"), Message(text="我是李雷", author=Author(name="李雷"))]
+    assert record(*nobody).customer.name == "", "of two unknowns nobody can say that they are one"
+
+
 def test_a_usual_mail_fills_the_template() -> None:
     mail = Message(
         subject="Re: 回复：电饭煲坏了",
