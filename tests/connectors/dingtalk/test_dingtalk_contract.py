@@ -1,0 +1,32 @@
+"""What every connector promises, by a robot on DingTalk. It has no history: what is heard, is heard live."""
+
+from __future__ import annotations
+
+import pytest
+
+from allears_sdk.connector import Request
+from allears_sdk.context import Context
+from allears_sdk.testing.clock import START, FakeClock
+from allears_sdk.testing.connectors import ConnectorContract
+from connectors.dingtalk import DingTalkConnector
+from tests.connectors.dingtalk.dingtalk_server import DingTalkServer, post
+
+
+class TestPostedTo(ConnectorContract):
+    @pytest.fixture(autouse=True)
+    def source(self, dingtalk: DingTalkServer) -> None:
+        self.dingtalk = dingtalk
+
+    def make_connector(self, context: Context) -> DingTalkConnector:
+        return DingTalkConnector(self.dingtalk.pushed_to(), context)
+
+    async def request(self, text: str) -> Request:
+        return post(self.dingtalk.say(text), FakeClock(START))
+
+
+class TestStream(TestPostedTo):
+    def make_connector(self, context: Context) -> DingTalkConnector:
+        return DingTalkConnector(self.dingtalk.settings(), context)
+
+    async def request(self, text: str) -> Request:
+        pytest.skip("this channel is not posted to")
