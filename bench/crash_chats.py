@@ -1,5 +1,6 @@
-"""Customers who chat while the daemon is killed: with a bot that is asked, with one that is pushed to, and with an
-Official Account whose callbacks are encrypted. Every sender keeps what got no good answer, and sends it again.
+"""Customers who chat while the daemon is killed: with a bot that is asked, with one that is pushed to, with an
+Official Account whose callbacks are encrypted, and with a customer service whose callbacks only signal, when they come
+at all. Whoever pushes messages keeps what got no good answer, and sends it again.
 """
 
 from __future__ import annotations
@@ -13,12 +14,14 @@ from typing import Any
 
 from aiohttp import ClientError, ClientSession, ClientTimeout
 
+from bench.servers.kf import ACCOUNT, Kf
 from bench.servers.telegram import TOKEN, Telegram
 from connectors._wechat.crypto import Envelope, signature
 
 OA_APP = "wx1234567890abcdef"
-OA_TOKEN = "crashTestToken"
-OA_KEY = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG"
+KF_CORP = "ww1234567890abcdef"
+CALLBACK_TOKEN = "crashTestToken"
+CALLBACK_KEY = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG"
 PUSH_SECRET = "crash-test-secret_0123456789"
 CHANNELS = """
 [channels.bot]
@@ -37,10 +40,20 @@ webhook_secret = "{secret}"
 [channels.oa]
 connector = "wechat_oa"
 app_id = "{app}"
-token = "{oa_token}"
-encoding_aes_key = "{oa_key}"
+token = "{callback_token}"
+encoding_aes_key = "{callback_key}"
 {settling}
 [channels.oa.passive_reply]
+[channels.kf]
+connector = "wechat_kf"
+corp_id = "{corp}"
+secret = "kf-secret-of-nobody"
+url = "{kf}"
+token = "{callback_token}"
+encoding_aes_key = "{callback_key}"
+ask_profile = false
+interval_seconds = 5
+{settling}
 """
 SETTLING = "settle_seconds = 1\nsettle_max_seconds = 4"
 CUSTOMERS = 40
@@ -48,6 +61,9 @@ CUSTOMERS = 40
 EDITED = 0.08
 REPEATED = 0.2
 """Of the good answers, those that are lost on their way: the sender sends again."""
+
+SIGNALLED = 0.5
+"""Of the messages of the customer service, those a callback tells of: once, whoever listens."""
 
 Say = Callable[[], tuple[str, str]]
 """A token, and a complaint that holds it."""
@@ -68,24 +84,25 @@ class Chats:
         """A message's id → the token of its newest words."""
         self.changed: list[str] = []
         """Callbacks whose answer was another when they were sent again."""
-        self._envelope = Envelope(OA_KEY, OA_APP)
+        self.kf = Kf()
         self._number = 24_681_357_908_000_000
 
     async def start(self, public: int) -> None:
         self._public = public
         self._session = ClientSession(timeout=ClientTimeout(6))
-        for telegram in (self.asked, self.pushed):
-            await telegram.start()
+        for platform in (self.asked, self.pushed, self.kf):
+            await platform.start()
 
     async def stop(self) -> None:
-        for telegram in (self.asked, self.pushed):
-            await telegram.stop()
+        for platform in (self.asked, self.pushed, self.kf):
+            await platform.stop()
         await self._session.close()
 
     def configuration(self) -> str:
         return CHANNELS.format(
             token=TOKEN, asked=self.asked.url, pushed=self.pushed.url, public=self._public, secret=PUSH_SECRET,
-            app=OA_APP, oa_token=OA_TOKEN, oa_key=OA_KEY, settling=SETTLING,
+            app=OA_APP, corp=KF_CORP, kf=self.kf.url, callback_token=CALLBACK_TOKEN, callback_key=CALLBACK_KEY,
+            settling=SETTLING,
         )  # fmt: skip
 
     def speakers(self) -> list[Coroutine[Any, Any, None]]:
@@ -95,6 +112,7 @@ class Chats:
             self._chat(self.pushed, "hook", 20_000),
             self._call_back(),
             self._call_back(),
+            self._signal(),
         ]
 
     def faults(self) -> list[str]:
@@ -161,19 +179,46 @@ class Chats:
         while True:
             with contextlib.suppress(ClientError, TimeoutError, OSError):
                 url = f"http://127.0.0.1:{self._public}/in/oa"
-                query, body = self._seal(xml)
+                query, body = self._seal(xml, OA_APP)
                 async with self._session.post(url, params=query, data=body) as answer:
                     if answer.status == 200:
                         return await answer.read()
             await asyncio.sleep(self.rng.uniform(0.05, 0.3))
 
-    def _seal(self, xml: str) -> tuple[dict[str, str], str]:
+    async def _signal(self) -> None:
+        while True:
+            customer = f"wmCRASH{self.rng.randrange(CUSTOMERS):06d}"
+            for _ in range(self.rng.randint(1, 4)):
+                token, text = self.say()
+                self.names[self.kf.say(text, customer)] = token
+                self.said[token] = "kf"
+                if self.rng.random() < SIGNALLED:
+                    await self._tell_of_more()
+                await asyncio.sleep(self.rng.uniform(0, 0.3))
+            await asyncio.sleep(self.rng.uniform(0.1, 0.6))
+
+    async def _tell_of_more(self) -> None:
+        """A callback that may be lost."""
+        xml = (
+            f"<xml><ToUserName><![CDATA[{KF_CORP}]]></ToUserName><CreateTime>{int(time.time())}</CreateTime>"
+            "<MsgType><![CDATA[event]]></MsgType><Event><![CDATA[kf_msg_or_event]]></Event>"
+            f"<Token><![CDATA[ENC{self.rng.randrange(10**9)}]]></Token><OpenKfId><![CDATA[{ACCOUNT}]]></OpenKfId></xml>"
+        )
+        query, body = self._seal(xml, KF_CORP)
+        with contextlib.suppress(ClientError, TimeoutError, OSError):
+            async with self._session.post(f"http://127.0.0.1:{self._public}/in/kf", params=query, data=body):
+                pass
+
+    def _seal(self, xml: str, receiver: str) -> tuple[dict[str, str], str]:
         """Signed anew at each attempt, as WeChat does."""
-        sealed = self._envelope.seal(xml.encode(), self.rng.randbytes(16))
+        sealed = Envelope(CALLBACK_KEY, receiver).seal(xml.encode(), self.rng.randbytes(16))
         stamp, nonce = str(int(time.time())), str(self.rng.randrange(10**9))
-        query = {"signature": signature(OA_TOKEN, stamp, nonce), "timestamp": stamp, "nonce": nonce}
-        query |= {"encrypt_type": "aes", "msg_signature": signature(OA_TOKEN, stamp, nonce, sealed)}
-        return query, f"<xml><ToUserName><![CDATA[gh_crash]]></ToUserName><Encrypt><![CDATA[{sealed}]]></Encrypt></xml>"
+        query = {"signature": signature(CALLBACK_TOKEN, stamp, nonce), "timestamp": stamp, "nonce": nonce}
+        query |= {"encrypt_type": "aes", "msg_signature": signature(CALLBACK_TOKEN, stamp, nonce, sealed)}
+        return (
+            query,
+            f"<xml><ToUserName><![CDATA[{receiver}]]></ToUserName><Encrypt><![CDATA[{sealed}]]></Encrypt></xml>",
+        )
 
 
 def _name_of(message: Mapping[str, Any]) -> str:
