@@ -23,7 +23,7 @@ class Handler(dingtalk_stream.ChatbotHandler):  # type: ignore[misc] # the SDK h
             "id": message.message_id,
             "kind": message.message_type,
             "texts": self.extract_text_from_incoming_message(message),
-            "images": self.extract_image_from_incoming_message(message) if message.message_type != "text" else None,
+            "images": [self.get_image_download_url(code) for code in message.get_image_list() or ()],
             "who": message.sender_staff_id,
             "until": message.session_webhook_expired_time,
         }

@@ -53,14 +53,15 @@ async def test_their_client_understands_our_simulator(official: Official, dingta
         "id": first["msgId"],
         "kind": "text",
         "texts": ["电饭煲坏了😡"],
-        "images": None,
+        "images": [],
         "who": STAFF,
         "until": first["sessionWebhookExpiredTime"],
     }
     rich = {"richText": [{"text": "盖子裂了"}, {"downloadCode": "code1", "type": "picture"}]}
     await dingtalk.push(dingtalk.say("", msgtype="richText", content=rich), name="two")
     told = await official.told()
-    assert (told["kind"], told["texts"], told["images"]) == ("richText", ["盖子裂了"], ["code1"])
+    assert (told["kind"], told["texts"]) == ("richText", ["盖子裂了"])
+    assert told["images"] == [f"{dingtalk.url}/files/code1?signature=x"]
     await until(lambda: len(dingtalk.acknowledged) == 2)
     assert dingtalk.unacknowledged == {}
     ours = {"code": 200, "headers": {"messageId": "one", "contentType": "application/json"}}
