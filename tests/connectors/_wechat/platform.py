@@ -97,8 +97,8 @@ class Platform:
     @property
     def _calls(self) -> dict[str, Callable[[dict[str, str], Any], dict[str, Any]]]:
         return {
-            "/cgi-bin/user/info": lambda query, _: {"subscribe": 1, **self.users[query["openid"]]},
-            "/cgi-bin/user/get": lambda query, _: {**OK, **self.users[query["userid"]]},
+            "/cgi-bin/user/info": lambda query, _: self.users.get(query["openid"], fault(40003, "invalid openid")),
+            "/cgi-bin/user/get": lambda query, _: self.users.get(query["userid"], fault(60111, "userid not found")),
             "/cgi-bin/agent/get": lambda query, _: {**OK, "agentid": int(query["agentid"]), "name": "门店反馈"},
             "/cgi-bin/message/custom/send": self._send,
             "/cgi-bin/message/send": self._send,

@@ -20,10 +20,14 @@ TEXT = make_xml(**make_fields("我要投诉，订单77410233"))
 
 
 def opened(answer: Answer) -> dict[str, str]:
+    return opened_from(answer.body)
+
+
+def opened_from(body: bytes) -> dict[str, str]:
     """As WeChat opens it."""
-    sealed = fields_of(answer.body)
+    sealed = fields_of(body)
     crypto = WeChatCrypto(TOKEN, AES_KEY, APP_ID)
-    plain = crypto.decrypt_message(answer.body, sealed["MsgSignature"], sealed["TimeStamp"], sealed["Nonce"])
+    plain = crypto.decrypt_message(body, sealed["MsgSignature"], sealed["TimeStamp"], sealed["Nonce"])
     return fields_of(plain.encode())
 
 

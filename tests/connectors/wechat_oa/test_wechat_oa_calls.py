@@ -93,6 +93,11 @@ async def test_a_remark_is_the_name(connect: Connect, platform: Platform) -> Non
     assert await fetch(connect, user=CUSTOMER) == Author(id=CUSTOMER, name="王女士（VIP）")
 
 
+async def test_somebody_the_platform_does_not_know(connect: Connect) -> None:
+    with pytest.raises(Rejected, match="no such user"):
+        await fetch(connect, user="oNobody")
+
+
 async def test_a_token_is_asked_for_once_and_kept(connect: Connect, platform: Platform) -> None:
     platform.users[CUSTOMER] = {"openid": CUSTOMER}
     await asyncio.gather(*(fetch(connect, user=CUSTOMER) for _ in range(8)))
