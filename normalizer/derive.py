@@ -67,7 +67,8 @@ def derive(conversation: Conversation, facts: Facts, rules: Rules | None = None)
     author = _introduced(customers) if customers else _NOBODY
     readings = read(customers)
     entities, named = entities_of(readings.mentions, readings.quoted)
-    product_or_order, about = _product_or_order(entities, named, customers)
+    hinting = [message for message in messages if message.author.role is not Role.COMPANY]
+    product_or_order, about = _product_or_order(entities, named, hinting)
     contact, reached = _contact(author, named)
     customer_id = author.id or author.email or author.phone or author.handle
     known = {"customer_id": _AS_SAID} if customer_id else {}
@@ -137,10 +138,10 @@ def _said(conversation: Conversation) -> tuple[Said, ...]:
     )
 
 
-def _product_or_order(entities: Entities, named: Sources, customers: list[Message]) -> tuple[str, Sources]:
-    """What the source hints at and what is named."""
-    hints = [message.product for message in customers if message.product]
-    orders = [message.order for message in customers if message.order]
+def _product_or_order(entities: Entities, named: Sources, hinting: list[Message]) -> tuple[str, Sources]:
+    """What the source hints at, a platform's notices included (who came from an order's page), and what is named."""
+    hints = [message.product for message in hinting if message.product]
+    orders = [message.order for message in hinting if message.order]
     both = dict.fromkeys((*hints, *entities.product, *entities.order, *orders))
     if not both:
         return "", {}

@@ -274,6 +274,13 @@ def test_what_deserves_filing(text: str, direct: bool, public: bool) -> None:
     assert deserves_filing(complaint, public=True) is public
 
 
+def test_a_platforms_notice_hints_at_an_order_an_agents_card_does_not() -> None:
+    notice = Message(text="[进入会话] web order=77", order="77", author=Author(role=Role.BOT), is_automatic=True)
+    card = Message(text="这款也不错", product="空气炸锅", author=Author(role=Role.COMPANY))
+    complaint = record(notice, "漏电了，要求退款", card)
+    assert (complaint.product_or_order, complaint.description) == ("77", "漏电了，要求退款")
+
+
 @pytest.mark.parametrize("text", ["你好", "thanks, great service!", "", "加微信领取免费礼品，日赚千元"])
 def test_what_the_platform_calls_a_complaint_is_one_and_is_filed(text: str) -> None:
     complaint = record(Message(text=text, is_complaint=True))
