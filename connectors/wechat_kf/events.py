@@ -6,6 +6,7 @@ In an event the ids of account and customer stand inside `event`, not beside it.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from urllib.parse import parse_qs, unquote
 
@@ -75,20 +76,8 @@ def _entered(event: Fields, message: str, posted_at: datetime | None) -> Message
     named = {name.lower(): values[0] for name, values in parse_qs(param).items()}
     order = next((named[name] for name in _ORDER if name in named), "")
     product = next((named[name] for name in _PRODUCT if name in named), "")
-    if not order and not product:
-        return _context(event, message, posted_at, f"[进入会话] {event.word('scene')} {param}")
-    return Message(
-        text="",
-        external_id=message,
-        revision="1",
-        thread=thread_of(event),
-        author=Author(id=event.word("external_userid")),
-        posted_at=posted_at,
-        order=order,
-        product=product,
-        is_automatic=True,
-        automatic_reason="event enter_session",
-    )
+    text = " ".join(["[进入会话]", *filter(None, (event.word("scene"), param))])
+    return replace(_context(event, message, posted_at, text), order=order, product=product)
 
 
 def _not_sent(event: Fields, message: str, posted_at: datetime | None) -> Message:

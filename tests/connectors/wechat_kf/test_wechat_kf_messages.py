@@ -162,8 +162,9 @@ def test_whoever_comes_from_an_order_brings_it_along(
     platform: KfPlatform, param: str, order: str, product: str
 ) -> None:
     came = event(platform, "enter_session", scene="web", scene_param=param, welcome_code="W1")
-    assert (came.order, came.product, came.text, came.is_automatic) == (order, product, "", True)
-    assert (came.author, came.thread) == (Author(id=CUSTOMER), CHAT)
+    assert (came.order, came.product, came.is_automatic) == (order, product, True)
+    assert (came.author.role, came.thread) == (Role.BOT, CHAT)
+    assert came.text.startswith("[进入会话] web ")
 
 
 @pytest.mark.parametrize("kind", ["enter_session", "servicer_status_change", "something_new"])
