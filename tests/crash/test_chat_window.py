@@ -48,9 +48,9 @@ class Desk:
         self.telegram = telegram
         self.daemon = Daemon(folder)
 
-    def configure(self, settle: float, *, is_pushed: bool = False) -> None:
+    def configure(self, settle: float, *, is_pushed: bool = False, more: str = "") -> None:
         public = free_port()
-        more = PUSHED.format(public=public) if is_pushed else ""
+        more = PUSHED.format(public=public) if is_pushed else more
         text = CONFIGURATION.format(
             public=public, admin=free_port(), token=TOKEN, url=self.telegram.url, settle=settle, more=more,
             folder=self.folder,
@@ -148,6 +148,24 @@ async def test_what_is_said_after_the_opening_follows_up_across_a_kill(desk: Des
     assert {"555/12", "555/13"} <= set(said)
     assert len(said) - said.count("555/11") == 2, "a follow-up was told twice"
     assert notices[-1]["complaint"]["priority"] == "P1"
+
+
+async def test_whoever_opens_a_complaint_is_answered_once_across_a_kill(desk: Desk) -> None:
+    desk.configure(settle=1, more="[channels.bot.acknowledge]")
+    await desk.daemon.start()
+    await asyncio.wait_for(desk.telegram.is_asked.wait(), 25)
+    await asyncio.sleep(
+        1.1
+    )  # what was said before the journal was born may have been answered; dates have whole seconds
+    said = desk.telegram.say("收到的手机屏幕碎了，要求退款")
+    await desk.until(lambda: desk.telegram.sent, "an answer")
+    await desk.daemon.kill()
+    desk.telegram.say("怎么还没人处理")
+    await desk.daemon.start()
+    notices = await desk.until_filed(2)
+    (answer,) = desk.telegram.sent
+    assert notices[0]["complaint"]["id"] in answer["text"]
+    assert (answer["chat_id"], answer["reply_parameters"]["message_id"]) == (555, said["message_id"])
 
 
 async def test_an_album_pushed_twice_and_cut_by_a_kill_is_one_turn(desk: Desk) -> None:

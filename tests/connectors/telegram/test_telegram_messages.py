@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from allears_sdk.errors import BadMessage
 from allears_sdk.message import Attachment, Author, Kind, Message, Raw, Ref, Role, Visibility
 from allears_sdk.testing.clock import START
 from connectors.telegram import TelegramConnector
+from connectors.telegram.payload import HEARD, Post
 from tests.connectors.telegram.conftest import make_settings
 
 LILEI = {"id": 555, "is_bot": False, "first_name": "雷", "last_name": "李", "username": "lilei_x"}
@@ -380,3 +384,16 @@ def test_what_is_no_message_is_none(update: dict[str, Any]) -> None:
 def test_what_cannot_be_read_says_so(update: Any) -> None:
     with pytest.raises(BadMessage):
         parse_update(update)
+
+
+_LEAVES = st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats(allow_nan=False) | st.text(max_size=5)
+_JSON = st.recursive(
+    _LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner), max_leaves=5
+)
+
+
+@given(st.dictionaries(st.sampled_from(Post.__struct_encode_fields__), _JSON, max_size=4), st.sampled_from(HEARD))
+def test_whatever_stands_in_a_field_is_read_or_refused(fields: dict[str, Any], kind: str) -> None:
+    with contextlib.suppress(BadMessage):
+        for message in parse_update({kind: {**make_post(text="退款"), **fields}}):
+            assert isinstance(message, Message)
