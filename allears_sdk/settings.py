@@ -118,7 +118,7 @@ class ChannelSettings(Settings):
         default=120,
         ge=0,
         le=86_400,
-        description="Chat: a burst is filed after this time even while it goes on.",
+        description="Chat: a burst is filed after this time even while it goes on; a bare greeting waits as long.",
     )
     idle_hours: float = Field(
         default=24,
