@@ -38,6 +38,8 @@ from connectors.slack.settings import SlackSettings
 from connectors.slack.socket_mode import Frame, SocketMode
 from connectors.slack.workspaces import Workspace, Workspaces, wants
 
+INTERRUPTED = "interrupted"
+
 
 class SlackConnector(Connector[SlackSettings]):
     spec: ClassVar[ConnectorSpec] = ConnectorSpec(
@@ -86,7 +88,7 @@ class SlackConnector(Connector[SlackSettings]):
             history = self._histories.get(stream)
         try:
             if history is not None:
-                async for batch in history.read(cursor, limit):
+                async for batch in history.read(cursor, limit, is_interrupted=bool(hint.get(INTERRUPTED))):
                     yield batch
         except Gone as error:  # the bot was taken out of it, or it was archived: with the next survey it goes
             self.context.log.info("conversation_gone", stream=stream, reason=str(error))
@@ -102,7 +104,7 @@ class SlackConnector(Connector[SlackSettings]):
             async for frames in line.frames():
                 if any(frame.type == "hello" for frame in frames):
                     for stream in tuple(self._histories) or await self.streams():
-                        yield Wake(stream=stream)  # what was said while nobody listened
+                        yield Wake(stream=stream, hint={INTERRUPTED: True})  # what was said while nobody listened
                 if raws := self._raws_in(frames):
                     yield Batch(raws=raws)
                 for frame in frames:
@@ -145,7 +147,7 @@ class SlackConnector(Connector[SlackSettings]):
             return Reception(answer=lambda accepted: answer)
         if payload.get("type") == "app_rate_limited":
             self.context.log.warning("events_left_out", team=str(payload.get("team_id", "")))
-            return Reception(wakes=tuple(Wake(stream=stream) for stream in self._histories))
+            return Reception(wakes=tuple(Wake(stream=one, hint={INTERRUPTED: True}) for one in self._histories))
         return Reception(raws=self._raws(request.body, request.received_at))
 
     def _raws(self, body: bytes, received_at: datetime) -> tuple[Raw, ...]:

@@ -23,6 +23,7 @@ from connectors.slack.settings import SlackSettings
 from connectors.slack.workspaces import Conversation, Workspace, next_cursor
 
 LOOK_BACK = timedelta(days=7)
+SWEEP_SECONDS = 3600.0
 OVERLAP = timedelta(minutes=1)
 """What was said just before the newest we have may show up a little after it."""
 
@@ -49,8 +50,14 @@ class History:
         self._stored: dict[str, str] = {}
         self._answered: dict[str, str] = {}
         """By thread: up to where its answers are stored."""
+        self._swept_at = -SWEEP_SECONDS
+        self._sweeps_from: float | None = None
+        """When the walk under way began, if it goes back far enough to see all threads."""
 
-    async def read(self, cursor: Cursor | None, limit: int) -> AsyncIterator[Batch]:
+    async def read(self, cursor: Cursor | None, limit: int, *, is_interrupted: bool = False) -> AsyncIterator[Batch]:
+        """`is_interrupted`: nobody listened for a while, so answers in older threads may have gone unheard."""
+        if is_interrupted:
+            self._swept_at = self._clock.monotonic() - SWEEP_SECONDS
         place = load(cursor) or self._beginning()
         if not place.until:
             place = self._set_out(place)
@@ -70,12 +77,15 @@ class History:
     def _beginning(self) -> Place:
         back = LOOK_BACK if self._settings.look_back is None else self._settings.look_back
         first = ts_of(self._clock.now() - back)
-        return Place(first=first, since=first)
+        return Place(first=first, since=first, swept=first)
 
     def _set_out(self, place: Place) -> Place:
-        now = self._clock.now()
-        reread = ts_of(now - timedelta(days=self._settings.reread_days))
-        floor = max(place.first, min(_before(place.since), reread))
+        now, began = self._clock.now(), self._clock.monotonic()
+        self._sweeps_from = began if began - self._swept_at >= SWEEP_SECONDS else None
+        days = self._settings.reread_days
+        if self._sweeps_from is not None:
+            days = max(days, self._settings.threads_days)
+        floor = max(place.first, min(_before(place.since), ts_of(now - timedelta(days=days))))
         return replace(place, top=ts_of(now), floor=floor, until=ts_of(now), newest=place.since)
 
     def _after(self, place: Place, page: Page) -> Place:
@@ -83,7 +93,10 @@ class History:
             oldest = min((ts for post in page.posts if (ts := _ts(post))), default=place.until)
             return replace(place, until=oldest)
         self._forget(place.floor)
-        return Place(first=place.first, since=place.newest)
+        swept = place.swept
+        if self._sweeps_from is not None:
+            self._swept_at, swept = self._sweeps_from, place.newest
+        return Place(first=place.first, since=place.newest, swept=swept)
 
     async def _page(self, place: Place) -> Page:
         """The newest that is left. One that has more but holds nothing is passed over by Slack's own cursor."""
@@ -100,7 +113,7 @@ class History:
         yield page.posts
         for post in page.posts:
             root, latest = _ts(post), post.get("latest_reply")
-            known = self._answered.get(root, max(place.first, _before(place.since)))
+            known = self._answered.get(root, max(place.first, _before(place.swept)))
             if not post.get("reply_count") or not isinstance(latest, str) or latest <= known:
                 continue
             async for answers in self._answers(root, known, place.top):
@@ -159,7 +172,8 @@ class History:
     def _forget(self, floor: str) -> None:
         oldest = f"{self._conversation.id}:{floor}"
         self._stored = {key: mark for key, mark in self._stored.items() if key >= oldest}
-        self._answered = {root: ts for root, ts in self._answered.items() if root >= floor}
+        if self._sweeps_from is not None:
+            self._answered = {root: ts for root, ts in self._answered.items() if root >= floor}
 
 
 def _ts(post: Post) -> str:

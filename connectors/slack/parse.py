@@ -85,14 +85,15 @@ def parse(raw: Raw, settings: SlackSettings) -> tuple[Message, ...]:
         raise BadMessage(f"{raw.key}: {error}") from None
     if item.mark == SAID and raw.ordinal > 1:
         return ()
+    author = _author(item, post, facts, settings)
     names = {user: known.get("name", "") for user, known in facts.people.items()}
     message = Message(
         text=readable(words_of(item.post), names),
         external_id=item.key,
         revision=item.mark,
         kind=_kind(item, raw.ordinal),
-        thread=_thread(item, post, settings),
-        author=_author(item, post, facts, settings),
+        thread=_thread(item, post, author.role, settings),
+        author=author,
         posted_at=_posted_at(item, raw),
         attachments=tuple(_attachment(item, file) for file in post.files or ()),
         permalink=_permalink(item, post, facts.url),
@@ -124,17 +125,19 @@ def _posted_at(item: Item, raw: Raw) -> datetime:
     return moment_of(item.changed_ts) if item.changed_ts else raw.received_at
 
 
-def _thread(item: Item, post: Post, settings: SlackSettings) -> tuple[str, ...]:
-    """A thread belongs to the post it hangs under; a direct chat is one; in a channel a person's posts are, if wanted.
+def _thread(item: Item, post: Post, role: Role, settings: SlackSettings) -> tuple[str, ...]:
+    """A thread belongs to the post it hangs under; a direct chat is one; in a channel a person's posts are, if wanted,
+    and what the company says there to whom it names.
 
     An answer names its root alone: what its author posts elsewhere in the channel is another matter.
     """
     root = (f"{item.channel}:{post.thread_ts}",) if post.thread_ts and post.thread_ts != item.ts else ()
     if item.is_direct:
         return (*root, item.channel)
-    if root or settings.one_complaint_per == "post" or not (who := post.user or post.bot_id):
+    if root or settings.one_complaint_per == "post":
         return root
-    return (f"{item.channel}:{who}",)
+    named = mentioned(post.text or "") if role is not Role.CUSTOMER else []
+    return tuple(f"{item.channel}:{who}" for who in named or [post.user or post.bot_id or ""] if who)
 
 
 def _role(post: Post, settings: SlackSettings) -> Role:

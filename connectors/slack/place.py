@@ -19,7 +19,9 @@ class Place:
     first: str
     """What is older was never asked for."""
     since: str
-    """Everything up to here is stored."""
+    """Everything up to here is stored, but for answers in threads older than what a poll reads again."""
+    swept: str
+    """Up to here those answers are, too."""
     top: str = ""
     floor: str = ""
     until: str = ""

@@ -74,7 +74,14 @@ class SlackSettings(ChannelSettings):
         default=2,
         ge=0,
         le=30,
-        description="How far back each poll looks for edits and for answers in threads that it did not hear of.",
+        description="How far back each poll looks for edits that it did not hear of, and for answers in threads.",
+    )
+    threads_days: float = Field(
+        default=14,
+        ge=0,
+        le=365,
+        description="How far back, once an hour and after each interruption, the posts are read again under which "
+        "somebody may have answered unheard.",
     )
     page_items: int = Field(
         default=200, ge=1, le=999, description="Messages asked for in one call; Slack recommends no more than 200."

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -38,9 +40,11 @@ def messages(connector: SlackConnector, journal: MiniJournal) -> list[Message]:
     return [message for raw in journal.raws for message in connector.parse(raw, connector.settings)]
 
 
-async def poll(connector: SlackConnector, journal: MiniJournal, stream: str = STREAM) -> None:
+async def poll(
+    connector: SlackConnector, journal: MiniJournal, stream: str = STREAM, hint: Mapping[str, Any] | None = None
+) -> None:
     """One poll of one conversation, as the core does it."""
-    async for batch in connector.poll(stream, journal.cursors.get(stream), {}, 100):
+    async for batch in connector.poll(stream, journal.cursors.get(stream), hint or {}, 100):
         journal.accept(stream, batch)
 
 
@@ -105,6 +109,28 @@ async def test_a_later_answer_under_an_older_post_is_found(
     assert sorted(texts(journal)) == sorted(["电池鼓包", "回复一", "new post", "回复二"])
 
 
+async def test_answers_under_posts_of_last_week_are_found_after_an_interruption(
+    connect: Connect, slack: SlackServer, journal: MiniJournal, clock: FakeClock
+) -> None:
+    root = slack.say("电池鼓包", at=-5 * 86_400)
+    slack.say("recent", at=10)
+    connector = await connect()
+    await hear(connector, journal)
+    slack.say("一周了没人管", thread_ts=root, at=100)
+    slack.say("newer", at=200)
+    await hear(connector, journal)
+    assert sorted(texts(journal)) == ["newer", "recent", "电池鼓包"]  # no poll reads that far back
+    await poll(connector, journal, hint={"interrupted": True})
+    assert sorted(texts(journal)) == ["newer", "recent", "一周了没人管", "电池鼓包"]
+    slack.say("还在等", thread_ts=root, at=300)
+    clock.advance(3700)
+    await hear(connector, journal)
+    assert len(journal.raws) == 5
+    slack.say("算了", thread_ts=root, at=4000)
+    await hear(await connect(), journal)  # after a restart
+    assert len(journal.raws) == 6
+
+
 async def test_edits_and_tombstones_are_found_by_polling(
     connect: Connect, slack: SlackServer, journal: MiniJournal, clock: FakeClock
 ) -> None:
@@ -149,7 +175,7 @@ async def test_after_an_outage_everything_is_read_in_pages(
         slack.say(f"第{number}单", at=1000 + 10_000 * number)
     await hear(connector, journal)
     assert sorted(texts(journal)) == sorted(["before", *(f"第{number}单" for number in range(40))])
-    assert set(journal.cursors[STREAM]) == {"version", "first", "since"}
+    assert set(journal.cursors[STREAM]) == {"version", "first", "since", "swept"}
 
 
 async def test_pages_come_from_the_newer_end(connect: Connect, slack: SlackServer, journal: MiniJournal) -> None:
@@ -307,15 +333,17 @@ async def test_a_cursor_of_today_is_read_for_ever(connect: Connect, slack: Slack
         "version": 1,
         "first": stamp(-9000),
         "since": stamp(-100),
+        "swept": stamp(-200),
         "top": stamp(3600),
         "floor": stamp(-160),
         "until": stamp(3000),
         "newest": stamp(10),
     }
-    for cursor in (walk, {"version": 1, "first": stamp(-9000), "since": stamp(-100)}):
+    for cursor in (walk, {"version": 1, "first": stamp(-9000), "since": stamp(-100), "swept": stamp(-200)}):
         journal.cursors[STREAM] = cursor
         await hear(await connect(), journal)
-        assert journal.cursors[STREAM] == {"version": 1, "first": stamp(-9000), "since": stamp(60)}
+        known = journal.cursors[STREAM]
+        assert (known["version"], known["first"], known["since"]) == (1, stamp(-9000), stamp(60))
     assert texts(journal) == ["退款"]
 
 

@@ -33,6 +33,7 @@ TS = "1750000000.000200"
 AT = datetime(2025, 6, 15, 15, 6, 40, 200, tzinfo=UTC)
 SETTINGS = SlackSettings.model_validate({"bot_token": "xoxb-1"})
 POST = {"type": "message", "user": LI_LEI, "text": "订单 77 到手就碎了", "ts": TS, "team": TEAM}
+OURS = {"agents": [AGENT]}
 FILE = {
     "id": "F01",
     "name": "碎屏 1.png",
@@ -127,6 +128,16 @@ def test_pushed_and_listed_messages_read_alike() -> None:
         ({"thread_ts": TS}, SUPPORT, {"one_complaint_per": "post"}, ()),
         ({"thread_ts": stamp(1)}, SUPPORT, {}, (f"{SUPPORT}:{stamp(1)}",)),
         ({"thread_ts": stamp(1), "subtype": "thread_broadcast"}, SUPPORT, {}, (f"{SUPPORT}:{stamp(1)}",)),
+        ({"text": "<@U03KIM> same here", "user": LI_LEI}, SUPPORT, {}, (f"{SUPPORT}:{LI_LEI}",)),
+        (
+            {"text": "<@U02LILEI> <@U03KIM> 已退款", "user": AGENT},
+            SUPPORT,
+            OURS,
+            (f"{SUPPORT}:{LI_LEI}", f"{SUPPORT}:{KIM}"),
+        ),
+        ({"text": "稍等", "user": AGENT}, SUPPORT, OURS, (f"{SUPPORT}:{AGENT}",)),
+        ({"text": "<@U03KIM> 稍等", "user": AGENT, "thread_ts": stamp(1)}, SUPPORT, OURS, (f"{SUPPORT}:{stamp(1)}",)),
+        ({"user": None}, SUPPORT, {}, ()),
         ({}, IM, {"one_complaint_per": "post"}, (IM,)),
         ({"thread_ts": stamp(1)}, IM, {}, (f"{IM}:{stamp(1)}", IM)),
         ({"channel_type": "mpim"}, "C07GROUPDM", {}, ("C07GROUPDM",)),
