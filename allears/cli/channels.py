@@ -1,9 +1,10 @@
-"""`allears channels`: list, test, login, pause, resume, rename."""
+"""`allears channels`: list, test, try, login, pause, resume, rename."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -43,6 +44,21 @@ def list_(session: Session) -> None:
 @with_session
 def test_(session: Session, name: str | None) -> None:
     test_section(session, "channels", name)
+
+
+@channels.command("try")
+@click.argument("name")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--media-type", default="", metavar="TYPE", help="--media-type")
+@configured
+@with_session
+def try_(session: Session, name: str, file: Path, media_type: str) -> None:
+    from allears.cli.channel_try import records_in
+
+    configuration = session.configuration()
+    if name not in configuration.channels:
+        raise no_such(session, "channels", name, list(configuration.channels))
+    session.emit_json(records_in(session, name, configuration.channels[name], file, media_type))
 
 
 @channels.command()

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from allears.cli.addresses import addresses_of
 from allears.cli.house import contexts_of
 from allears.cli.session import Session, table
 from allears_sdk.errors import AllearsError
@@ -31,6 +32,10 @@ class Login:
     account: str = ""
     details: tuple[str, ...] = ()
     reason: str = ""
+
+    def in_room(self, room: str) -> Login:
+        """With the whole address where the account is a path of the public room: what to enter at the platform."""
+        return replace(self, account=room + self.account) if self.account.startswith("/in/") else self
 
     def moved(self, place: str, folder: str) -> Login:
         """With paths as they will be: before the first run they were those of a passing house."""
@@ -72,13 +77,13 @@ async def log_in(
 ) -> list[Login]:
     """In the order given. Whatever goes wrong is a result, never an exception."""
     turnstile = asyncio.Semaphore(_AT_ONCE)
-    folder = configuration.daemon.data_folder
+    folder, room = configuration.daemon.data_folder, addresses_of(configuration)["public"]
     async with contexts_of(folder) as (contexts, place):
 
         async def one(door: _Door) -> Login:
             async with turnstile:
                 login = await _try(door, contexts, session, timeout_seconds)
-                return login.moved(str(place), str(folder))
+                return login.moved(str(place), str(folder)).in_room(room)
 
         return list(await asyncio.gather(*(one(door) for door in doors)))
 

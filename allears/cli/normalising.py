@@ -108,13 +108,19 @@ def _record(given: Given, settled: Settled) -> dict[str, Any]:
         facts = Facts(channel=settled.channel, connector="email", region=settled.region)
     else:
         messages, facts, ignored = _from_json(given.body, settled)
-    heard = _heard(messages, settled.now)
+    found = record_of(given.source, messages, facts, settled.now)
+    return found | {"ignored": ignored} if ignored else found
+
+
+def record_of(source: str, messages: Sequence[Message], facts: Facts, now: datetime) -> dict[str, Any]:
+    """What becomes of messages that make one conversation, and the words it was read from."""
+    heard = _heard(messages, now)
     conversation = Conversation(
         reference=_reference(heard[0].message, facts), opened_at=heard[0].received_at, messages=heard
     )
     opener = next((one.message for one in heard if one.message.author.role is Role.CUSTOMER), heard[0].message)
     found: dict[str, Any] = {
-        "source": given.source,
+        "source": source,
         "message": shown(opener),
         "new_text": "\n".join(
             new_text(one.message) for one in heard if one.message is opener or one.message.author.role is Role.CUSTOMER
@@ -123,7 +129,7 @@ def _record(given: Given, settled: Settled) -> dict[str, Any]:
     }
     if len(heard) > 1:
         found["messages"] = [one.message for one in heard]
-    return found | {"ignored": ignored} if ignored else found
+    return found
 
 
 def shown(message: Message) -> Message:

@@ -71,6 +71,10 @@ class Session:
         for text in texts:
             click.echo(text)
 
+    def emit_json(self, value: Any) -> None:
+        """A result that is JSON for people too."""
+        click.echo(json.dumps(value, ensure_ascii=False, indent=2, default=_plain))
+
     def note(self, text: str) -> None:
         """A remark for people, on stderr."""
         click.echo(text, err=True)

@@ -22,9 +22,12 @@ HELP: Mapping[str, Mapping[str, str]] = {
         "check --timeout-seconds": "How long one log-in may take.",
         "run": "Hear every channel and file what it brings, until stopped.",
         "status": "How channels, destinations and letters stand.",
-        "channels": "Channels: list, test, login, pause, resume, rename.",
+        "channels": "Channels: list, test, try, login, pause, resume, rename.",
         "channels list": "All channels, with their state and counts.",
         "channels test": "Log in to one channel, or to all.",
+        "channels try": "Show the records an item would give; stores nothing.\n\nFILE is one item "
+        "as the platform sends it: the body of a webhook, a mail. The daemon may be up or down.",
+        "channels try --media-type": "Its media type; else told from its name and its first characters.",
         "channels login": "Have a person grant access to a channel, once.\n\nFor channels that use OAuth. The daemon "
         "may be up or down; one that waits for this log-in goes on at once.",
         "channels pause": "Stop reading a channel; what is pushed is still stored.",
@@ -84,9 +87,12 @@ HELP: Mapping[str, Mapping[str, str]] = {
         "check --timeout-seconds": "单次登录最多等多少秒。",
         "run": "倾听所有渠道并入单，直到停止。",
         "status": "渠道、目的地和待处理信件的状态。",
-        "channels": "渠道：列出、测试、登录授权、暂停、恢复、改名。",
+        "channels": "渠道：列出、测试、试读、登录授权、暂停、恢复、改名。",
         "channels list": "所有渠道及其状态和计数。",
         "channels test": "登录一个或全部渠道。",
+        "channels try": "显示一次请求或一个文件会得到的消息和记录，不保存任何内容。\n\nFILE 是平台发来的一条原始内容："
+        "webhook 的请求体，或一封邮件。守护进程是否运行都可以。",
+        "channels try --media-type": "媒体类型；默认按文件名和开头的字符判断。",
         "channels login": "由人授权访问一个渠道，一次即可。\n\n用于使用 OAuth 的渠道。守护进程是否运行都可以；"
         "正在等待授权的渠道会立即恢复。",
         "channels pause": "暂停读取一个渠道；推送来的仍会保存。",
@@ -202,6 +208,8 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "unfiled": "kept without a ticket: {count}{natures}",
         "open_letters": "letters that need a person: {count}{more}",
         "fetches": "files still at a platform: {waiting} on their way, {skipped} not to be had",
+        "no_message": "{name} finds no message in {path}: nothing there is what it listens to",
+        "unreadable": "{name} cannot read {path}: {reason}",
         "no_login": "{name} needs no log-in by a person: {kind} works with its settings alone",
         "login_by_code": "Open {url}\nand enter the code {code}\nWaiting …",
         "login_by_browser": "Open this page and log in:\n\n{url}\n\nIf the browser runs on another machine, it ends "
@@ -322,6 +330,8 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "unfiled": "已保存但无需建单：{count}{natures}",
         "open_letters": "需要人处理的信件：{count}{more}",
         "fetches": "尚在平台的文件：获取中 {waiting}，无法取得 {skipped}",
+        "no_message": "{name} 在 {path} 中没有找到消息：其中没有它要听的内容",
+        "unreadable": "{name} 无法读取 {path}：{reason}",
         "no_login": "{name} 不需要由人登录：{kind} 只靠配置即可工作",
         "login_by_code": "请打开 {url}\n并输入代码 {code}\n等待中……",
         "login_by_browser": "请打开以下页面并登录：\n\n{url}\n\n如果浏览器在另一台机器上，它最后会停在一个"

@@ -118,7 +118,7 @@ def test_what_does_not_fit_is_named_by_its_setting_without_its_words(setting: st
 
 def test_empty_and_missing_values_are_none() -> None:
     mapping = {"posted_at": "$.at", "rating": "$.stars", "author_name": "$.who", "files": "$.files"}
-    empty = {"text": "x", "at": "", "stars": " ", "who": None, "files": [None, "", {}, [], 5]}
+    empty: dict[str, Any] = {"text": "x", "at": "", "stars": " ", "who": None, "files": [None, "", {}, [], 5]}
     bodies: list[dict[str, Any]] = [{"text": "x"}, empty]
     for body in bodies:
         message = said_of(mapping, body)
@@ -141,7 +141,7 @@ def test_a_choice_of_several_and_numbers_are_written_out() -> None:
 
 def test_big_ids_keep_every_digit() -> None:
     (message,) = said(settings_of({"text": "$.t", "id": "$.id"}), b'{"t": "x", "id": 92233720368547758079}')
-    assert message.external_id.startswith("9223372036854775")
+    assert message.external_id == "92233720368547758079"
     (other,) = said(settings_of({"text": "$.t", "id": "$.id"}), b'{"t": "x", "id": 9007199254740993}')
     assert other.external_id == "9007199254740993"
 
