@@ -12,13 +12,15 @@ from allears_sdk.message import Author, Raw, Ref
 from connectors._wechat.api import WechatApi
 from connectors._wechat.callback import Door
 from connectors._wechat.fields import Fields, read
-from connectors._wechat.said import key_of, thread_of
+from connectors._wechat.said import is_noise, key_of, thread_of
 from connectors._wechat.settings import CallbackSettings
 
 S = TypeVar("S", bound=CallbackSettings)
 
 JSON = "application/json"
 XML = "application/xml"
+OK = Answer(body=b"success")
+"""公众号 and 小程序 take this or nothing, 企业微信 any 200."""
 
 
 class CallbackConnector(Connector[S]):
@@ -35,6 +37,8 @@ class CallbackConnector(Connector[S]):
     def take(self, request: Request, body: bytes) -> Reception:
         """One raw, and the answer to it."""
         fields = _fields(body)
+        if is_noise(fields):
+            return Reception(answer=lambda accepted: OK)
         raw = Raw(
             key=key_of(fields, body),
             body=body,
@@ -46,7 +50,7 @@ class CallbackConnector(Connector[S]):
 
     def answer(self, fields: Fields, raw: Raw, accepted: Accepted) -> Answer:
         """To a stored message; word for word the same to a redelivery."""
-        return Answer(body=b"success")
+        return OK
 
     async def fetch(self, ref: Ref) -> Media | Author:
         if user := ref.locator.get("user"):

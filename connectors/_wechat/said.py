@@ -19,6 +19,7 @@ MEDIA_LIFE = timedelta(days=3)
 OUT_OF_REACH = "the file is still at the platform: fetching it needs the app's secret in the settings"
 _TYPES = {"image": "image/jpeg", "voice": "audio/amr", "video": "video/mp4", "shortvideo": "video/mp4"}
 _EVENT_KEY = ("FromUserName", "CreateTime", "Event", "EventKey", "MsgID", "ChangeType", "UserID")
+_NOISE = frozenset({"location", "view", "view_miniprogram", "masssendjobfinish", "templatesendjobfinish"})
 _LATEST = 253_402_300_799
 _GREETING = re.compile(
     r"(?:你好|您好|在吗|在不在|有人吗|哈[喽啰罗]|嗨|(?:早上|上午|中午|下午|晚上)好|早安|晚安|亲|客服|人工|请问|谢谢|多谢|好的|嗯|哦|[呀啊哦呢吧哈嘛]"
@@ -42,6 +43,11 @@ def key_of(fields: Fields, body: bytes) -> str:
         parts = [*map(fields.word, _EVENT_KEY), fields.inner("result").word("comment_id")]
         return "event:" + ":".join(parts).rstrip(":")
     return f"sha256:{sha256_hex(body)}"
+
+
+def is_noise(fields: Fields) -> bool:
+    """Where a phone is, which page it shows, how our own mass message went: answered, not stored."""
+    return fields.word("MsgType") == "event" and fields.word("Event").lower() in _NOISE
 
 
 def speaker_of(fields: Fields) -> str:
@@ -88,12 +94,13 @@ def read_message(raw: Raw, fields: Fields, reach: Reach) -> Message:
 
 
 def _event(raw: Raw, fields: Fields, sender: str) -> Message:
-    """Something a customer did, not said. It stands alone: a conversation begins with words."""
+    """Something a customer did, not said: context in the chat it falls into."""
     event = fields.word("Event")
     told = (event, fields.word("EventKey"), fields.text("SessionFrom").strip())
     return Message(
         text=" ".join(part for part in told if part),
         external_id=raw.key,
+        thread=(sender,),
         author=Author(id=sender),
         posted_at=moment(fields.word("CreateTime")),
         is_automatic=True,

@@ -69,10 +69,10 @@ class WechatMiniConnector(AppConnector[WechatMiniSettings]):
     def take(self, request: Request, body: bytes) -> Reception:
         """The push of a bad review names it alone: what it says is fetched by the poll."""
         reception = super().take(request, body)
-        wake = self._wake(reception.raws[0])
-        return Reception(raws=reception.raws, wakes=wake, answer=reception.answer) if wake else reception
+        wakes = tuple(wake for raw in reception.raws for wake in self._wakes(raw))
+        return Reception(raws=reception.raws, wakes=wakes, answer=reception.answer) if wakes else reception
 
-    def _wake(self, raw: Raw) -> Sequence[Wake]:
+    def _wakes(self, raw: Raw) -> Sequence[Wake]:
         if self._reviews is None or not raw.key.startswith("event:") or _BAD_SCORE not in raw.key:
             return ()
         return (Wake(stream=self._stream, hint={"comment_id": raw.key.rpartition(":")[2]}),)

@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from aiohttp import web
 from wechatpy import WeChatClient
@@ -31,6 +32,7 @@ from allears_sdk.testing.clock import START
 from allears_sdk.testing.components import check_silent
 from allears_sdk.testing.context import MemoryTokens, make_context
 from connectors.wechat_oa import WechatOaConnector
+from tests.connectors._mail.hosted import answered_by, make_remote
 from tests.connectors._wechat.platform import SECRET, Platform, fault
 from tests.connectors._wechat.pushing import CUSTOMER
 from tests.connectors._wechat.vectors import APP_ID
@@ -75,6 +77,31 @@ async def test_a_video_is_told_by_address_and_never_fetched_from_inside(connect:
     with pytest.raises(PrivateAddress):
         await fetch(connect, media_id="m-3")
     assert platform.called("/secret-of-the-intranet") == 0
+
+
+PICTURE = "http://mmbiz.qpic.cn/mmbiz_jpg/9x/0"
+
+
+@pytest.mark.parametrize("answer", [fault(48001, "api unauthorized"), fault(40007, "invalid media_id"), None])
+async def test_a_picture_that_may_not_be_fetched_lies_open(tmp_path: Path, answer: dict[str, Any] | None) -> None:
+    """None: there is no app_secret."""
+
+    def respond(request: httpx.Request) -> httpx.Response:
+        if request.url.host == "mmbiz.qpic.cn":
+            return httpx.Response(200, content=JPEG, headers={"content-type": "image/jpeg"})
+        given = {"access_token": "77_t", "expires_in": 7200} if request.url.path == TOKEN_PATH else answer
+        return httpx.Response(200, json=given)
+
+    context = make_context("wx", tmp_path, remote=make_remote(FakeClock()))
+    settings = make_settings() if answer else make_settings(app_secret=None)
+    with answered_by(respond):
+        found = await WechatOaConnector(settings, context).fetch(Ref(locator={"media_id": "m-1", "url": PICTURE}))
+    assert found == Media(content=JPEG, media_type="image/jpeg")
+
+
+async def test_the_address_of_a_picture_is_no_way_inside(connect: Connect, platform: Platform) -> None:
+    with pytest.raises(PrivateAddress):
+        await fetch(connect, url=f"{platform.url}/intranet")
 
 
 async def test_a_file_that_is_gone(connect: Connect) -> None:

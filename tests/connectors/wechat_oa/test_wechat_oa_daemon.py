@@ -104,6 +104,7 @@ def test_from_a_greeting_to_a_complaint_with_a_picture(house: House, platform: P
     now = str(int(time.time()))
     echo = {"signature": sign(TOKEN, now, "77"), "timestamp": now, "nonce": "77", "echostr": "5837190"}
     assert wechat.exchange(make_request("GET", echo)) == (200, b"5837190")
+    assert wechat.push(said("", 0, MsgType="event", Event="subscribe", EventKey="qrscene_shop7")) == b"success"
     assert wechat.push(said("你好", 1)) == b"success"
     time.sleep(0.3)
     complaint = said("订单77410233的手机屏幕碎了，要求退款", 2)
@@ -116,7 +117,8 @@ def test_from_a_greeting_to_a_complaint_with_a_picture(house: House, platform: P
     assert record["id"] in words
     assert "屏幕碎了" in record["description"]
     house.until(lambda: _has_picture(house), "the picture in a record")
-    assert [len(one["complaint"]["conversation"]) for one in house.filed()][-1] == 3
+    spoken = [one["text"] for one in house.filed()[-1]["complaint"]["conversation"]]
+    assert [text[:6] for text in spoken] == ["subscr", "你好", "订单7741", ""]
     assert house.filed()[-1]["complaint"]["customer"]["name"] == "王女士"
     assert len({one["complaint"]["id"] for one in house.filed()}) == 1
     assert house.stop() == 0

@@ -122,7 +122,7 @@ async def test_pictures_lie_open_also_without_a_secret(connect: Connect) -> None
         ({"Event": "subscribe", "EventKey": "qrscene_77"}, "subscribe:qrscene_77"),
         ({"Event": "unsubscribe", "EventKey": ""}, "unsubscribe"),
         ({"Event": "CLICK", "EventKey": "TOUSU"}, "CLICK:TOUSU"),
-        ({"Event": "TEMPLATESENDJOBFINISH", "MsgID": 200163836}, "TEMPLATESENDJOBFINISH::200163836"),
+        ({"Event": "guide_qrcode_scan_event", "MsgID": 200163836}, "guide_qrcode_scan_event::200163836"),
     ],
 )
 async def test_events_are_kept_as_automatic_and_open_nothing(
@@ -131,8 +131,17 @@ async def test_events_are_kept_as_automatic_and_open_nothing(
     raw, message = await read(connect, make_fields(MsgType="event", **fields))
     assert (raw.key, raw.thread) == (f"event:{CUSTOMER}:{SECONDS}:{rest}", "")
     assert message.text == f"{fields['Event']} {fields.get('EventKey', '')}".strip()
-    assert (message.thread, message.author.id) == ((), CUSTOMER)
+    assert (message.thread, message.author.id) == ((CUSTOMER,), CUSTOMER)
     assert (message.is_automatic, message.automatic_reason) == (True, f"event {fields['Event']}")
+
+
+@pytest.mark.parametrize(
+    "event", ["LOCATION", "VIEW", "view_miniprogram", "TEMPLATESENDJOBFINISH", "MASSSENDJOBFINISH"]
+)
+async def test_what_says_nothing_of_anybody_is_answered_and_not_stored(connect: Connect, event: str) -> None:
+    fields = make_fields(MsgType="event", Event=event, Latitude="23.137466", Longitude="113.352425")
+    reception = await connect(passive_reply={}).receive(push_sealed(make_xml(**fields)))
+    assert (reception.raws, reception.refused, reception.answer(()).body) == ((), "", b"success")
 
 
 async def test_two_menu_clicks_in_one_second_are_two(connect: Connect) -> None:

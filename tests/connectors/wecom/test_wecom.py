@@ -84,10 +84,10 @@ async def test_a_picture_and_a_place(connect: Connect) -> None:
     assert (await read(connect, place)).text == "[位置] 天河店 (23.1, 113.3)"
 
 
-@pytest.mark.parametrize("event", ["subscribe", "enter_agent", "LOCATION", "click", "change_contact"])
+@pytest.mark.parametrize("event", ["subscribe", "enter_agent", "click", "change_contact"])
 async def test_events_are_automatic(connect: Connect, event: str) -> None:
     message = await read(connect, make_fields(MsgType="event", Event=event, EventKey=""))
-    assert (message.is_automatic, message.thread) == (True, ())
+    assert (message.is_automatic, message.thread) == (True, (STAFF,))
 
 
 async def test_two_changes_of_the_address_book_in_one_second_are_two(connect: Connect) -> None:
