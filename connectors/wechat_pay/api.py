@@ -57,11 +57,22 @@ class Api:
     async def get(self, path: str, **params: Any) -> dict[str, Any]:
         """A verified JSON object. Raises TooMuch, Absent, and as `context.remote.request`."""
         query = urlencode({name: value for name, value in params.items() if value != ""})
-        return await self._call("GET", f"{path}?{query}" if query else path)
+        await self.refresh()
+        response = await self._send("GET", f"{path}?{query}" if query else path, b"")
+        self._check(response)
+        try:
+            self._verify(response)
+        except AuthError:
+            if not self._keys.is_stale:
+                raise
+            await self.refresh()  # WeChat Pay has begun to use another certificate
+            self._verify(response)
+        return _object(response)
 
-    async def send(self, method: str, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
-        """Raises InDoubt when it may have been done."""
-        return await self._call(method, path, json.dumps(body, ensure_ascii=False).encode())
+    async def send(self, method: str, path: str, body: Mapping[str, Any]) -> None:
+        """Raises InDoubt when it may have been done. Nothing of the answer is believed, so that it needs no signature:
+        what was done must never count as not done."""
+        self._check(await self._send(method, path, json.dumps(body, ensure_ascii=False).encode()))
 
     async def download(self, url: str, max_bytes: int) -> Response:
         """A picture. What lies at WeChat Pay is asked for with a signature (its answer has none); what lies elsewhere
@@ -96,19 +107,6 @@ class Api:
             raise Unavailable("WeChat Pay's certificates cannot be read") from None
         self._verify(response)
 
-    async def _call(self, method: str, path: str, body: bytes = b"") -> dict[str, Any]:
-        await self.refresh()
-        response = await self._send(method, path, body)
-        self._check(response)
-        try:
-            self._verify(response)
-        except AuthError:
-            if not self._keys.is_stale:
-                raise
-            await self.refresh()  # WeChat Pay has begun to use another certificate
-            self._verify(response)
-        return _object(response) if response.content else {}
-
     async def _send(
         self, method: str, path: str, body: bytes, *, max_bytes: int = 10 << 20, accept: str = "application/json"
     ) -> Response:
@@ -118,7 +116,6 @@ class Api:
             headers=self._headers(method, path, body, accept),
             timeout_seconds=self.settings.timeout_seconds,
             max_bytes=max_bytes,
-            account=f"wechat_pay:{self.settings.mchid}",
             raise_for_status=False,
             content=body or None,
         )

@@ -52,6 +52,7 @@ class Complaint(msgspec.Struct, frozen=True, kw_only=True):
     complaint_full_refunded: bool | None = None
     in_platform_service: bool | None = None
     need_immediate_service: bool | None = None
+    user_tag_list: list[str] | None = None
 
 
 class Block(msgspec.Struct, frozen=True, kw_only=True):

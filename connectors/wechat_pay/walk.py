@@ -61,7 +61,7 @@ class Walk:
         place, page = load(cursor, now, self._look_back), _Page()
         done: set[str] = set()
         failures: list[Unavailable] = []
-        async with aclosing(self._due(place, now, told)) as due:
+        async with aclosing(self._due(place, now, told, page)) as due:
             async for complaint, mark in due:
                 if complaint in done or (mark and place.marks.get(complaint) == mark):
                     continue
@@ -76,7 +76,9 @@ class Walk:
         if failures:
             raise failures[0]
 
-    async def _due(self, place: Place, now: datetime, told: Iterable[str]) -> AsyncGenerator[tuple[str, str], None]:
+    async def _due(
+        self, place: Place, now: datetime, told: Iterable[str], page: _Page
+    ) -> AsyncGenerator[tuple[str, str], None]:
         """Complaints to read and the mark they are known by; none: read it in any case."""
         for complaint in told:
             yield complaint, ""
@@ -91,9 +93,11 @@ class Walk:
             async with aclosing(self._listed(first, last)) as rows:
                 async for row in rows:
                     complaint = str(row.get("complaint_id") or "")
-                    if complaint:
-                        listed.add(complaint)
-                        yield complaint, mark_of(row)
+                    if not complaint:
+                        page.missing.append(_nameless(row))
+                        continue
+                    listed.add(complaint)
+                    yield complaint, mark_of(row)
         if rechecks:
             for complaint in still_open:  # a customer's second message in a row changes nothing in the listing
                 yield complaint, ""
@@ -188,6 +192,12 @@ class Walk:
         except ValueError:
             self._context.log.warning("wechat_pay.phone_unreadable", reason="it was sealed for another private key")
             return ""
+
+
+def _nameless(row: dict[str, Any]) -> Missing:
+    about = {"complaint_time": str(row.get("complaint_time"))}
+    key = f"sha256:{sha256_hex(encode_stable(row))}"
+    return Missing(key=key, reason="WeChat Pay lists a complaint without its number", locator=about)
 
 
 def _number(value: Any, otherwise: int) -> int:

@@ -47,6 +47,9 @@ _STATES = {"PENDING": "待处理", "PROCESSING": "处理中", "PROCESSED": "已�
 _PROBLEMS = {"REFUND": "申请退款", "SERVICE_NOT_WORK": "服务权益未生效", "OTHERS": "其他类型"}
 
 
+_TAGS = {"TRUSTED": "可信用户"}
+
+
 def role_of(operate_type: str, sender_identity: str) -> Role:
     if operate_type.endswith("_SYSTEM_MESSAGE") or sender_identity == "MACHINE":
         return Role.BOT
@@ -77,6 +80,7 @@ def _facts(complaint: Complaint) -> Iterator[tuple[str, str]]:
     yield "已全额退款", "是" if complaint.complaint_full_refunded else ""
     yield "平台协助中", "是" if complaint.in_platform_service else ""
     yield "需即时服务用户", "是" if complaint.need_immediate_service else ""
+    yield "用户标签", "、".join(_TAGS[tag] for tag in complaint.user_tag_list or [] if tag in _TAGS)
 
 
 def _yuan(fen: int | None) -> str:

@@ -45,6 +45,7 @@ def raw(history: list[dict[str, Any]] | None = None, *, ordinal: int = 1, **more
         "problem_type": "REFUND",
         "apply_refund_amount": 1250,
         "user_complaint_times": 1,
+        "user_tag_list": ["TRUSTED", "OTHERS"],
         **more,
     }
     body = json.dumps({"complaint": complaint, "history": history or []}, ensure_ascii=False)
@@ -82,6 +83,7 @@ def test_a_usual_complaint() -> None:
         "订单金额：12.50 元",
         "申请退款金额：12.50 元",
         "用户投诉次数：1",
+        "用户标签：可信用户",
     ]
 
 

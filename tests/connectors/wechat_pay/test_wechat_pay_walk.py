@@ -184,6 +184,17 @@ async def test_a_platform_that_is_down_is_not_asked_for_everything(
     assert len(pay.calls) < 20
 
 
+async def test_a_listed_complaint_without_a_number_becomes_a_letter(
+    pay: PayServer, connect: Connect, started: Started, journal: MiniJournal
+) -> None:
+    told = [pay.complain(f"第 {number} 单") for number in range(3)]
+    pay.complaints[told[1]]["complaint_id"] = None
+    connector = await started.start(connect())
+    await hear(connector, journal)
+    await hear(connector, journal)
+    assert (len(journal.missing), keys(journal)) == (1, [told[0], told[2]])
+
+
 async def test_a_listed_complaint_that_is_refused_becomes_a_letter(
     pay: PayServer, connect: Connect, started: Started, journal: MiniJournal
 ) -> None:
@@ -337,6 +348,15 @@ async def test_answers_that_cannot_be_given(pay: PayServer, connect: Connect, st
     with pytest.raises(Void):
         await connector.reply(address(complaint), "已受理", "K")
     assert pay.responses == []
+
+
+async def test_what_was_sent_counts_as_sent_though_the_answer_is_not_signed(
+    pay: PayServer, connect: Connect, started: Started
+) -> None:
+    complaint = pay.complain("重复扣费")
+    connector = await started.start(connect())
+    pay.spoilers.append(lambda request: web.Response(status=204) if request.method == "POST" else None)
+    await connector.reply(address(complaint), "已受理", "K")
 
 
 async def test_a_lost_answer_to_a_reply_is_a_doubt(pay: PayServer, connect: Connect, started: Started) -> None:
