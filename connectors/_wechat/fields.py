@@ -65,7 +65,7 @@ def read_json(body: bytes) -> Fields:
 def read_xml(body: bytes) -> Fields:
     """What stands in the root element, whatever its name."""
     reader = _Reader()
-    parser = expat.ParserCreate()
+    parser = expat.ParserCreate("utf-8")  # whatever is declared: the platform writes nothing else
     parser.buffer_text = True
     parser.StartDoctypeDeclHandler = _refuse
     parser.EntityDeclHandler = _refuse

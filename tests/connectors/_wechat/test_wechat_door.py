@@ -246,6 +246,14 @@ def test_numbers_beyond_2_53_stay_whole() -> None:
     assert read(b'{"Ok": true}').text("Ok") == ""
 
 
+@pytest.mark.parametrize("encoding", ["foo", "base64", "hex", "idna", "undefined", "utf-16", "gbk"])
+def test_a_declared_encoding_changes_nothing(encoding: str) -> None:
+    body = f'<?xml version="1.0" encoding="{encoding}"?><xml><A>坏了</A></xml>'
+    assert read(body.encode()).text("A") == "坏了"
+    with pytest.raises(ValueError, match="not XML"):
+        read(body.encode("gbk"))
+
+
 def test_deep_json_is_hostile() -> None:
     with pytest.raises(ValueError):
         read(b'{"a":' * 5000 + b"1" + b"}" * 5000)
