@@ -9,7 +9,7 @@ from typing import Any
 
 from allears_sdk.codec import convert, decode
 from allears_sdk.errors import BadMessage
-from allears_sdk.message import Attachment, Author, Kind, Message, Raw, Ref, Role
+from allears_sdk.message import Attachment, Author, Kind, Message, Raw, Ref, Role, Visibility
 from connectors.slack.events import SAID, Item, listed, moment_of, payload_of, pushed
 from connectors.slack.settings import SlackSettings
 from connectors.slack.text import mentioned, readable, words_of
@@ -71,6 +71,8 @@ class Facts:
     kind: str = ""
     url: str = ""
     """Of the workspace."""
+    bot: str = ""
+    """Its user id there."""
     people: dict[str, dict[str, str]] = field(default_factory=dict)
     """By user id: name, handle, email."""
 
@@ -97,6 +99,7 @@ def parse(raw: Raw, settings: SlackSettings) -> tuple[Message, ...]:
         posted_at=_posted_at(item, raw),
         attachments=tuple(_attachment(item, file) for file in post.files or ()),
         permalink=_permalink(item, post, facts.url),
+        visibility=_visibility(item, post, author.role, facts.bot, settings),
     )
     return (message,)
 
@@ -144,8 +147,14 @@ def _role(post: Post, settings: SlackSettings) -> Role:
     if post.bot_id or post.subtype == "bot_message" or post.user == _SLACKBOT:
         return Role.CUSTOMER if post.bot_id in settings.customer_bots else Role.BOT
     team = post.user_team or post.source_team or post.team
-    is_ours = post.user in settings.agents or team in settings.agent_teams
+    is_ours = post.user in settings.staff or team in settings.staff_teams
     return Role.COMPANY if is_ours else Role.CUSTOMER
+
+
+def _visibility(item: Item, post: Post, role: Role, bot: str, settings: SlackSettings) -> Visibility:
+    if item.is_direct or role is not Role.CUSTOMER or bot in mentioned(post.text or ""):
+        return Visibility.PRIVATE
+    return Visibility(settings.visibility)
 
 
 def _author(item: Item, post: Post, facts: Facts, settings: SlackSettings) -> Author:

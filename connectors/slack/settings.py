@@ -51,12 +51,17 @@ class SlackSettings(ChannelSettings):
         description='What opens a complaint in a channel: "person": what one person posts there until `idle_hours` of '
         'silence is one; "post": each post outside a thread is one. A thread belongs to the post it hangs under.',
     )
-    agents: tuple[UserId, ...] = Field(
+    visibility: Literal["public", "private"] = Field(
+        default="public",
+        description='What people say in channels: "public": everybody reads along, so what is no plain complaint is '
+        'taken for talk; "private": the channels are there for complaints. What names the bot is always meant for it.',
+    )
+    staff: tuple[UserId, ...] = Field(
         default=(),
         description="User ids of the company's own people, whose words are context and never a complaint.",
         examples=[["U0123456789"]],
     )
-    agent_teams: tuple[TeamId, ...] = Field(
+    staff_teams: tuple[TeamId, ...] = Field(
         default=(),
         description="Workspaces whose members are all the company's own people: your own, where customers come in by "
         "Slack Connect.",

@@ -33,7 +33,7 @@ TS = "1750000000.000200"
 AT = datetime(2025, 6, 15, 15, 6, 40, 200, tzinfo=UTC)
 SETTINGS = SlackSettings.model_validate({"bot_token": "xoxb-1"})
 POST = {"type": "message", "user": LI_LEI, "text": "订单 77 到手就碎了", "ts": TS, "team": TEAM}
-OURS = {"agents": [AGENT]}
+OURS = {"staff": [AGENT]}
 FILE = {
     "id": "F01",
     "name": "碎屏 1.png",
@@ -155,10 +155,10 @@ def test_what_belongs_together(
     [
         ({}, {}, Role.CUSTOMER, ""),
         ({"user_profile": {"real_name": "李雷"}}, {}, Role.CUSTOMER, "李雷"),
-        ({"user": AGENT}, {"agents": [AGENT]}, Role.COMPANY, ""),
-        ({"user": KIM}, {"agent_teams": [TEAM]}, Role.COMPANY, ""),
-        ({"user": KIM, "user_team": "T09SHOP"}, {"agent_teams": [TEAM]}, Role.CUSTOMER, ""),
-        ({"user": KIM, "source_team": "T09SHOP"}, {"agent_teams": [TEAM]}, Role.CUSTOMER, ""),
+        ({"user": AGENT}, {"staff": [AGENT]}, Role.COMPANY, ""),
+        ({"user": KIM}, {"staff_teams": [TEAM]}, Role.COMPANY, ""),
+        ({"user": KIM, "user_team": "T09SHOP"}, {"staff_teams": [TEAM]}, Role.CUSTOMER, ""),
+        ({"user": KIM, "source_team": "T09SHOP"}, {"staff_teams": [TEAM]}, Role.CUSTOMER, ""),
         ({"user": BOT_USER, "bot_id": BOT, "bot_profile": {"name": "allears"}}, {}, Role.BOT, "allears"),
         ({"user": None, "bot_id": BOT, "subtype": "bot_message", "username": "报障"}, {}, Role.BOT, "报障"),
         ({"user": None, "bot_id": BOT, "username": "报障"}, {"customer_bots": [BOT]}, Role.CUSTOMER, "报障"),
