@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
-from allears_sdk.codec import encode, encode_stable, plain
+from allears_sdk.codec import convert, encode, encode_stable, plain
 from allears_sdk.connector import (
     Accepted,
     Answer,
@@ -33,6 +33,9 @@ from connectors.webchat.settings import MAX_FILE_BYTES, WebchatSettings
 
 _ALLOWED = "GET, HEAD, POST, PUT, OPTIONS"
 _HEADERS = "Authorization, Content-Type, X-User, X-User-Signature"
+_MAX_BYTES = {"/messages": protocol.MAX_MESSAGE_BYTES, "/transcripts": protocol.MAX_TRANSCRIPT_BYTES}
+_LARGE_BYTES = 64 << 10
+"""From here on a body is read in a thread."""
 _ID = re.compile(protocol.ID)
 _MEDIA_TYPE = re.compile(r"[\w.+-]{1,60}/[\w.+-]{1,100}", re.ASCII)
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f\u202a-\u202e\u2066-\u2069]")
@@ -76,6 +79,9 @@ class WebchatConnector(Connector[WebchatSettings]):
         if request.method == "OPTIONS":
             return _say(Answer(status=204, headers={"Allow": _ALLOWED, **self._cors(request)}))
         try:
+            _check_body(request)
+            if request.method == "POST" and len(request.body) > _LARGE_BYTES:
+                return await self.context.blocking(self._take, request)
             return self._take(request)
         except Refused as error:
             return refuse(error.status, error.detail, self._cors(request))
@@ -94,7 +100,7 @@ class WebchatConnector(Connector[WebchatSettings]):
         raise Refused(404, "POST /messages, POST /transcripts or PUT /files/ID")
 
     def _message(self, request: Request, caller: Caller) -> Reception:
-        post = _read(request.body, Post, protocol.MAX_MESSAGE_BYTES)
+        post = _read(request.body, Post)
         self._check(post, caller)
         thread = _thread(caller, post)
         raw = Raw(
@@ -120,7 +126,7 @@ class WebchatConnector(Connector[WebchatSettings]):
     def _transcript(self, request: Request, caller: Caller) -> Reception:
         if not caller.is_program:
             raise Refused(403, "only programs with a key may hand over a transcript")
-        transcript = _read(request.body, Transcript, protocol.MAX_TRANSCRIPT_BYTES)
+        transcript = _read(request.body, Transcript)
         thread = _thread(caller, transcript)
         raw = Raw(
             key=f"transcript:{thread}",
@@ -205,9 +211,14 @@ def _say(answer: Answer) -> Reception:
     return Reception(answer=lambda accepted: answer)
 
 
-def _read(body: bytes, kind: type[protocol.T], limit: int) -> protocol.T:
-    if len(body) > limit:
-        raise Refused(413, f"the body has {len(body)} bytes; at most {limit} are taken")
+def _check_body(request: Request) -> None:
+    """Before its signature: a stranger's large body costs nothing."""
+    limit = _MAX_BYTES.get(request.path, MAX_FILE_BYTES)
+    if len(request.body) > limit:
+        raise Refused(413, f"the body has {len(request.body)} bytes; at most {limit} are taken")
+
+
+def _read(body: bytes, kind: type[protocol.T]) -> protocol.T:
     try:
         return protocol.read(body, kind)
     except ValueError as error:
@@ -237,5 +248,13 @@ def _facts(request: Request, message: str) -> dict[str, str]:
         "name": name[-200:],
         "media_type": media_type if _MEDIA_TYPE.fullmatch(media_type) else "",
         "message": message,
+        "said_at": _moment(request.parameter("said_at")),
     }
     return {key: value for key, value in facts.items() if value}
+
+
+def _moment(text: str) -> str:
+    try:
+        return convert(text, protocol.Moment).isoformat() if text else ""
+    except ValueError as error:
+        raise Refused(400, f"said_at: {error}") from None

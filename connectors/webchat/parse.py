@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from datetime import datetime
 
 from allears_sdk.errors import BadMessage
 from allears_sdk.message import Attachment, Author, Kind, Message, Raw, Role
@@ -74,7 +75,7 @@ def _file(raw: Raw) -> Message:
         external_id=raw.key,
         thread=(*said_with, _thread(raw)),
         author=author,
-        posted_at=raw.received_at,
+        posted_at=datetime.fromisoformat(facts["said_at"]) if facts.get("said_at") else None,
         attachments=(file,),
     )
 

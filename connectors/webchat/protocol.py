@@ -15,7 +15,7 @@ FILE = "application/vnd.allears.webchat.file"
 """Media types of the raws. A file's own type stands in the raw's context: nobody may choose who reads it."""
 
 MAX_MESSAGE_BYTES = 256 << 10
-MAX_TRANSCRIPT_BYTES = 4 << 20
+MAX_TRANSCRIPT_BYTES = 1 << 20
 
 ID = r"^[A-Za-z0-9_.~-]{1,100}\Z"
 Id = Annotated[str, Meta(pattern=ID)]

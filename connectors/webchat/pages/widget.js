@@ -71,6 +71,7 @@ function forget(isDone) {
   for (const item of [...items.values()].filter(isDone)) {
     items.delete(item.id);
     shelf.drop(`item:${item.id}`);
+    if (item.file) drop(item.id);
   }
 }
 
@@ -145,7 +146,7 @@ function request(item, file) {
   }
   const signal = AbortSignal.timeout?.(file ? 180000 : 30000);
   if (file) {
-    const query = new URLSearchParams({ conversation: item.chat, name: item.file });
+    const query = new URLSearchParams({ conversation: item.chat, name: item.file, said_at: item.at });
     headers["Content-Type"] = file.type || "application/octet-stream";
     return fetch(`${base}files/${item.id}?${query}`, { method: "PUT", headers, body: file, signal });
   }
@@ -231,7 +232,7 @@ function submit() {
 }
 
 function attach(list) {
-  for (const file of list) {
+  for (const file of SETUP.maxFile ? list : []) {
     const facts = { file: file.name || words.file, size: file.size };
     const id = random();
     if (!file.size || file.size > SETUP.maxFile) say({ ...facts, id, state: "large" });

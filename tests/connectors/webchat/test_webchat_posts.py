@@ -346,6 +346,14 @@ async def test_a_file_is_stored_byte_for_byte(chat: WebchatConnector) -> None:
     assert message.author.id == said.author.id
 
 
+async def test_a_file_has_its_time_too(chat: WebchatConnector) -> None:
+    (message,) = await read(chat, upload(JPEG, said_at="2026-06-01T09:30:00.000Z"))
+    assert message.posted_at == datetime(2026, 6, 1, 9, 30, tzinfo=UTC)
+    for wrong in ("2026-06-01T09:30:00", "gestern", "1e9"):
+        status, reason = await refused(chat, upload(JPEG, said_at=wrong))
+        assert (status, reason[:8]) == (400, "said_at:")
+
+
 async def test_a_file_again_is_the_same_file(chat: WebchatConnector) -> None:
     first, again = [await chat.receive(upload(JPEG, conversation="c1")) for _ in range(2)]
     assert [raw.key for raw in first.raws] == [raw.key for raw in again.raws]
@@ -428,8 +436,10 @@ async def test_a_bad_message_says_why(chat: WebchatConnector, body: bytes, says:
 
 
 async def test_too_much_is_413(chat: WebchatConnector) -> None:
-    body = b" " * (256 << 10) + b'{"id": "m1", "text": "x"}'
-    assert (await refused(chat, request("POST", "/messages", body, visitor())))[0] == 413
+    message = b'{"id": "m1", "text": "x"}'
+    assert (await refused(chat, request("POST", "/messages", b" " * (256 << 10) + message, visitor())))[0] == 413
+    assert (await taken(chat, request("POST", "/messages", b" " * (255 << 10) + message, visitor()))).digest
+    assert (await refused(chat, request("POST", "/transcripts", b" " * ((1 << 20) + 1), program())))[0] == 413
 
 
 @pytest.mark.parametrize(
