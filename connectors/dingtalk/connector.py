@@ -127,11 +127,11 @@ class DingTalkConnector(Connector[DingTalkSettings]):
         return Media(content=response.content, media_type=media_type or "application/octet-stream")
 
     async def reply(self, address: Address, text: str, key: str) -> None:
-        url = await self._sessions.find(address)
+        session = await self._sessions.find(address)
         body: dict[str, Any] = {"msgtype": "text", "text": {"content": text}}
-        if "#" in address.thread[-1] and address.to.id and not address.to.id.startswith("$"):
+        if session.is_group and address.to.id and not address.to.id.startswith("$"):  # $: no user id
             body["at"] = {"atUserIds": [address.to.id]}
-        await self._api.say(url, body)
+        await self._api.say(session.url, body)
 
     @property
     def _stream(self) -> str:

@@ -20,11 +20,12 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
 
     url: str
     until: datetime
+    is_group: bool = False
 
 
 class Notice(msgspec.Struct, frozen=True, kw_only=True):
     raw: Raw
-    thread: str = ""
+    conversation: str = ""
     session: Session | None = None
 
 
@@ -32,8 +33,6 @@ class _Told(msgspec.Struct, rename="camel"):
     msg_id: str = ""
     conversation_id: str = ""
     conversation_type: str | int = ""
-    sender_id: str = ""
-    sender_staff_id: str | None = None
     session_webhook: str | None = None
     session_webhook_expired_time: int | str | None = None
 
@@ -56,14 +55,7 @@ def read_notice(body: bytes, now: datetime) -> Notice:
         received_at=now,
         quarantine=quarantine,
     )
-    who = told.sender_staff_id or told.sender_id
-    thread = thread_of(told.conversation_id, str(told.conversation_type), who)
-    return Notice(raw=raw, thread=thread, session=_session(told))
-
-
-def thread_of(conversation: str, conversation_type: str, who: str) -> str:
-    """One to one the conversation; in a group what one person says there: many speak at once."""
-    return f"{conversation}#{who}" if conversation_type == _GROUP else conversation
+    return Notice(raw=raw, conversation=told.conversation_id, session=_session(told))
 
 
 def moment(value: object) -> datetime | None:
@@ -76,7 +68,9 @@ def moment(value: object) -> datetime | None:
 
 def _session(told: _Told) -> Session | None:
     until = moment(told.session_webhook_expired_time)
-    return Session(url=told.session_webhook, until=until) if told.session_webhook and until else None
+    if not told.session_webhook or until is None:
+        return None
+    return Session(url=told.session_webhook, until=until, is_group=str(told.conversation_type) == _GROUP)
 
 
 def _digest(body: bytes) -> str:

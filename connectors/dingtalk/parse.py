@@ -10,7 +10,7 @@ from typing import Any
 from allears_sdk.codec import decode
 from allears_sdk.errors import BadMessage
 from allears_sdk.message import Attachment, Author, Message, Raw, Ref, Role
-from connectors.dingtalk.notice import moment, thread_of
+from connectors.dingtalk.notice import moment
 from connectors.dingtalk.settings import DingTalkSettings
 
 Fields = Mapping[str, Any]
@@ -45,14 +45,12 @@ def parse(raw: Raw, settings: DingTalkSettings) -> Message:
     robot = settings.robot_code or _string(told, "robotCode") or settings.client_id
     shelf = Shelf(robot=robot, until=(said_at or raw.received_at) + timedelta(hours=settings.media_hours))
     text, attachments = _read(told, shelf)
-    author = _author(told, settings)
-    thread = thread_of(conversation, str(told.get("conversationType", "")), author.id)
     return Message(
         text=text.strip(),
         external_id=message_id,
         revision="said",
-        thread=tuple(filter(None, (_string(told, "originalMsgId"), thread))),
-        author=author,
+        thread=tuple(filter(None, (_string(told, "originalMsgId"), conversation))),
+        author=_author(told, settings),
         posted_at=said_at,
         attachments=attachments,
     )
@@ -61,7 +59,7 @@ def parse(raw: Raw, settings: DingTalkSettings) -> Message:
 def _author(told: Fields, settings: DingTalkSettings) -> Author:
     """`senderStaffId` is absent for people outside the organisation; `senderId` is there for all."""
     ids = [_string(told, name) for name in ("senderStaffId", "senderId")]
-    is_company = bool(settings.company_users.intersection(ids))
+    is_company = bool(settings.staff.intersection(ids))
     return Author(
         role=Role.COMPANY if is_company else Role.CUSTOMER,
         id=ids[0] or ids[1],

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
+from allears_sdk.codec import convert, plain
 from allears_sdk.connector import Address
 from allears_sdk.context import Context
 from allears_sdk.errors import Void
 from allears_sdk.signing import sha256_hex
-from connectors.dingtalk.notice import Notice
+from connectors.dingtalk.notice import Notice, Session
 
 
 class Sessions:
@@ -16,19 +15,19 @@ class Sessions:
         self._context = context
 
     async def keep(self, notice: Notice) -> None:
-        if notice.session is not None and notice.thread:
-            session = {"url": notice.session.url, "until": notice.session.until.isoformat()}
-            await self._context.tokens.put(_name(notice.thread), session)
+        if notice.session is not None and notice.conversation:
+            await self._context.tokens.put(_name(notice.conversation), plain(notice.session))
 
-    async def find(self, address: Address) -> str:
+    async def find(self, address: Address) -> Session:
         """Raises Void."""
         kept = await self._context.tokens.get(_name(address.thread[-1])) if address.thread else None
         if not kept:
             raise Void("DingTalk named no address for an answer")
-        if self._context.clock.now() >= datetime.fromisoformat(str(kept["until"])):
+        session = convert(dict(kept), Session)
+        if self._context.clock.now() >= session.until:
             raise Void("DingTalk's time for an answer has passed")
-        return str(kept["url"])
+        return session
 
 
-def _name(thread: str) -> str:
-    return f"session-{sha256_hex(thread)[:32]}"
+def _name(conversation: str) -> str:
+    return f"session-{sha256_hex(conversation)[:32]}"

@@ -45,7 +45,7 @@ class DingTalkSettings(ChannelSettings):
     replay_window_seconds: float = Field(
         default=3600, ge=60, le=86_400, description="How old a signed request may be; DingTalk's own rule is an hour."
     )
-    company_users: frozenset[str] = Field(
+    staff: frozenset[str] = Field(
         default=frozenset(),
         description="People who answer for the company, by user id (or senderId): what they write is context.",
         examples=[["manager4711"]],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -88,18 +88,19 @@ def read_event(envelope: Envelope, settings: FeishuSettings, now: datetime) -> N
     return Notice(raw=raw, chat=message.chat_id, is_for_us=is_for_us, is_recall=is_recall)
 
 
-def concerns_us(chat_type: str, mentions: Any, settings: FeishuSettings) -> bool:
+def concerns_us(chat_type: str, mentions: Iterable[Any], settings: FeishuSettings) -> bool:
     """By the setting `groups`."""
     if chat_type in ("", "p2p") or settings.groups == "all":
         return True
     if settings.groups == "none":
         return False
-    return any(settings.bot_open_id in _ids(mention) for mention in mentions)
+    return names_us(mentions, settings.bot_open_id)
 
 
-def _ids(mention: Mapping[str, Any]) -> tuple[Any, ...]:
-    who = mention.get("id")
-    return tuple(who.values()) if isinstance(who, dict) else (who,)
+def names_us(mentions: Iterable[Any], bot_open_id: str) -> bool:
+    """Whether our bot is among them. An event gives several ids of each, the history one."""
+    found = (mention.get("id") for mention in mentions if isinstance(mention, dict))
+    return any(bot_open_id in (who.values() if isinstance(who, dict) else (who,)) for who in found)
 
 
 def _version(header: Header, message: _Message) -> str:

@@ -9,9 +9,9 @@ from typing import Any
 
 from allears_sdk.codec import decode
 from allears_sdk.errors import BadMessage
-from allears_sdk.message import Author, Kind, Message, Raw, Ref, Role
+from allears_sdk.message import Author, Kind, Message, Raw, Ref, Role, Visibility
 from connectors.feishu.content import Content, Frame, read_content
-from connectors.feishu.events import GONE, MESSAGES, RECALLED, SAID, UPDATED, edited
+from connectors.feishu.events import GONE, MESSAGES, RECALLED, SAID, UPDATED, edited, names_us
 from connectors.feishu.settings import FeishuSettings
 
 Fields = Mapping[str, Any]
@@ -59,7 +59,7 @@ def _event(event: Fields, *, is_edited: bool) -> Spoken:
         kind=_string(message, "message_type"),
         content=_string(message, "content"),
         chat_type=_string(message, "chat_type"),
-        ids=tuple(who[name] for name in _ID_KINDS if isinstance(who.get(name), str) and who[name]),
+        ids=_ids({"id": who}),
         sender_type=_string(sender, "sender_type"),
         tenant=_string(sender, "tenant_key"),
         is_edited=is_edited,
@@ -97,11 +97,22 @@ def _message(spoken: Spoken, raw: Raw, settings: FeishuSettings, header: Fields 
         external_id=message_id,
         revision=version,
         kind=Kind.EDITED if spoken.is_edited else Kind.SAID,
-        thread=_thread(spoken, chat, author),
+        thread=_thread(spoken, chat),
         author=author,
+        participants=_addressed(spoken, settings) if author.role is Role.COMPANY else (),
         posted_at=(changed_at if spoken.is_edited else None) or said_at,
         attachments=content.attachments,
+        visibility=Visibility.PRIVATE if _is_to_us(spoken, settings) else Visibility.PUBLIC,
     )
+
+
+def _is_to_us(spoken: Spoken, settings: FeishuSettings) -> bool:
+    """What is merely said in a group is no complaint because of that. Without the permission to hear everything, all
+    that we hear names the bot."""
+    if spoken.chat_type == "p2p":
+        return True
+    mentions = _mentioned(spoken)
+    return names_us(mentions, settings.bot_open_id) if settings.bot_open_id else bool(mentions)
 
 
 def _recalled(event: Fields, raw: Raw) -> Message:
@@ -125,20 +136,24 @@ def _withdrawn(message_id: str, chat: str, at: datetime, author: Author) -> Mess
     )
 
 
-def _thread(spoken: Spoken, chat: str, author: Author) -> tuple[str, ...]:
-    """One to one the chat; in a group what it answers, else what its author said there: many speak at once."""
-    if spoken.chat_type == "p2p":
-        return (chat,)
+def _thread(spoken: Spoken, chat: str) -> tuple[str, ...]:
+    """What it answers, the topic, the chat."""
     above = [_string(spoken.fields, name) for name in ("parent_id", "root_id", "thread_id")]
-    return tuple(dict.fromkeys((*filter(None, above), f"{chat}/{author.id}")))
+    return tuple(dict.fromkeys((*filter(None, above), chat)))
+
+
+def _addressed(spoken: Spoken, settings: FeishuSettings) -> tuple[str, ...]:
+    """The customers that one of our own people names."""
+    who = (_ids(mention)[:1] for mention in _mentioned(spoken))
+    return tuple(id_ for ids in who for id_ in ids if id_ != settings.bot_open_id and id_ not in settings.staff)
 
 
 def _author(spoken: Spoken, settings: FeishuSettings) -> Author:
     ids = spoken.ids
     if spoken.sender_type not in ("user", "anonymous", "unknown", ""):
         return Author(role=Role.BOT, id=ids[0] if ids else "")
-    is_company = bool(settings.company_users.intersection(ids)) or (
-        bool(settings.company_tenant) and spoken.tenant == settings.company_tenant
+    is_company = bool(settings.staff.intersection(ids)) or (
+        bool(settings.staff_tenant) and spoken.tenant == settings.staff_tenant
     )
     can_ask = settings.profiles and not is_company and bool(ids) and ids[0].startswith("ou_")
     return Author(
@@ -160,15 +175,23 @@ def _content(spoken: Spoken, message_id: str, settings: FeishuSettings, raw: Raw
 
 def _mentions(spoken: Spoken, settings: FeishuSettings) -> dict[str, str]:
     """Our bot's own name is left out: it only says whom one speaks to."""
-    mentions = spoken.fields.get("mentions")
     names = {}
-    for mention in mentions if isinstance(mentions, list) else ():
-        if isinstance(mention, dict) and isinstance(mention.get("key"), str):
-            who = mention.get("id")
-            ids = who.values() if isinstance(who, dict) else (who,)
-            is_bot = bool(settings.bot_open_id) and settings.bot_open_id in ids
-            names[mention["key"]] = "" if is_bot else f"@{mention.get('name', '')}"
+    for mention in _mentioned(spoken):
+        is_bot = bool(settings.bot_open_id) and settings.bot_open_id in _ids(mention)
+        names[str(mention.get("key"))] = "" if is_bot else f"@{mention.get('name', '')}"
     return names
+
+
+def _mentioned(spoken: Spoken) -> list[Fields]:
+    mentions = spoken.fields.get("mentions")
+    return [one for one in mentions if isinstance(one, dict)] if isinstance(mentions, list) else []
+
+
+def _ids(mention: Fields) -> tuple[str, ...]:
+    """An event gives several ids of each person, the history one; the open_id comes first."""
+    who = mention.get("id")
+    found = [who.get(name) for name in _ID_KINDS] if isinstance(who, dict) else [who]
+    return tuple(id_ for id_ in found if isinstance(id_, str) and id_)
 
 
 def read_moment(value: Any) -> datetime | None:

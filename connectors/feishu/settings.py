@@ -58,12 +58,12 @@ class FeishuSettings(ChannelSettings):
         description="The bot's open_id; `allears check` tells it.",
         json_schema_extra=dict(FILL_IN),
     )
-    company_tenant: str = Field(
+    staff_tenant: str = Field(
         default="",
         description="Tenant key of your own organisation: its members are company, not customers. Empty: everybody who "
         "writes is a customer (a help desk for your own people, shops that report).",
     )
-    company_users: frozenset[str] = Field(
+    staff: frozenset[str] = Field(
         default=frozenset(),
         description="People who answer for the company, by open_id, union_id or user_id: what they write is context.",
         examples=[["ou_84aad35d084aa403a838cf73ee18467"]],

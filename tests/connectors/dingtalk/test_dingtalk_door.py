@@ -42,7 +42,7 @@ class TestVector:
         (raw,) = reception.raws
         assert raw.key == "msg0001"
         (message,) = door.parse(raw, door.settings)
-        assert (message.text, message.author.name, message.thread) == ("三楼空调漏水", "李工", ("cid001#user01",))
+        assert (message.text, message.author.name, message.thread) == ("三楼空调漏水", "李工", ("cid001",))
 
     async def test_tampered(self, pushed_to: Make, clock: FakeClock) -> None:
         door = pushed_to(client_secret=VECTOR_SECRET)

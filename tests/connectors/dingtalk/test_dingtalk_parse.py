@@ -52,12 +52,10 @@ def test_a_text() -> None:
     )
 
 
-def test_in_a_group_each_speaks_for_oneself() -> None:
+def test_in_a_group() -> None:
     group = {"conversationType": "2", "conversationId": GROUP, "conversationTitle": "客诉群", "isInAtList": True}
-    assert parse(tell(" 三楼漏水", **group)).thread == (f"{GROUP}#{STAFF}",)
-    assert parse(tell("", senderStaffId=None, **group)).thread == (f"{GROUP}#{OUTSIDER}",)
-    assert parse(tell("", originalMsgId="msg0==", **group)).thread == ("msg0==", f"{GROUP}#{STAFF}")
-    assert parse(tell("", **{**group, "conversationType": 2})).thread == (f"{GROUP}#{STAFF}",)
+    assert parse(tell(" 三楼漏水", **group)).thread == (GROUP,)
+    assert parse(tell("", originalMsgId="msg0==", **group)).thread == ("msg0==", GROUP)
 
 
 def test_people_outside_the_organisation_have_no_user_id() -> None:
@@ -68,7 +66,7 @@ def test_people_outside_the_organisation_have_no_user_id() -> None:
 
 @pytest.mark.parametrize("who", [STAFF, OUTSIDER])
 def test_who_answers_for_the_company(who: str) -> None:
-    author = parse(tell("已安排"), company_users=[who]).author
+    author = parse(tell("已安排"), staff=[who]).author
     assert author == Author(role=Role.COMPANY, id=STAFF, name="李雷")
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from allears_sdk.errors import BadMessage
-from allears_sdk.message import Attachment, Author, Kind, Message, Raw, Ref, Role
+from allears_sdk.message import Attachment, Author, Kind, Message, Raw, Ref, Role, Visibility
 from allears_sdk.testing.clock import START
 from connectors.feishu import FeishuConnector, FeishuSettings
 from tests.connectors.feishu.feishu_server import ALONE, BOT, GROUP, HANMEI, LILEI, TENANT, envelope, recalled, received
@@ -169,21 +169,35 @@ def test_folders_and_merged_messages() -> None:
 
 def test_threads() -> None:
     told = item({"text": "一样"}, chat=GROUP)
-    assert parse(received(told)).thread == (f"{GROUP}/{LILEI}",)
+    assert parse(received(told)).thread == (GROUP,)
     reply = received(told, root_id="om_root", parent_id="om_parent", thread_id="omt_1")
-    assert parse(reply).thread == ("om_parent", "om_root", "omt_1", f"{GROUP}/{LILEI}")
-    assert parse(received(told, root_id="om_0", parent_id="om_0")).thread == ("om_0", f"{GROUP}/{LILEI}")
+    assert parse(reply).thread == ("om_parent", "om_root", "omt_1", GROUP)
+    assert parse(received(told, root_id="om_0", parent_id="om_0")).thread == ("om_0", GROUP)
     listed = parse({**told, "root_id": "om_0", "parent_id": "om_0"}, context={"chat_type": "group"})
-    assert listed.thread == ("om_0", f"{GROUP}/{LILEI}")
+    assert listed.thread == ("om_0", GROUP)
+
+
+def test_what_is_merely_said_in_a_group_is_public() -> None:
+    told = item({"text": "中午吃什么"}, chat=GROUP)
+    bot, other = ({"key": "@_user_1", "id": {"open_id": one}, "name": "x"} for one in (BOT, HANMEI))
+    assert parse(received(told)).visibility is Visibility.PUBLIC
+    assert parse(received(told, mentions=[bot])).visibility is Visibility.PRIVATE
+    assert parse(received(told, mentions=[bot]), bot_open_id=BOT).visibility is Visibility.PRIVATE
+    assert parse(received(told, mentions=[other]), bot_open_id=BOT).visibility is Visibility.PUBLIC
+    assert parse(received(item({"text": "x"})), bot_open_id=BOT).visibility is Visibility.PRIVATE
 
 
 def test_who_speaks() -> None:
     event = received(item({"text": "已安排师傅"}))
     assert parse(event, profiles=True).author == Author(id=LILEI, profile=Ref(locator={"user": LILEI}))
     company = Author(role=Role.COMPANY, id=LILEI)
-    assert parse(event, company_tenant=TENANT, profiles=True).author == company
+    assert parse(event, staff_tenant=TENANT, profiles=True).author == company
     for one in (LILEI, f"on_{LILEI[3:]}"):
-        assert parse(event, company_users=[one]).author == company
+        assert parse(event, staff=[one]).author == company
+    named = [{"key": f"@_user_{number}", "id": {"open_id": one}} for number, one in enumerate((BOT, HANMEI))]
+    answer = parse(received(item({"text": "@_user_1 已安排"}), mentions=named), staff=[LILEI], bot_open_id=BOT)
+    assert answer.participants == (HANMEI,)
+    assert parse(received(item({"text": "@_user_1 看一下"}), mentions=named)).participants == ()
     bot = item({"text": "x"}, sender={"id": "cli_other", "sender_type": "app"})
     assert parse(bot).author == Author(role=Role.BOT, id="cli_other")
 
