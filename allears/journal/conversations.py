@@ -14,10 +14,10 @@ from allears.journal import bulk, threads
 from allears.journal.messages import heard
 from allears.journal.records import Policy
 from allears.journal.rows import dump, load
-from allears.journal.senders import identity, people, speaker
+from allears.journal.senders import people
 from allears.journal.subjects import base_subject
 from allears_sdk.connector import Threading
-from allears_sdk.message import Message, Role
+from allears_sdk.message import Message
 from allears_sdk.reference import reference, seed
 
 MAX_PEOPLE = 200
@@ -201,8 +201,8 @@ def _values(one: Opening) -> tuple[object, ...]:
 
 def find(sql: sqlite3.Connection, channel: str, message: Message, at: float, policy: Policy) -> tuple[Row, bool]:
     """The conversation a parsed message belongs to, made when there is none: (row, made just now)."""
-    if policy.threading is not Threading.MAIL:
-        return _find_named(sql, channel, message, at, policy)
+    if policy.threading is Threading.ITEM:
+        return _find_item(sql, channel, message, at)
     mine = [one for one in _mail_candidates(sql, channel, message) if threads.is_party(one.people, message)]
     admitting = [one for one in mine if _goes_on(sql, one, message)]
     if admitting:
@@ -211,30 +211,17 @@ def find(sql: sqlite3.Connection, channel: str, message: Message, at: float, pol
     return make(sql, channel, digest, at, related=[one.reference for one in mine][:MAX_RELATED])
 
 
-def _find_named(sql: sqlite3.Connection, channel: str, message: Message, at: float, policy: Policy) -> tuple[Row, bool]:
-    """In a chat the newest that is not idle; an item and what is said under it are one."""
-    candidates = _load_rows(sql, _named(sql, channel, (message.external_id, *message.known_as, *message.thread), -1))
-    if policy.threading is Threading.CHAT:
-        candidates = [one for one in candidates if _takes_part(sql, one, message)]
-    for one in candidates:
-        if policy.threading is Threading.ITEM or threads.is_open_chat(one.last_at, message, at, policy.idle_seconds):
-            return one, False
-    digest = threads.seed_of(channel, message, policy.threading)
-    return make(sql, channel, digest, at, related=[one.reference for one in candidates][:MAX_RELATED])
+def _find_item(sql: sqlite3.Connection, channel: str, message: Message, at: float) -> tuple[Row, bool]:
+    """An item and what is said under it are one."""
+    found = by_names(sql, channel, (message.external_id, *message.known_as, *message.thread))
+    if found:
+        return found[0], False
+    return make(sql, channel, threads.seed_of(channel, message, Threading.ITEM), at, related=[])
 
 
-def _takes_part(sql: sqlite3.Connection, row: Row, message: Message) -> bool:
-    """Customers who share a room have a matter each, but for who answers a message of another's. What the company says
-    there belongs to whom it is said to, or to the last who spoke."""
-    if message.author.role is not Role.CUSTOMER:
-        return not message.participants or any(identity(one) in row.people for one in message.participants)
-    who = speaker(message)
-    if not who or not row.people or who in row.people:
-        return True
-    named = (message.external_id, *message.known_as, *message.thread)
-    query = "SELECT counts, external_id FROM messages WHERE conversation_id=?"
-    said = sql.execute(query, (row.id,)).fetchall()
-    return not any(counts for counts, _ in said) or any(external_id in named for _, external_id in said)
+def by_names(sql: sqlite3.Connection, channel: str, names: Iterable[str]) -> list[Row]:
+    """Of each name the newest first."""
+    return _load_rows(sql, _named(sql, channel, names, -1))
 
 
 def make(sql: sqlite3.Connection, channel: str, digest: bytes, at: float, *, related: list[str]) -> tuple[Row, bool]:

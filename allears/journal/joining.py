@@ -8,7 +8,7 @@ from functools import partial
 from itertools import islice
 from typing import Any
 
-from allears.journal import arrivals, conversations, fetches, filing, firsts, messages, raws, threads, unfiled
+from allears.journal import arrivals, chats, conversations, fetches, filing, firsts, messages, raws, threads, unfiled
 from allears.journal.accepting import write_letter
 from allears.journal.arrivals import Arrival
 from allears.journal.conversations import Row
@@ -100,9 +100,11 @@ def _join_message(
     if conversation is not None:
         row = conversations.load_row(sql, conversation)
     else:
-        row, _ = conversations.find(sql, arrival.channel, message, arrival.received_at, arrival.policy)
+        row, _ = _find(sql, arrival, message)
     is_first, is_chat = row.version == 0, arrival.policy.threading is Threading.CHAT
     row = conversations.absorb(sql, row, message, _heard_at(row, arrival, message), arrival.policy.threading)
+    if is_chat and conversation is None:
+        conversations.name(sql, row.channel, row.id, chats.own_names(message))
     lacks = bool(fetches.refs(message))
     if lacks:
         message = fetches.completed(sql, arrival.channel, message, now)
@@ -115,6 +117,11 @@ def _join_message(
         unfiled.write(sql, [arrivals.unfiled_row(arrival, row.id, row.reference)])
     else:
         _expect(sql, arrival, message, row, now, is_first=is_first)
+
+
+def _find(sql: sqlite3.Connection, arrival: Arrival, message: Message) -> tuple[Row, bool]:
+    find = chats.find if arrival.policy.threading is Threading.CHAT else conversations.find
+    return find(sql, arrival.channel, message, arrival.received_at, arrival.policy)
 
 
 def _heard_at(row: Row, arrival: Arrival, message: Message) -> float:

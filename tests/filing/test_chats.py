@@ -291,6 +291,20 @@ async def test_customers_who_share_a_room_have_a_matter_each(office: Office) -> 
     assert not second.record.related
 
 
+async def test_a_room_of_many_customers_loses_none_of_them(office: Office) -> None:
+    for number in range(40):
+        await speak(office, f"c-{number}", f"我的耳机没有声音，要求退款，第{number}单", f"wm-{number}")
+        office.desk.clock.advance(1)
+    await office.settle(60)
+    await speak(office, "c-again", "还没有人理我", "wm-3")
+    await speak(office, "a-0", "马上给您处理", AGENT)
+    await office.settle(60)
+    files = await office.complaints()
+    assert len(files) == 40
+    (his,) = [file for file in files if file.record.customer_id == "wm-3"]
+    assert said(his) == ["c-3", "c-again", "a-0"], "an agent who names nobody answers who spoke last"
+
+
 async def test_who_answers_anothers_message_joins_his_matter(office: Office) -> None:
     await speak(office, "c-0", "我的耳机左边没有声音", "wang")
     await speak(office, "c-1", "我的也是，右边没有声音", "zhao", "c-0")
