@@ -227,7 +227,7 @@ class Intake:
     def is_signed(self, name: str) -> bool:
         """Whether the channel's requests prove who sent them."""
         supervisor = self._supervisors.get(name)
-        return supervisor is not None and supervisor.channel.connector.spec.signed
+        return supervisor is not None and supervisor.channel.connector.own_spec.signed
 
     def connector(self, name: str) -> Connector[Any] | None:
         """The running one; None while the channel is paused or could not be made."""
