@@ -163,9 +163,7 @@ class SlackConnector(Connector[SlackSettings]):
     def _facts(self, item: Item) -> dict[str, Any]:
         """What is known without asking."""
         workspace = self._workspaces.known(item.channel)
-        if workspace is None:
-            return {}
-        return {"url": workspace.url, "people": workspace.people.facts(people_in(item.post))}
+        return {} if workspace is None else workspace.facts(people_in(item.post))
 
     # What is said, and what is asked for afterwards
 

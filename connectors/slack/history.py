@@ -153,12 +153,7 @@ class History:
 
     def _raw(self, post: Post) -> Raw | None:
         conversation, now = self._conversation, self._clock.now()
-        facts = {
-            "channel": conversation.id,
-            "kind": conversation.kind,
-            "url": self._workspace.url,
-            "people": self._workspace.people.facts(people_in(post)),
-        }
+        facts = {"channel": conversation.id, "kind": conversation.kind, **self._workspace.facts(people_in(post))}
         try:
             item = listed(conversation.id, conversation.kind, post)
         except ValueError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,10 +37,10 @@ class Workspace:
         self._settings = settings
         self._who: Who | None = None
 
-    @property
-    def url(self) -> str:
-        """ "" before it was asked for."""
-        return self._who.url if self._who else ""
+    def facts(self, users: Iterable[str]) -> dict[str, Any]:
+        """For `Raw.context`: what is known by now."""
+        who = {"url": self._who.url, "bot": self._who.user} if self._who else {}
+        return {**who, "people": self.people.facts(users)}
 
     async def who(self, *, again: bool = False) -> Who:
         if self._who is None or again:

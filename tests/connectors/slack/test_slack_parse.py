@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from allears_sdk.errors import BadMessage
-from allears_sdk.message import Attachment, Author, Kind, Message, Raw, Ref, Role
+from allears_sdk.message import Attachment, Author, Kind, Message, Raw, Ref, Role, Visibility
 from allears_sdk.testing.clock import START
 from connectors.slack import SlackConnector, SlackSettings
 from connectors.slack.events import moment_of, ts_of
@@ -68,6 +68,7 @@ def test_a_usual_message_that_was_pushed() -> None:
         thread=(f"{SUPPORT}:{LI_LEI}",),
         author=Author(id=LI_LEI, profile=Ref(locator={"user": LI_LEI, "channel": SUPPORT})),
         posted_at=AT,
+        visibility=Visibility.PUBLIC,
     )
 
 
@@ -108,6 +109,7 @@ def test_a_message_with_all_that_is_known_around_it() -> None:
             ),
         ),
         permalink=f"https://acme.slack.com/archives/{SUPPORT}/p1750000000000200?thread_ts={stamp(1)}&cid={SUPPORT}",
+        visibility=Visibility.PUBLIC,
     )
 
 
@@ -168,6 +170,23 @@ def test_what_belongs_together(
 def test_who_speaks(more: dict[str, Any], settings: dict[str, Any], role: Role, name: str) -> None:
     author = read(event(SUPPORT, {**POST, **more}), settings=settings_of(**settings)).author
     assert (author.role, author.name) == (role, name)
+
+
+@pytest.mark.parametrize(
+    ("more", "channel", "settings", "visibility"),
+    [
+        ({}, SUPPORT, {}, Visibility.PUBLIC),
+        ({}, SUPPORT, {"visibility": "private"}, Visibility.PRIVATE),
+        ({"text": f"<@{BOT_USER}> 退款"}, SUPPORT, {}, Visibility.PRIVATE),
+        ({"user": AGENT}, SUPPORT, OURS, Visibility.PRIVATE),
+        ({}, IM, {}, Visibility.PRIVATE),
+    ],
+)
+def test_what_is_meant_for_us(
+    more: dict[str, Any], channel: str, settings: dict[str, Any], visibility: Visibility
+) -> None:
+    message = read(event(channel, {**POST, **more}), settings=settings_of(**settings), bot=BOT_USER)
+    assert message.visibility is visibility
 
 
 def test_revisions_in_whatever_order_they_come() -> None:
