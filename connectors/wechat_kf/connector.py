@@ -107,7 +107,8 @@ class WechatKfConnector(Connector[WechatKfSettings]):
 
     @staticmethod
     def parse(raw: Raw, settings: WechatKfSettings) -> Sequence[Message]:
-        return (parse.parse(raw, ask_profile=settings.ask_profile),)
+        message = parse.parse(raw, ask_profile=settings.ask_profile)
+        return () if message is None else (message,)
 
     async def fetch(self, ref: Ref) -> Media | Author:
         if user := ref.locator.get("user"):

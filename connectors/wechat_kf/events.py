@@ -32,26 +32,13 @@ _PRODUCT = ("product", "product_id", "sku", "goods", "goods_id", "item")
 """Names under which shops put an order or a product into the link to their customer service."""
 
 
-def read_event(fields: Fields) -> Message:
-    """An event nobody told us of stands alone: it is kept, and opens no conversation."""
+def read_event(fields: Fields) -> Message | None:
+    """None for what says nothing of a chat: an agent takes a break, a customer merely looks in."""
     event = fields.inner("event")
     kind, posted_at = event.word("event_type"), moment(fields.word("send_time"))
-    read = _READERS.get(kind)
-    if read is not None:
-        return read(event, fields.word("msgid"), posted_at)
-    return _alone(kind, fields.word("msgid"), posted_at)
-
-
-def _alone(kind: str, message: str, posted_at: datetime | None) -> Message:
-    return Message(
-        text=kind,
-        external_id=message,
-        revision="1",
-        author=Author(role=Role.BOT),
-        posted_at=posted_at,
-        is_automatic=True,
-        automatic_reason=f"event {kind}",
-    )
+    if not event.word("external_userid"):
+        return None
+    return _READERS.get(kind, _unknown)(event, fields.word("msgid"), posted_at)
 
 
 def _context(event: Fields, message: str, posted_at: datetime | None, text: str) -> Message:
@@ -68,11 +55,15 @@ def _context(event: Fields, message: str, posted_at: datetime | None, text: str)
     )
 
 
-def _entered(event: Fields, message: str, posted_at: datetime | None) -> Message:
+def _unknown(event: Fields, message: str, posted_at: datetime | None) -> Message:
+    return _context(event, message, posted_at, f"[{event.word('event_type')}]")
+
+
+def _entered(event: Fields, message: str, posted_at: datetime | None) -> Message | None:
     """A customer came in, perhaps from an order's page: that is a hint to what they will say."""
     param = unquote(event.text("scene_param")).strip()
     if not param:
-        return _alone("enter_session", message, posted_at)
+        return None
     named = {name.lower(): values[0] for name, values in parse_qs(param).items()}
     order = next((named[name] for name in _ORDER if name in named), "")
     product = next((named[name] for name in _PRODUCT if name in named), "")
@@ -114,7 +105,7 @@ def _recalled_by(role: Role) -> Callable[[Fields, str, datetime | None], Message
     return read
 
 
-_READERS: dict[str, Callable[[Fields, str, datetime | None], Message]] = {
+_READERS: dict[str, Callable[[Fields, str, datetime | None], Message | None]] = {
     "enter_session": _entered,
     "msg_send_fail": _not_sent,
     "session_status_change": _session,
@@ -122,4 +113,4 @@ _READERS: dict[str, Callable[[Fields, str, datetime | None], Message]] = {
     "servicer_recall_msg": _recalled_by(Role.COMPANY),
     "reject_customer_msg_switch_change": _rejects,
 }
-"""`servicer_status_change` tells of agents, not of customers: it stands alone, like what is not documented."""
+"""`servicer_status_change` tells of agents, not of a chat."""

@@ -19,8 +19,8 @@ _MEDIA = {"image": "image/jpeg", "voice": "audio/amr", "video": "video/mp4", "fi
 _MAX_MERGED = 200
 
 
-def parse(raw: Raw, *, ask_profile: bool) -> Message:
-    """Raises BadMessage."""
+def parse(raw: Raw, *, ask_profile: bool) -> Message | None:
+    """None for an event that says nothing of a chat. Raises BadMessage."""
     try:
         fields = read_json(raw.body)
     except ValueError as error:

@@ -196,7 +196,8 @@ class Walk:
 
 def _nameless(row: dict[str, Any]) -> Missing:
     about = {"complaint_time": str(row.get("complaint_time"))}
-    key = f"sha256:{sha256_hex(encode_stable(row))}"
+    telling = {name: value for name, value in row.items() if name not in _VOLATILE}
+    key = f"sha256:{sha256_hex(encode_stable(telling))}"
     return Missing(key=key, reason="WeChat Pay lists a complaint without its number", locator=about)
 
 

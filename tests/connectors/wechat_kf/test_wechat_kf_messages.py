@@ -167,11 +167,26 @@ def test_whoever_comes_from_an_order_brings_it_along(
     assert came.text.startswith("[进入会话] web ")
 
 
-@pytest.mark.parametrize("kind", ["enter_session", "servicer_status_change", "something_new"])
-def test_events_that_say_nothing_of_a_matter_open_none(platform: KfPlatform, kind: str) -> None:
-    told = event(platform, kind, servicer_userid="lili", status=1)
-    assert (told.thread, told.is_automatic, told.automatic_reason) == ((), True, f"event {kind}")
-    assert told.author.role is Role.BOT
+@pytest.mark.parametrize(
+    ("kind", "inner"),
+    [
+        ("enter_session", {"scene": "web", "welcome_code": "W1"}),
+        ("servicer_status_change", {"servicer_userid": "lili", "status": 1, "external_userid": ""}),
+        ("something_new", {"external_userid": ""}),
+    ],
+)
+def test_events_that_say_nothing_of_a_chat_are_no_messages(
+    platform: KfPlatform, kind: str, inner: dict[str, Any]
+) -> None:
+    told = {"event_type": kind, "open_kfid": KF, "external_userid": CUSTOMER, **inner}
+    body = json.dumps({"msgid": "m", "send_time": SECONDS, "origin": 4, "msgtype": "event", "event": told})
+    raw = Raw(key="m", body=body.encode(), media_type="application/json", received_at=START)
+    assert tuple(WechatKfConnector.parse(raw, make_settings(platform))) == ()
+
+
+def test_an_event_that_is_not_documented_is_named_in_its_chat(platform: KfPlatform) -> None:
+    told = event(platform, "something_new")
+    assert (told.text, told.thread, told.author.role) == ("[something_new]", CHAT, Role.BOT)
 
 
 @pytest.mark.parametrize(
