@@ -12,7 +12,7 @@ from pathlib import Path
 from tests.docs.conftest import ROOT
 
 OURS = ("allears", "allears_sdk", "connectors", "normalizer", "sink")
-COMES_WITH = {"multidict": "aiohttp", "pydantic-core": "pydantic", "certifi": "httpx"}
+COMES_WITH = {"multidict": "aiohttp", "yarl": "aiohttp", "pydantic-core": "pydantic", "certifi": "httpx"}
 """Imported, and a part of another one in all but name."""
 FOR_TESTS = ("allears_sdk/testing", "allears/scaffold/templates")
 
