@@ -59,10 +59,10 @@ def read_item(settings: WebhookSettings, body: Any, item: Any, received_at: date
         raise ValueError("nothing where text should be: is map.text right?")
     return Message(
         text=text,
-        external_id=item_id(settings.map, body, item),
+        external_id=look.text("id", ":"),
         revision=look.text("revision"),
         kind=kind,
-        thread=tuple(filter(None, (thread_of(settings.map, body, item),))),
+        thread=tuple(filter(None, (look.text("thread", ":"),))),
         author=_author(look),
         posted_at=look.read("posted_at", lambda value: as_time(value, settings.map.time_format, settings.timezone)),
         subject=look.text("subject"),
@@ -80,11 +80,6 @@ def read_item(settings: WebhookSettings, body: Any, item: Any, received_at: date
 def item_id(mapping: MapSettings, body: Any, item: Any) -> str:
     """ "" where none is mapped or found. Raises ValueError."""
     return _Look(mapping, body, item).text("id", ":")
-
-
-def thread_of(mapping: MapSettings, body: Any, item: Any) -> str:
-    """The same of the conversation it belongs to."""
-    return _Look(mapping, body, item).text("thread", ":")
 
 
 class _Look:

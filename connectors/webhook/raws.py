@@ -9,10 +9,10 @@ from urllib.parse import urlsplit
 
 from allears_sdk.codec import encode, encode_stable, plain
 from allears_sdk.connector import Request
-from allears_sdk.message import Attachment, Message, Raw
+from allears_sdk.message import Attachment, Message, Raw, Role
 from allears_sdk.signing import sha256_hex
 from connectors.webhook.body import MULTIPART, URLENCODED, decode_body
-from connectors.webhook.parse import CONTENT_TYPE, cut, is_wanted, item_id, read_item, thread_of
+from connectors.webhook.parse import CONTENT_TYPE, cut, is_wanted, item_id, read_item
 from connectors.webhook.settings import REFERENCE, WebhookSettings
 
 MAX_ITEMS = 1000
@@ -63,26 +63,43 @@ def _cut_up(whole: Raw, settings: WebhookSettings, body: Any, wanted: list[tuple
 
 
 def _raw(whole: Raw, settings: WebhookSettings, body: Any, item: Any, alone: Any, *, content: bytes) -> Raw:
-    mapping = settings.map
-    try:
-        known, thread = item_id(mapping, body, item), thread_of(mapping, body, item)
-    except ValueError:
-        known = thread = ""
-    key = known or (sha256_hex(encode_stable(alone)) if content is not whole.body else whole.key)
+    message = _message(settings, body, item, whole)
+    known = message.external_id if message else _id(settings, body, item)
+    key = known or (whole.key if content is whole.body else sha256_hex(encode_stable(alone)))
     return replace(
         whole,
         key=key,
         body=content,
-        digest=_digest(settings, body, item, whole) if known else "",
-        thread=(thread or key) if REFERENCE in settings.answer.body else "",
+        digest=_digest(message, item) if known else "",
+        thread=_thread(message, key) if REFERENCE in settings.answer.body else "",
     )
 
 
-def _digest(settings: WebhookSettings, body: Any, item: Any, whole: Raw) -> str:
-    """Of what the mapping finds; counters of deliveries and signatures of links are not among it."""
+def _message(settings: WebhookSettings, body: Any, item: Any, whole: Raw) -> Message | None:
+    """None for what `parse` will refuse."""
     try:
-        message = read_item(settings, body, item, whole.received_at)
+        return read_item(settings, body, item, whole.received_at)
     except ValueError:
+        return None
+
+
+def _id(settings: WebhookSettings, body: Any, item: Any) -> str:
+    try:
+        return item_id(settings.map, body, item)
+    except ValueError:
+        return ""
+
+
+def _thread(message: Message | None, key: str) -> str:
+    """The conversation whose reference the answer carries: a customer's only."""
+    if message is None or message.author.role is not Role.CUSTOMER:
+        return ""
+    return next(iter(message.thread), key)
+
+
+def _digest(message: Message | None, item: Any) -> str:
+    """Of what the mapping finds; counters of deliveries and signatures of links are not among it."""
+    if message is None:
         return sha256_hex(encode_stable(item))
     if message.revision:
         return sha256_hex(f"{message.kind}:{message.revision}")

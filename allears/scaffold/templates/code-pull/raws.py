@@ -22,7 +22,4 @@ def raw_of(item: Mapping[str, Any], now: datetime) -> Raw:
         body=encode(item),
         media_type="application/json",
         received_at=now,
-        # %% if chat
-        thread=str(item.get("chat") or ""),
-        # %% endif
     )

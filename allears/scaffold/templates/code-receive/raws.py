@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from allears_sdk.codec import decode, encode_stable
 from allears_sdk.connector import Request
 from allears_sdk.message import Raw
 from allears_sdk.signing import sha256_hex
+
+
+@dataclass(frozen=True, kw_only=True)
+class Speaker:
+    is_staff: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,6 +24,7 @@ class Glance:
     # %% if chat
     chat: str = ""
     # %% endif
+    author: Speaker = field(default_factory=Speaker)
     is_deleted: bool = False
 
 
@@ -36,9 +42,9 @@ def raw_of(request: Request) -> Raw:
     # %% endif
     return Raw(
         key=key,
-        digest=sha256_hex(encode_stable(item)) if item.id else "",
+        digest=sha256_hex(encode_stable([item.text, item.is_deleted])) if item.id else "",
         body=request.body,
         media_type="application/json",
         received_at=request.received_at,
-        thread=conversation,
+        thread="" if item.author.is_staff else conversation,  # of a customer: the answer carries its reference
     )
