@@ -183,6 +183,7 @@ function build() {
   const chosen = make("input", { type: "file", multiple: true, hidden: true, onchange: () => (attach(chosen.files), (chosen.value = "")) });
   at.launch = make("button", { type: "button", className: "launch", "aria-expanded": "false", onclick: open }, icon("M21 12a8 8 0 0 1-11.5 7.2L4 21l1.6-5A8 8 0 1 1 21 12z"), words.launch);
   at.text = make("textarea", { rows: 1, maxLength: SETUP.maxText, placeholder: words.write, "aria-label": words.write, oninput: grow, onkeydown: type, onpaste: (event) => attach(event.clipboardData.files) });
+  at.text.value = shelf.get("draft") ?? "";
   at.again = button(words.again, icon("M12 5v14", "M5 12h14"), again);
   at.list = make("ol");
   at.number = make("output");
@@ -248,6 +249,7 @@ function type(event) {
 }
 
 function grow() {
+  keep("draft", at.text.value);
   at.text.style.height = "auto";
   at.text.style.height = `${at.text.scrollHeight + 2}px`;
 }
@@ -306,6 +308,7 @@ function open() {
   paint();
   at.panel.hidden = false;
   at.launch.hidden = true;
+  grow();
   at.log.scrollTop = at.log.scrollHeight;
   at.text.focus();
 }
@@ -327,6 +330,8 @@ function identify(who) {
 function reset() {
   forget((item) => item.state !== "waiting");
   session = newSession();
+  at.text.value = "";
+  grow();
   show();
 }
 

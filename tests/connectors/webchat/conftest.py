@@ -101,3 +101,14 @@ async def refused(chat: WebchatConnector, sent: Request) -> tuple[int, str]:
     problem = json.loads(answer.body)
     assert problem["status"] == answer.status
     return answer.status, problem["detail"]
+
+
+def revised(raw: Raw, ordinal: int) -> Raw:
+    return Raw(
+        key=raw.key,
+        body=raw.body,
+        media_type=raw.media_type,
+        received_at=raw.received_at,
+        context=raw.context,
+        ordinal=ordinal,
+    )

@@ -1,41 +1,34 @@
-"""The widget in a real browser, on a shop's page of another origin: networks that fail, reloads, phones, dark pages."""
+"""The widget in a real browser, on a shop's page of another origin: networks that fail, reloads, two tabs, users."""
 
 from __future__ import annotations
 
 import asyncio
-import json
-from collections.abc import AsyncIterator, Sequence
-from datetime import UTC, datetime
+from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from aiohttp import web
 
-from allears_sdk.connector import Accepted, Batch, Request
-from allears_sdk.message import Message, Raw
 from allears_sdk.reference import reference, seed
 from allears_sdk.signing import hmac_hex
-from allears_sdk.testing import make_context
-from allears_sdk.testing.journal import MiniJournal
-from connectors.webchat import WebchatConnector, WebchatSettings
 from tests.chromium import Tab, chromium
-
-IDENTITY = "shared-with-the-website"
-POLICY = "default-src 'none'; script-src 'self' {chat}; connect-src {chat}; require-trusted-types-for 'script'"
-HOSTILE = (
-    "* { font: 40px serif; color: red; border: 3px solid lime; } div { display: none !important; }"
-    " html { font-size: 62px; }"
+from tests.connectors.webchat.shop import (
+    IDENTITY,
+    NUMBER,
+    OPEN,
+    READY,
+    ROOT,
+    SAID,
+    SEND,
+    House,
+    choose,
+    complaints,
+    opened,
+    states,
+    write,
 )
-pytestmark = [pytest.mark.services, pytest.mark.timeout(120)]
 
-READY = "document.getElementById('allears-chat')"
-ROOT = "document.getElementById('allears-chat').shadowRoot"
-OPEN = f"{ROOT}.querySelector('.launch').click()"
-SEND = f"{ROOT}.querySelector('.write').requestSubmit()"
-STATES = f"[...{ROOT}.querySelectorAll('.state')].map((line) => line.dataset.state)"
-SAID = f"[...{ROOT}.querySelectorAll('.said')].map((line) => line.textContent)"
-NUMBER = f"{ROOT}.querySelector('output').textContent"
+POLICY = "default-src 'none'; script-src 'self' {chat}; connect-src {chat}; require-trusted-types-for 'script'"
+pytestmark = [pytest.mark.services, pytest.mark.timeout(120)]
 
 
 FILES_LEFT = """new Promise((done) => {
@@ -55,103 +48,16 @@ NO_STORAGE = """for (const name of ["localStorage", "indexedDB"])
   Object.defineProperty(window, name, { get() { throw new DOMException("no", "SecurityError"); } });"""
 
 
-def write(text: str) -> str:
-    return f"{ROOT}.querySelector('textarea').value = {json.dumps(text)}; {SEND}"
-
-
-def states(*expected: str) -> str:
-    return f"JSON.stringify({STATES}) === {json.dumps(json.dumps(expected, separators=(',', ':')))}"
-
-
-class House:
-    """The chat behind a bare server that can refuse to store, or lose its answers, and a shop on another port."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.journal = MiniJournal()
-        self.is_down = False
-        self.loses_answers = False
-        self.asked: list[str] = []
-        self.chat = ""
-        self.shop = ""
-        self.page = ""
-        self.headers: dict[str, str] = {}
-
-    def configure(self, **settings: Any) -> None:
-        known = {"allowed_origins": [self.shop], "identity_secret": IDENTITY, **settings}
-        self._chat = WebchatConnector(WebchatSettings.model_validate(known), make_context("help", self.folder))
-
-    def write_page(self, *, attributes: str = "", language: str = "zh", style: str = "", body: str = "") -> None:
-        head = '<meta name="viewport" content="width=device-width">' + (f"<style>{style}</style>" if style else "")
-        script = f'<script src="{self.chat}/widget.js" async {attributes}></script>'
-        self.page = f'<!doctype html><html lang="{language}"><head>{head}</head><body>{body}{script}</body></html>'
-
-    async def serve_page(self, http: web.BaseRequest) -> web.Response:
-        if http.path != "/":
-            return web.Response(text="window.allearsChat = " + http.query_string, content_type="text/javascript")
-        return web.Response(text=self.page, content_type="text/html", headers=self.headers)
-
-    async def serve_chat(self, http: web.BaseRequest) -> web.Response:
-        reception = await self._chat.receive(
-            Request(
-                method=http.method,
-                path=http.path.removeprefix("/in/help"),
-                query=list(http.query.items()),
-                headers=list(http.headers.items()),
-                body=await http.read(),
-                remote_address="127.0.0.1",
-                received_at=datetime.now(UTC),
-            )
-        )
-        self.asked.append(f"{http.method} {http.path}")
-        if reception.raws and self.is_down:
-            return web.Response(status=503)
-        accepted = [self._accept(raw) for raw in reception.raws]
-        if accepted and self.loses_answers and http.transport:
-            http.transport.abort()
-        answer = reception.answer(accepted)
-        headers = {**answer.headers, "Content-Type": answer.media_type}
-        return web.Response(status=answer.status, body=answer.body, headers=headers)
-
-    def _accept(self, raw: Raw) -> Accepted:
-        is_new = self.journal.accept("", Batch(raws=[raw])) == 1
-        return Accepted(key=raw.key, is_new=is_new, reference=reference(seed(raw.thread)))
-
-    @property
-    def raws(self) -> list[Raw]:
-        return self.journal.raws
-
-    @property
-    def messages(self) -> Sequence[Message]:
-        return [message for raw in self.raws for message in WebchatConnector.parse(raw, None)]
-
-
 @pytest.fixture
 async def house(tmp_path: Path) -> AsyncIterator[House]:
-    house = House(tmp_path)
-    runners = []
-    for handler in (house.serve_chat, house.serve_page):
-        runner = web.ServerRunner(web.Server(handler), shutdown_timeout=0.1)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        runners.append(runner)
-    ports = [runner.addresses[0][1] for runner in runners]
-    house.chat, house.shop = f"http://127.0.0.1:{ports[0]}/in/help", f"http://localhost:{ports[1]}"
-    house.configure()
-    house.write_page()
-    yield house
-    for runner in runners:
-        await runner.cleanup()
+    async with opened(tmp_path) as house:
+        yield house
 
 
 @pytest.fixture
 async def tab(tmp_path: Path) -> AsyncIterator[Tab]:
     async with chromium(tmp_path) as tab:
         yield tab
-
-
-def complaints(tab: Tab) -> list[str]:
-    return [complaint for complaint in tab.complaints if "favicon" not in complaint]
 
 
 async def test_a_message_gets_its_reference_on_a_page_with_a_strict_policy(tab: Tab, house: House) -> None:
@@ -182,6 +88,19 @@ async def test_nothing_is_lost_or_doubled_when_answers_get_lost(tab: Tab, house:
     assert house.asked.count("POST /in/help/messages") >= 4
 
 
+async def test_what_is_being_written_survives_a_reload(tab: Tab, house: House) -> None:
+    await tab.open(house.shop, READY)
+    await tab.run(OPEN)
+    await tab.call("Input.insertText", text="还没写完")
+    await tab.open(house.shop, READY)
+    text = f"{ROOT}.querySelector('textarea').value"
+    assert await tab.run(text) == "还没写完"
+    await tab.run(f"{OPEN}; {SEND}")
+    await tab.until(states("sent"))
+    await tab.open(house.shop, READY)
+    assert await tab.run(text) == ""
+
+
 async def test_an_outage_is_waited_for_in_order(tab: Tab, house: House) -> None:
     house.is_down = True
     await tab.open(house.shop, READY)
@@ -209,14 +128,6 @@ async def test_a_file_survives_a_reload_before_it_is_sent(tab: Tab, house: House
             return
         await asyncio.sleep(0.05)
     raise AssertionError("the file still lies in the browser")
-
-
-def choose(name: str, media_type: str, size: int) -> str:
-    return (
-        f"(() => {{ const input = {ROOT}.querySelector('input[type=file]'); const given = new DataTransfer();"
-        f" given.items.add(new File([new Uint8Array({size}).fill(7)], {json.dumps(name)}, {{type: '{media_type}'}}));"
-        " input.files = given.files; input.dispatchEvent(new Event('change')); })()"
-    )
 
 
 async def test_a_file_too_large_is_said_to_be_and_never_sent(tab: Tab, house: House) -> None:
@@ -298,111 +209,6 @@ async def test_without_storage_it_works_as_long_as_the_page_lives(tab: Tab, hous
     await tab.run(f"{OPEN}; {write('坏了')}; {choose('a.txt', 'text/plain', 3)}")
     await tab.until(states("sent", "sent"))
     assert not complaints(tab)
-
-
-@pytest.mark.parametrize(
-    ("page", "attributes", "browser", "expected"),
-    [
-        ("zh-Hant", "", "en-GB", "有问题？"),
-        ("en-US", "", "zh-CN", "A problem?"),
-        ("fr", "", "zh-CN", "有问题？"),
-        ("zh", 'data-lang="en"', "zh-CN", "A problem?"),
-    ],
-)
-async def test_it_speaks_as_the_page_does(
-    tab: Tab, house: House, page: str, attributes: str, browser: str, expected: str
-) -> None:
-    await tab.call("Emulation.setUserAgentOverride", userAgent="Mozilla/5.0", acceptLanguage=browser)
-    house.write_page(language=page, attributes=attributes)
-    await tab.open(house.shop, READY)
-    assert await tab.run(f"{ROOT}.querySelector('.launch').textContent") == expected
-
-
-@pytest.mark.parametrize(
-    ("style", "attributes", "scheme", "expected"),
-    [
-        ("body { background: #0b0f14 }", "", "light", "dark"),
-        ("body { background: #fff }", "", "dark", "light"),
-        ("html { background: rgb(20, 20, 20) } body { background: rgba(255, 255, 255, 0) }", "", "light", "dark"),
-        (":root { color-scheme: light dark }", "", "dark", "dark"),
-        ("", "", "dark", "light"),
-        ("body { background: #fff }", 'data-theme="dark"', "light", "dark"),
-    ],
-)
-async def test_it_is_as_dark_as_the_page(
-    tab: Tab, house: House, style: str, attributes: str, scheme: str, expected: str
-) -> None:
-    await tab.prefer(prefers_color_scheme=scheme)
-    house.write_page(style=style, attributes=attributes)
-    await tab.open(house.shop, READY)
-    await tab.run(OPEN)
-    ground = await tab.run(f"getComputedStyle({ROOT}.querySelector('.panel')).backgroundColor")
-    assert ground == {"light": "rgb(255, 255, 255)", "dark": "rgb(34, 30, 26)"}[expected]
-
-
-async def test_the_pages_own_style_does_not_get_in(tab: Tab, house: House) -> None:
-    house.write_page(style=HOSTILE)
-    await tab.open(house.shop, READY)
-    await tab.run(OPEN)
-    look = "(({color, fontSize, borderTopWidth, display}) => [color, fontSize, borderTopWidth, display])"
-    text = await tab.run(f"{look}(getComputedStyle({ROOT}.querySelector('.intro')))")
-    assert text == ["rgb(38, 33, 28)", "16px", "0px", "block"]
-
-
-@pytest.mark.parametrize("language", ["zh", "en"])
-async def test_a_phone_shows_all_of_it(tab: Tab, house: House, language: str) -> None:
-    await tab.resize(320, 568, is_phone=True)
-    house.write_page(language=language)
-    await tab.open(house.shop, READY)
-    await tab.run(f"{OPEN}; {write('x' * 300)}")
-    await tab.until(states("sent"))
-    box = await tab.run(
-        f"(({{x, y, width, height}}) => [x, y, width, height])({ROOT}.querySelector('.panel').getBoundingClientRect())"
-    )
-    assert box == [0, 0, 320, 568]
-    assert await tab.run(f"{ROOT}.querySelector('.log').scrollWidth <= 320")
-    assert await tab.run(f"{ROOT}.querySelector('output').scrollWidth <= {ROOT}.querySelector('.card').clientWidth")
-    buttons = f"[...{ROOT}.querySelectorAll('.write button, header button')]"
-    assert await tab.run(f"{buttons}.filter((one) => one.offsetWidth && one.offsetWidth < 44).length") == 0
-
-
-async def test_keys(tab: Tab, house: House) -> None:
-    """Enter sends, with shift it breaks the line, Escape closes, and focus goes where it came from."""
-    await tab.open(house.shop, READY)
-    await tab.run(OPEN)
-    assert await tab.run(f"{ROOT}.activeElement.tagName") == "TEXTAREA"
-    await tab.call("Input.insertText", text="一行")
-    await tab.press("Enter", text="\r", modifiers=8)
-    await tab.call("Input.insertText", text="又一行")
-    await tab.press("Enter", text="\r")
-    await tab.until(states("sent"))
-    assert house.messages[0].text == "一行\n又一行"
-    await tab.press("Escape")
-    assert await tab.run(f"{ROOT}.activeElement.className") == "launch"
-    assert await tab.run(f"{ROOT}.querySelector('.panel').hidden")
-
-
-async def test_enter_that_ends_an_input_method_sends_nothing(tab: Tab, house: House) -> None:
-    await tab.open(house.shop, READY)
-    await tab.run(f"{OPEN}; {ROOT}.querySelector('textarea').value = 'nihao'")
-    keys = "new KeyboardEvent('keydown', {key: 'Enter', isComposing: true, bubbles: true, composed: true})"
-    await tab.run(f"{ROOT}.querySelector('textarea').dispatchEvent({keys})")
-    assert await tab.run(SAID) == []
-
-
-async def test_everything_has_a_name(tab: Tab, house: House) -> None:
-    house.configure(privacy_url="https://www.shop.example/privacy")
-    await tab.open(house.shop, READY)
-    await tab.run(f"{OPEN}; {write('坏了')}")
-    await tab.until(states("sent"))
-    await tab.call("Accessibility.enable")
-    nodes = (await tab.call("Accessibility.getFullAXTree"))["nodes"]
-    roles = {"button", "textbox", "link", "dialog", "log"}
-    found = [
-        (node["role"]["value"], node["name"]["value"]) for node in nodes if node.get("role", {}).get("value") in roles
-    ]
-    assert {role for role, _ in found} == roles
-    assert not [role for role, name in found if not name]
 
 
 async def test_the_demo_page_works_under_its_own_policy(tab: Tab, house: House) -> None:
