@@ -8,7 +8,7 @@ import hashlib
 import hmac
 import itertools
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -43,6 +43,7 @@ class DingTalkServer:
     unacknowledged: dict[str, dict[str, Any]] = field(default_factory=dict)
     acknowledged: list[dict[str, Any]] = field(default_factory=list)
     lost_answers: int = 0
+    on_acknowledged: Callable[[], None] = lambda: None
 
     def __post_init__(self) -> None:
         self._tokens: dict[str, datetime] = {}
@@ -132,6 +133,7 @@ class DingTalkServer:
                 answer = json.loads(message.data)
                 self.acknowledged.append(answer)
                 self.unacknowledged.pop(answer["headers"]["messageId"], None)
+                self.on_acknowledged()
         return socket
 
     async def _token(self, request: web.Request) -> web.Response:

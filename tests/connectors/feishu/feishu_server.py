@@ -10,7 +10,7 @@ import base64
 import hashlib
 import itertools
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -62,6 +62,7 @@ class FeishuServer:
     client_config: dict[str, int] = field(default_factory=lambda: {"PingInterval": 120, "ReconnectCount": -1})
     pong: bytes = b""
     sockets: list[web.WebSocketResponse] = field(default_factory=list)
+    on_acknowledged: Callable[[], None] = lambda: None
 
     def __post_init__(self) -> None:
         self._tokens: dict[str, Any] = {}
@@ -210,6 +211,7 @@ class FeishuServer:
             assert frame.seq_id >= 2**40, "an acknowledgement is the frame itself with another payload"
             self.acknowledged.append(frame.header("message_id"))
             self.unacknowledged.pop(frame.header("message_id"), None)
+            self.on_acknowledged()
 
     async def _bot(self, request: web.Request) -> web.Response:
         bot = {"activate_status": 2, "app_name": "客诉助手", "open_id": BOT}

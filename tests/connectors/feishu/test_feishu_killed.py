@@ -1,0 +1,53 @@
+"""The real daemon on the long connection: killed while it acknowledges, what is left comes again and doubled."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections import Counter
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.connectors.feishu.feishu_server import APP_ID, APP_SECRET, FeishuServer, received
+from tests.daemon.house import House
+
+CHANNEL = """
+[channels.support-feishu]
+connector = "feishu"
+app_id = "{app_id}"
+app_secret = "{secret}"
+url = "{url}"
+settle_seconds = 0
+profiles = false
+"""
+COUNT = 20
+
+
+@pytest.fixture
+async def house(tmp_path: Path) -> AsyncIterator[House]:
+    house = House(tmp_path)
+    yield house
+    await asyncio.to_thread(house.clear)
+
+
+async def test_killed_while_it_acknowledges(house: House, feishu: FeishuServer) -> None:
+    house.configure(CHANNEL.format(app_id=APP_ID, secret=APP_SECRET, url=feishu.url))
+    await asyncio.to_thread(house.start)
+    await asyncio.to_thread(house.until, lambda: feishu.sockets, "it listens")
+    feishu.on_acknowledged = lambda: house.signal(signal.SIGKILL) if len(feishu.acknowledged) == 3 else None
+    items = [feishu.say(f"第{n}单：屏幕碎了，要求退款。", chat=f"oc_{n:03}", who=f"ou_{n:03}") for n in range(COUNT)]
+    for item in items:
+        await feishu.push(received(item, chat_type="p2p"))
+    await asyncio.to_thread(house.wait)
+    assert feishu.unacknowledged
+    await asyncio.to_thread(house.start)
+    await asyncio.to_thread(house.until, lambda: len(feishu.sockets) == 2, "it listens again")
+    for _ in range(2):
+        await feishu.push_again()
+    await asyncio.to_thread(house.until_filed, COUNT)
+    await asyncio.to_thread(house.until, lambda: not feishu.unacknowledged, "all acknowledged")
+    assert await asyncio.to_thread(house.stop) == 0
+    filed = Counter(line["complaint"]["description"] for line in house.filed())
+    assert filed == {f"第{n}单：屏幕碎了，要求退款。": 1 for n in range(COUNT)}
