@@ -304,6 +304,21 @@ async def test_a_restart_in_the_middle_loses_nothing(pier: Pier) -> None:
     assert files(event)[0].sha256 == SHA256
 
 
+async def test_after_a_restore_the_event_of_a_file_is_looked_up_before_it_is_sent(pier: Pier) -> None:
+    pier.has("m-1")
+    pier.platform.open.clear()
+    await pier.say("c-0", BROKEN, pier.file("m-1"))
+    await pier.settle(61)
+    stamp = repr(pier.desk.clock.now().timestamp())
+    with closing(sqlite3.connect(pier.desk.folder / FILE)) as sql, sql:
+        sql.execute("INSERT INTO stamps VALUES ('restored', ?)", (stamp,))
+    await pier.restart()
+    pier.platform.open.set()
+    await pier.settle(1)
+    rows = pier.desk.rows("SELECT sequence, doubtful FROM deliveries ORDER BY sequence")
+    assert rows[-1] == (2, 1)
+
+
 async def test_a_paused_channel_is_not_asked_and_says_why_it_became_too_late(pier: Pier) -> None:
     pier.has("m-1")
     pier.has("m-2")
@@ -358,14 +373,17 @@ async def test_the_same_file_in_two_messages_is_fetched_once(pier: Pier) -> None
 async def test_a_full_disk_loses_no_file(pier: Pier, monkeypatch: pytest.MonkeyPatch) -> None:
     pier.has("m-1")
 
+    refused: list[int] = []
+
     def full(self: object, content: bytes) -> str:
+        refused.append(len(content))
         raise OSError("No space left on device")
 
     with monkeypatch.context() as patch:
         patch.setattr("allears.journal.blobs.Blobs.write", full)
         await pier.say("c-0", BROKEN, pier.file("m-1"))
         await pier.office.settle()
-        await pier.until(lambda: pier.platform.asked)
+        await pier.until(lambda: refused)
     pier.desk.clock.advance(20)
     pier.desk.journal.bells.fetches.set()
     await pier.until(lambda: len(pier.platform.asked) == 2)
