@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from allears_sdk.errors import BadMessage
-from allears_sdk.message import Attachment, Author, Message, Raw, Ref
+from allears_sdk.message import Attachment, Author, Message, Raw, Ref, Role
 from allears_sdk.signing import sha256_hex
 from connectors._wechat.fields import Fields, read
 
@@ -94,14 +94,14 @@ def read_message(raw: Raw, fields: Fields, reach: Reach) -> Message:
 
 
 def _event(raw: Raw, fields: Fields, sender: str) -> Message:
-    """Something a customer did, not said: context in the chat it falls into."""
+    """Something a customer did, not said: the platform tells it, as context in the chat it falls into."""
     event = fields.word("Event")
     told = (event, fields.word("EventKey"), fields.text("SessionFrom").strip())
     return Message(
         text=" ".join(part for part in told if part),
         external_id=raw.key,
         thread=(sender,),
-        author=Author(id=sender),
+        author=Author(role=Role.BOT),
         posted_at=moment(fields.word("CreateTime")),
         is_automatic=True,
         automatic_reason=f"event {event}",

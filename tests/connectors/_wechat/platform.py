@@ -6,8 +6,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,6 +27,20 @@ async def running() -> AsyncIterator[Platform]:
     await platform.start()
     yield platform
     await platform.stop()
+
+
+@contextmanager
+def running_apart() -> Iterator[Platform]:
+    """On a loop and thread of its own, for tests that talk over blocking HTTP as the platform does."""
+    platform, loop = Platform(), asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    asyncio.run_coroutine_threadsafe(platform.start(), loop).result(10)
+    yield platform
+    asyncio.run_coroutine_threadsafe(platform.stop(), loop).result(10)
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join(10)
+    loop.close()
 
 
 def fault(code: int, message: str = "") -> dict[str, Any]:

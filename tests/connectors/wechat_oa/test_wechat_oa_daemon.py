@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
 import signal
 import threading
@@ -19,7 +18,7 @@ from urllib.request import urlopen
 import pytest
 
 from allears_sdk.connector import Request
-from tests.connectors._wechat.platform import SECRET, Platform
+from tests.connectors._wechat.platform import SECRET, Platform, running_apart
 from tests.connectors._wechat.pushing import make_fields, make_request, make_xml, push_plain, push_sealed, sign
 from tests.connectors._wechat.vectors import AES_KEY, APP_ID, TOKEN
 from tests.connectors.wechat_oa.test_wechat_oa_answers import fields_of, opened_from
@@ -42,16 +41,8 @@ PNG = b"\x89PNG\r\n\x1a\n" + b"0" * 500
 
 @pytest.fixture
 def platform() -> Iterator[Platform]:
-    """On a loop of its own: the test talks as WeChat does, over blocking HTTP."""
-    platform, loop = Platform(), asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever, daemon=True)
-    thread.start()
-    asyncio.run_coroutine_threadsafe(platform.start(), loop).result(10)
-    yield platform
-    asyncio.run_coroutine_threadsafe(platform.stop(), loop).result(10)
-    loop.call_soon_threadsafe(loop.stop)
-    thread.join(10)
-    loop.close()
+    with running_apart() as platform:
+        yield platform
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from allears_sdk.errors import BadMessage
-from allears_sdk.message import Attachment, Message, Raw, Ref
+from allears_sdk.message import Attachment, Author, Message, Raw, Ref, Role
 from allears_sdk.testing.clock import START
 from connectors._wechat.said import OUT_OF_REACH
 from connectors.wechat_oa import WechatOaConnector
@@ -131,7 +131,7 @@ async def test_events_are_kept_as_automatic_and_open_nothing(
     raw, message = await read(connect, make_fields(MsgType="event", **fields))
     assert (raw.key, raw.thread) == (f"event:{CUSTOMER}:{SECONDS}:{rest}", "")
     assert message.text == f"{fields['Event']} {fields.get('EventKey', '')}".strip()
-    assert (message.thread, message.author.id) == ((CUSTOMER,), CUSTOMER)
+    assert (message.thread, message.author) == ((CUSTOMER,), Author(role=Role.BOT))
     assert (message.is_automatic, message.automatic_reason) == (True, f"event {fields['Event']}")
 
 
