@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TypeVar
 
-from allears_sdk.connector import Accepted, Answer, Identity
+from allears_sdk.connector import Accepted, Address, Answer, Identity
 from allears_sdk.context import Context
+from allears_sdk.errors import Void
 from allears_sdk.message import Raw
 from connectors._wechat.api import WechatApi
 from connectors._wechat.callback import Door
@@ -14,6 +16,8 @@ from connectors._wechat.fields import Fields
 from connectors._wechat.passive import hand_over
 from connectors._wechat.settings import AppSettings
 
+WINDOW = timedelta(hours=48)
+"""So long after a customer's last word an account may write to him, five times."""
 A = TypeVar("A", bound=AppSettings)
 
 
@@ -45,7 +49,12 @@ class AppConnector(CallbackConnector[A]):
         given = hand_over(self.door, fields, raw) if self.settings.hand_over else None
         return given or super().answer(fields, raw, accepted)
 
+    async def reply(self, address: Address, text: str, key: str) -> None:
+        if self.context.clock.now() - address.said_at > WINDOW:
+            raise Void("the customer wrote more than 48 hours ago")
+        await super().reply(address, text, key)
+
     async def send(self, user: str, text: str) -> None:
-        """A customer service message: 48 hours and 5 of them after the customer's last word."""
+        """A customer service message ("发送客服消息"); how many of the five are left the platform alone knows."""
         body = {"touser": user, "msgtype": "text", "text": {"content": text}}
         await self.api.post_once("/cgi-bin/message/custom/send", body)

@@ -261,6 +261,15 @@ async def test_a_reply_outlives_a_revoked_token(connect: Connect, platform: Plat
     assert len(platform.sent) == 1
 
 
+async def test_after_48_hours_it_is_not_even_tried(connect: Connect, platform: Platform, clock: FakeClock) -> None:
+    clock.advance(timedelta(hours=48))
+    await connect().reply(address(), "收到", "k1")
+    clock.advance(1)
+    with pytest.raises(Void, match="48 hours"):
+        await connect().reply(address(), "收到", "k2")
+    assert platform.called(SEND) == 1
+
+
 async def test_nobody_to_answer(connect: Connect) -> None:
     with pytest.raises(Void):
         await connect().reply(address(""), "收到", "k1")
