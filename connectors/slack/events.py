@@ -120,7 +120,7 @@ def pushed(payload: Mapping[str, Any]) -> Item | None:
 def listed(channel: str, kind: str, post: Mapping[str, Any]) -> Item | None:
     """A message of the history; None where nobody says anything in it. Raises ValueError for one without a time."""
     subtype = post.get("subtype")
-    if subtype in NOTICES:
+    if isinstance(subtype, str) and subtype in NOTICES:
         return None
     is_deleted = subtype == TOMBSTONE
     edited = post.get("edited")

@@ -10,7 +10,7 @@ from typing import Any
 from allears_sdk.codec import convert, decode
 from allears_sdk.errors import BadMessage
 from allears_sdk.message import Attachment, Author, Kind, Message, Raw, Ref, Role, Visibility
-from connectors.slack.events import SAID, Item, listed, moment_of, payload_of, pushed
+from connectors.slack.events import SAID, TOMBSTONE, Item, listed, moment_of, payload_of, pushed
 from connectors.slack.settings import SlackSettings
 from connectors.slack.text import mentioned, readable, words_of
 
@@ -78,14 +78,14 @@ class Facts:
 
 
 def parse(raw: Raw, settings: SlackSettings) -> tuple[Message, ...]:
-    """Raises BadMessage for what is no message of Slack's. A first version that comes after a later one is none."""
+    """Raises BadMessage for what is no message of Slack's. What tells nothing new is none."""
     try:
         facts = convert(raw.context, Facts)
         item = _item(raw, facts)
         post = convert(item.post, Post)
     except ValueError as error:
         raise BadMessage(f"{raw.key}: {error}") from None
-    if item.mark == SAID and raw.ordinal > 1:
+    if _tells_nothing(item, raw.ordinal):
         return ()
     author = _author(item, post, facts, settings)
     names = {user: known.get("name", "") for user, known in facts.people.items()}
@@ -112,6 +112,11 @@ def _item(raw: Raw, facts: Facts) -> Item:
     if item is None:
         raise ValueError("nobody says anything in it")
     return item
+
+
+def _tells_nothing(item: Item, ordinal: int) -> bool:
+    """A first version after a later one; the deletion of something that we never had, and Slack does not show."""
+    return ordinal > 1 if item.mark == SAID else ordinal == 1 and not item.post
 
 
 def _kind(item: Item, ordinal: int) -> Kind:
@@ -158,6 +163,8 @@ def _visibility(item: Item, post: Post, role: Role, bot: str, settings: SlackSet
 
 
 def _author(item: Item, post: Post, facts: Facts, settings: SlackSettings) -> Author:
+    if post.subtype == TOMBSTONE:
+        return Author()  # Slack signs it itself, and no longer says whose it was
     role = _role(post, settings)
     user = post.user or ""
     if not user or role is Role.BOT:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,10 +70,11 @@ class SocketMode:
                     return
 
     async def ack(self, frame: Frame) -> None:
-        """Of a connection that has ended nobody waits for it: Slack sends the envelope again."""
+        """On a connection that has ended nobody waits for it: Slack sends the envelope again."""
         socket = self._sockets.get(frame.line)
         if frame.envelope and socket is not None:
-            await socket.send(encode({"envelope_id": frame.envelope}).decode())
+            with suppress(Unavailable):
+                await socket.send(encode({"envelope_id": frame.envelope}).decode())
 
     async def close(self) -> None:
         readers = list(self._readers.values())

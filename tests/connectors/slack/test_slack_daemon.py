@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 import signal
 import time
@@ -11,9 +12,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import ClientSession
 
 from allears_sdk.reference import find_references
-from tests.connectors.slack.slack_server import APP_TOKEN, BOT, BOT_TOKEN, KIM, LI_LEI, SUPPORT, SlackServer, until
+from tests.connectors.slack.slack_server import (
+    APP_TOKEN,
+    BOT,
+    BOT_TOKEN,
+    KIM,
+    LI_LEI,
+    SIGNING_SECRET,
+    SUPPORT,
+    SlackServer,
+    event,
+    signed,
+    until,
+)
 from tests.daemon.house import House
 
 CHANNEL = """
@@ -108,6 +122,30 @@ async def test_nothing_lost_nothing_doubled_through_kills(house: House, slack: S
     assert await asyncio.to_thread(house.stop) == 0
     texts = [line["complaint"]["description"] for line in lines]
     assert sorted(texts) == [f"第{number:02d}单屏幕碎了，要求退款！" for number in range(POSTS)]
+
+
+async def test_events_pushed_over_http(house: House, slack: SlackServer) -> None:
+    channel = CHANNEL.replace("app_token = ", "signing_secret = ")
+    house.configure(channel.format(url=slack.url, bot=BOT_TOKEN, app=SIGNING_SECRET))
+    await asyncio.to_thread(house.start)
+    address = house.addresses["forms"][0].replace("/in/form", "/in/slack")
+
+    async def push(payload: dict[str, Any], secret: str = SIGNING_SECRET, at: float = 0) -> tuple[int, str]:
+        body = json.dumps(payload, ensure_ascii=False).encode()
+        headers = dict(signed(body, int(time.time() + at), secret))
+        async with ClientSession() as client, client.post(address, data=body, headers=headers) as answer:
+            return answer.status, await answer.text()
+
+    assert await push({"type": "url_verification", "challenge": "c-77"}) == (200, '{"challenge":"c-77"}')
+    ts = slack.say("订单 77 屏幕碎了，要求退款！", at=since(slack))
+    payload = event(SUPPORT, slack.posts[SUPPORT][ts])
+    assert (await push(payload, "another-secret"))[0] == 401
+    assert (await push(payload, at=-600))[0] == 401
+    assert [await push(payload), await push(payload)] == [(200, ""), (200, "")]
+    (opened,) = await filed(house, 1)
+    assert opened["complaint"]["description"] == "订单 77 屏幕碎了，要求退款！"
+    assert await asyncio.to_thread(house.stop) == 0
+    assert len(house.filed()) == 1
 
 
 async def test_check_and_a_first_word_from_a_customer(house: House, slack: SlackServer) -> None:

@@ -208,7 +208,11 @@ def test_what_is_deleted_is_withdrawn() -> None:
     assert (gone.kind, gone.external_id, gone.text) == (Kind.WITHDRAWN, f"{SUPPORT}:{TS}", POST["text"])
     assert gone.posted_at == moment_of("1750000090.000000")
     tombstone = {**POST, "subtype": "tombstone", "text": "This message was deleted.", "user": "USLACKBOT"}
-    assert read(tombstone, ordinal=2, channel=SUPPORT).kind is Kind.WITHDRAWN
+    found = read(tombstone, ordinal=2, channel=SUPPORT)
+    assert (found.kind, found.author) == (Kind.WITHDRAWN, Author())
+    unseen = event(SUPPORT, {"type": "message", "subtype": "message_deleted", "deleted_ts": TS, "ts": stamp(9)})
+    assert SlackConnector.parse(raw_of(unseen), SETTINGS) == ()
+    assert read(unseen, ordinal=2).kind is Kind.WITHDRAWN
 
 
 @pytest.mark.parametrize(
