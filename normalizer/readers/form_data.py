@@ -77,6 +77,8 @@ def _message(fields: dict[str, str], files: list[Attachment], raw: Raw) -> Messa
         product=_line(fields.get("product", "")),
         language=_line(fields.get("language", "")),
         attachments=tuple(files),
+        is_automatic=bool(raw.context.get("honeypot")),
+        automatic_reason="honeypot" if raw.context.get("honeypot") else "",
     )
 
 

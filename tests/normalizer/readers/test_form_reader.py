@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -83,3 +84,9 @@ def test_without_email_the_phone_identifies() -> None:
 def test_what_is_no_form_is_refused(raw: Raw) -> None:
     with pytest.raises(BadMessage):
         read(raw)
+
+
+def test_what_fell_into_the_trap_field_is_automatic() -> None:
+    (message,) = read(replace(raw_of(field("text", "buy cheap pills")), context={"honeypot": True}))
+
+    assert (message.is_automatic, message.automatic_reason) == (True, "honeypot")
