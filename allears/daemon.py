@@ -134,7 +134,8 @@ class Daemon:
         chats = {name: one for name, one in self._intake.policies().items() if one.threading is Threading.CHAT}
         await self.journal.resume_timers({name: one.settle_seconds for name, one in chats.items()})
         self._start_task(parts, self._filing.run(), "filing")
-        self._start_task(parts, Fetching(self.journal, self.clock, self._intake).run(), "fetching")
+        fetching = Fetching(self.journal, self.clock, self._intake, is_full=self._is_disk_full)
+        self._start_task(parts, fetching.run(), "fetching")
 
     async def _start_rooms(self, parts: AsyncExitStack) -> None:
         public, admin = self.configuration.public, self.configuration.admin
@@ -271,12 +272,15 @@ class Daemon:
 
     async def _why_wait(self) -> str:
         """Why pollers should read nothing new for now; pushes are stored as long as there is room."""
-        if shutil.disk_usage(self._folder).free < MIN_FREE_BYTES:
+        if self._is_disk_full():
             return "the disk is nearly full"
         oldest = await self.journal.oldest_waiting()
         if oldest is not None and self.clock.now() - oldest > MAX_BACKLOG:
             return "reading is behind what was heard"
         return ""
+
+    def _is_disk_full(self) -> bool:
+        return shutil.disk_usage(self._folder).free < MIN_FREE_BYTES
 
     def _break(self, reason: str) -> None:
         log.critical("journal_broken", reason=reason)

@@ -71,10 +71,13 @@ class Fetching:
         clock: Clock,
         channels: Channels,
         *,
+        is_full: Callable[[], bool] = lambda: False,
         uniform: Callable[[float, float], float] = random.uniform,
         timeout_seconds: float = TIMEOUT_SECONDS,
     ) -> None:
+        """Nothing is fetched while the disk `is_full`: what is left of it belongs to messages."""
         self._journal = journal
+        self._is_full = is_full
         self._clock = clock
         self._channels = channels
         self._uniform = uniform
@@ -100,7 +103,7 @@ class Fetching:
     async def _take(self) -> int:
         """How many were begun."""
         room = TOGETHER - len(self._running)
-        if room <= 0:
+        if room <= 0 or self._is_full():
             return 0
         now = self._clock.monotonic()
         self._resting = {name: until for name, until in self._resting.items() if until > now}

@@ -25,10 +25,11 @@ from typing import Any
 
 import pytest
 
-from allears_sdk.connector import Accepted, Answer, Connector, Hears, Request
+from allears_sdk.codec import decode, encode
+from allears_sdk.connector import Accepted, Answer, Connector, Hears, Media, Request
 from allears_sdk.context import Context
-from allears_sdk.errors import AllearsError, BadMessage
-from allears_sdk.message import Message, Raw
+from allears_sdk.errors import AllearsError, BadMessage, Rejected
+from allears_sdk.message import Message, Raw, Ref
 from allears_sdk.signing import BadSignature, OutsideWindow
 from allears_sdk.testing.clock import START
 from allears_sdk.testing.components import absent, check_settings, check_silent, check_spec, overrides
@@ -73,6 +74,16 @@ class ConnectorContract:
     async def request(self, text: str) -> Request:
         """The request by which the platform delivers an item that says `text`."""
         absent("request to receive")
+        raise AssertionError
+
+    async def left_file(self, content: bytes) -> Ref:
+        """Leave a file at the platform: what `parse` names it by."""
+        absent("file that is fetched after its message")
+        raise AssertionError
+
+    async def lost_file(self) -> Ref:
+        """What `parse` named a file by that the platform has thrown away since."""
+        absent("file that is gone")
         raise AssertionError
 
     def words(self, raw: Raw) -> str:
@@ -241,6 +252,19 @@ class ConnectorContract:
                 await connector.receive(request)
             except (AllearsError, BadSignature, OutsideWindow):
                 continue
+
+    async def test_a_file_is_fetched_whole_and_again(self, connector: Connector[Any]) -> None:
+        ref = await self.left_file(GBK)
+        assert decode(encode(ref), Ref) == ref, "a locator is JSON: it waits in the journal"
+        for _ in range(2):
+            media = await connector.fetch(ref)
+            assert isinstance(media, Media)
+            assert media.content == GBK
+
+    async def test_a_file_that_is_gone_is_rejected_in_words(self, connector: Connector[Any]) -> None:
+        ref = await self.lost_file()
+        with pytest.raises(Rejected, match=r"\w+ \w+"):
+            await connector.fetch(ref)
 
     async def test_cancelling_takes_less_than_a_second(self, connector: Connector[Any], journal: MiniJournal) -> None:
         task: asyncio.Future[Any]

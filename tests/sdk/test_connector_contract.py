@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from allears_sdk.connector import Batch, Cursor, Hears, Identity, Missing, Reception, Request
+from allears_sdk.connector import Batch, Cursor, Hears, Identity, Media, Missing, Reception, Request
 from allears_sdk.context import Context
-from allears_sdk.errors import RetryLater
-from allears_sdk.message import Message, Raw
+from allears_sdk.errors import Rejected, RetryLater
+from allears_sdk.message import Message, Raw, Ref
 from allears_sdk.settings import ChannelSettings
 from allears_sdk.testing import make_context
 from allears_sdk.testing.clock import START
@@ -54,8 +54,35 @@ class ScriptedContract(ConnectorContract):
         self.script.add(raw("review-1", b"*" * stars, digest=str(stars)))
 
 
+class Fetches(ScriptedConnector):
+    """Has one file."""
+
+    async def fetch(self, ref: Ref) -> Media:
+        if "content" not in ref.locator:
+            raise Rejected("the file has expired over there")
+        return Media(content=bytes.fromhex(ref.locator["content"]))
+
+
 class TestScripted(ScriptedContract):
-    pass
+    connector_class = Fetches
+
+    async def left_file(self, content: bytes) -> Ref:
+        return Ref(locator={"content": content.hex()}, fetch_before=START)
+
+    async def lost_file(self) -> Ref:
+        return Ref(locator={})
+
+
+class FetchesOnce(Fetches):
+    """Forgets a file once it was asked for."""
+
+    def __init__(self, context: Context, script: Script | None = None) -> None:
+        super().__init__(context, script)
+        self.asked = False
+
+    async def fetch(self, ref: Ref) -> Media:
+        asked, self.asked = self.asked, True
+        return Media(content=b"") if asked else await super().fetch(ref)
 
 
 class LosesOnDeath(ScriptedConnector):
@@ -212,6 +239,12 @@ def simply(name: str, *more: str) -> Run:
     return run
 
 
+async def fetches_once(
+    contract: ScriptedContract, connector: ScriptedConnector, journal: MiniJournal, ctx: Context
+) -> None:
+    await TestScripted().test_a_file_is_fetched_whole_and_again(connector)
+
+
 BROKEN: list[tuple[type[ScriptedConnector], Run]] = [
     (LosesOnDeath, loses),
     (RunsAhead, loses_after),
@@ -228,6 +261,7 @@ BROKEN: list[tuple[type[ScriptedConnector], Run]] = [
     (CannotBeCancelled, simply("cancelling_takes_less_than_a_second", "journal")),
     (Talks, simply("secrets_stay_inside", "journal", "log")),
     (SameStreams, simply("streams_have_names_of_their_own")),
+    (FetchesOnce, fetches_once),
     (SaysItListens, simply("spec_agrees_with_the_class")),
     (Unexplained, simply("settings_explain_themselves_and_refuse_unknown_keys")),
 ]
