@@ -67,7 +67,7 @@ class Door:
             raise Refused("no echostr", 400)
         if not self._is_echo_sealed:
             self._check_plain(request)
-            return given.encode()
+            return given.encode("utf-8", "replace")
         return self._open_sealed(request, given.replace(" ", "+"))  # a proxy may have decoded it twice
 
     def open(self, request: Request) -> bytes:

@@ -209,6 +209,30 @@ def test_what_was_sealed_is_opened(message: bytes, random: bytes) -> None:
     assert envelope.open(envelope.seal(message, random)) == message
 
 
+NAMES = ("signature", "msg_signature", "timestamp", "nonce", "echostr", "encrypt_type")
+ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=30)
+
+
+@given(
+    method=st.sampled_from(["GET", "POST"]),
+    query=st.dictionaries(st.sampled_from(NAMES), st.one_of(st.just(TIMESTAMP), ANY_TEXT)),
+    body=st.one_of(st.binary(max_size=80), st.text(max_size=30).map(lambda text: write_xml({"Encrypt": text}))),
+    is_signed=st.booleans(),
+    is_plain=st.booleans(),
+)
+def test_whatever_a_stranger_sends_is_refused(
+    method: str, query: dict[str, str], body: bytes, is_signed: bool, is_plain: bool
+) -> None:
+    """Signed by chance never; with the token in hand at most unreadable."""
+    if is_signed:
+        query |= {"timestamp": TIMESTAMP, "nonce": NONCE, "signature": vectors.PLAIN_SIGNATURE}
+    request = make_request(method, query, body=body, at=vectors.AT)
+    reception = door(is_plain=is_plain).pass_through(request, lambda message: Reception(refused=f"kept {message!r}"))
+    is_echo = is_signed and method == "GET" and bool(query.get("echostr"))
+    assert not is_echo or reception.answer(()).status == 200
+    assert bool(reception.refused) is not is_echo
+
+
 @given(st.binary(max_size=200))
 def test_any_bytes_are_opened_or_unreadable(data: bytes) -> None:
     with pytest.raises(Unreadable):
