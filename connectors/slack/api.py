@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from allears_sdk.context import Context
-from allears_sdk.errors import RetryLater
-from allears_sdk.remote import Response
+from allears_sdk.errors import Rejected, RetryLater
+from allears_sdk.remote import Response, check_status
 from allears_sdk.signing import sha256_hex
 from connectors.slack.faults import LIMITED, error_of
 from connectors.slack.settings import SlackSettings
@@ -30,6 +30,7 @@ METHODS = {
 _POSTED = frozenset({"auth.test", "apps.connections.open", "chat.postMessage"})
 DOWNLOAD_SECONDS = 120.0
 _BURST = 15
+_GONE = frozenset({404, 410})
 _HOLD_SECONDS = 30.0
 
 
@@ -64,13 +65,18 @@ class Api:
 
     async def download(self, url: str, max_bytes: int) -> Response:
         """A file's bytes. Raises Rejected when it is larger, gone or refused."""
-        return await self._context.remote.request(
+        response = await self._context.remote.request(
             "GET",
             url,
             headers={"Authorization": f"Bearer {self._token}"},
             timeout_seconds=DOWNLOAD_SECONDS,
             max_bytes=max_bytes,
+            raise_for_status=False,
         )
+        if response.status in _GONE:
+            raise Rejected(f"Slack no longer has this file ({response.status})")
+        check_status(response, self._context.clock.now())
+        return response
 
     def _error(self, method: str, answer: Any) -> Exception:
         answer = answer if isinstance(answer, dict) else {}

@@ -8,7 +8,7 @@ import pytest
 
 from allears_sdk.connector import Request
 from allears_sdk.context import Context
-from allears_sdk.message import Raw
+from allears_sdk.message import Raw, Ref
 from allears_sdk.testing.clock import START
 from allears_sdk.testing.connectors import ConnectorContract
 from connectors.slack import SlackConnector
@@ -45,6 +45,20 @@ class TestPolled(ConnectorContract):
             self.slack.edit(self.rated, text)
         else:
             self.rated = self.slack.say(text)
+
+    async def left_file(self, content: bytes) -> Ref:
+        body = json.dumps({"type": "message", "ts": stamp(5), "files": [self.slack.put_file("投诉.txt", content)]})
+        context = {"channel": SUPPORT, "kind": "channel"}
+        raw = Raw(key="k", body=body.encode(), media_type="application/json", received_at=START, context=context)
+        (message,) = SlackConnector.parse(raw, self.slack.settings())
+        (file,) = message.attachments
+        assert file.ref is not None
+        return file.ref
+
+    async def lost_file(self) -> Ref:
+        ref = await self.left_file(b"gone")
+        self.slack.files.clear()
+        return ref
 
     def words(self, raw: Raw) -> str:
         return str(json.loads(raw.body).get("text"))
