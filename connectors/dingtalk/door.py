@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from allears_sdk.connector import Request
-from allears_sdk.signing import OutsideWindow, check_window, hmac_base64, same
+from allears_sdk.signing import check_window, hmac_base64, same
 from connectors.dingtalk.settings import DingTalkSettings
 
 
@@ -20,7 +20,8 @@ class Door:
         self._window = timedelta(seconds=settings.replay_window_seconds)
 
     def admit(self, request: Request) -> None:
-        """Raises Refused. The signature covers time and secret only, never the body."""
+        """Raises Refused, and OutsideWindow for what is DingTalk's own, but old: the core looks after clocks. The
+        signature covers time and secret only, never the body."""
         if not same(request.path.strip("/"), self._path):
             raise Refused("not the address with the path_secret")
         timestamp = request.header("timestamp")
@@ -29,7 +30,4 @@ class Door:
             raise Refused("bad signature")
         if not (timestamp.isascii() and timestamp.isdecimal() and len(timestamp) <= 14):
             raise Refused("the signature's time is none")
-        try:
-            check_window(datetime.fromtimestamp(int(timestamp) / 1000, UTC), request.received_at, self._window)
-        except OutsideWindow:
-            raise Refused("signed too long ago: a replay, or one of two clocks is wrong") from None
+        check_window(datetime.fromtimestamp(int(timestamp) / 1000, UTC), request.received_at, self._window)

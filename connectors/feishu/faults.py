@@ -12,8 +12,8 @@ from allears_sdk.remote import Response, check_status
 STALE = frozenset({99991661, 99991663, 99991664, 99991668, 99991671})
 """The access token is missing, expired or of another kind: get another."""
 BUSY = frozenset({99991400, 230020, 230049, 1000040350})
-NOT_OURS = frozenset({230002, 230006, 230027, 230073, 232009})
-"""This chat cannot be read: the bot is not in it, its permissions do not reach so far, or it was dissolved."""
+LEFT = frozenset({230002, 232009})
+"""The bot is not in this chat any more, or it was dissolved."""
 TOO_LATE = frozenset({230002, 230011, 230013, 230019, 230050, 230110, 230111, 232009})
 """There is nothing, or nobody, left to answer."""
 

@@ -19,7 +19,7 @@ from allears_sdk.presence import Presence
 from allears_sdk.signing import sha256_hex
 from connectors.feishu.api import FeishuApi
 from connectors.feishu.events import GONE, MEDIA_TYPE, SAID, concerns_us, edited
-from connectors.feishu.faults import NOT_OURS, Told
+from connectors.feishu.faults import LEFT, Told
 from connectors.feishu.position import Position, milliseconds
 from connectors.feishu.settings import FeishuSettings
 
@@ -28,7 +28,8 @@ OVERLAP = timedelta(hours=1)
 """Read again each time: what was edited or recalled since, and what two clocks disagree about."""
 SHORT = timedelta(seconds=60)
 """Absences that are no gap: a restart, a reconnection."""
-_LEFT = frozenset({230002, 232009})
+IDLE = timedelta(days=90)
+"""One-to-one chats in which nothing is said for so long are not asked about any more, until they are heard again."""
 _PAGE = 50
 
 
@@ -56,14 +57,12 @@ class History:
         look_back = LOOK_BACK if self._settings.look_back is None else self._settings.look_back
         position = Position.load(cursor, now - look_back)
         self.known = set(position.chats)
-        if self._is_due(position, now):
-            async with aclosing(self._round(position, now, limit)) as batches:
-                async for batch in batches:
-                    yield batch
-        elif fresh := self.fresh - self.known:
-            async with aclosing(self._read(position, dict.fromkeys(fresh, milliseconds(now)), now, limit)) as batches:
-                async for batch in batches:
-                    yield batch
+        is_sweep = self._is_sweep(position, now)
+        chats = await self._to_read(position, now, is_sweep=is_sweep)
+        async with aclosing(self._read(position, chats, limit)) as batches:
+            async for batch in batches:
+                yield batch
+        position.swept_at = now if is_sweep else position.swept_at
         gaps = self._gaps(position)
         if self._presence.since is not None:
             position.heard_until = now
@@ -71,50 +70,50 @@ class History:
         self.known = set(position.chats)
         self.fresh -= self.known
 
-    def _is_due(self, position: Position, now: datetime) -> bool:
-        sweeps = timedelta(hours=self._settings.sweep_hours)
-        return not self._presence.covers(position.heard_until) or bool(sweeps and now - position.swept_at >= sweeps)
-
-    async def _round(self, position: Position, now: datetime, limit: int) -> AsyncGenerator[Batch, None]:
-        """All chats, those longest unread first: what was read before a crash is soon done again."""
-        await self._list_groups()
+    async def _to_read(self, position: Position, now: datetime, *, is_sweep: bool) -> dict[str, int]:
+        """Which chats, each from when on: all of them after an absence and at a sweep, else those that are new."""
         begin = milliseconds(position.heard_until)
-        chats = dict.fromkeys(self.groups | self.fresh, begin) | position.chats
-        async with aclosing(self._read(position, chats, now, limit)) as batches:
-            async for batch in batches:
-                yield batch
-        position.swept_at = now
+        fresh = dict.fromkeys(self.fresh - self.known, begin)
+        if not is_sweep and self._presence.covers(position.heard_until):
+            return fresh
+        await self._list_groups()
+        position.forget(milliseconds(now - IDLE), keep=self.groups)
+        known = {chat: until if is_sweep else max(until, begin) for chat, until in position.chats.items()}
+        return fresh | dict.fromkeys(self.groups, begin) | known
 
-    async def _read(
-        self, position: Position, chats: Mapping[str, int], now: datetime, limit: int
-    ) -> AsyncGenerator[Batch, None]:
+    def _is_sweep(self, position: Position, now: datetime) -> bool:
+        hours = timedelta(hours=self._settings.sweep_hours)
+        return bool(hours) and now - position.swept_at >= hours
+
+    async def _read(self, position: Position, chats: Mapping[str, int], limit: int) -> AsyncGenerator[Batch, None]:
+        """Those longest unread first: what was read before a crash is soon done again."""
         for chat in sorted(chats, key=lambda one: (chats[one], one)):
+            position.chats.setdefault(chat, chats[chat])
             try:
                 async with aclosing(self._pages(chat, chats[chat], limit)) as pages:
                     async for raws, until in pages:
-                        position.chats[chat] = max(chats[chat], until)
+                        position.chats[chat] = max(position.chats[chat], until)
                         if raws:
                             yield Batch(raws=raws, cursor=position.dump(), more=True)
-            except (Told, ConfigError) as error:
+            except Told as error:
                 self._close(position, chat, error)
-                continue
-            self._deaf.discard(chat)
-            position.chats[chat] = milliseconds(now)
+            except ConfigError as error:  # a permission is missing, for this chat as for the others
+                self._close(position, chat, error)
+                self._deaf.update(chats)
+                return
+            else:
+                self._deaf.discard(chat)
 
     def _close(self, position: Position, chat: str, error: Told | ConfigError) -> None:
         """One chat that cannot be read back holds up no other."""
-        code = error.code if isinstance(error, Told) else 0
-        if code in _LEFT:
+        if isinstance(error, Told) and error.code in LEFT:
             position.chats.pop(chat, None)
             self._deaf.discard(chat)
             self.fresh.discard(chat)
             return
-        if code and code not in NOT_OURS:
-            raise error
         if chat not in self._deaf:
             self._context.log.warning("chat_not_read_back", chat=chat, reason=str(error))
         self._deaf.add(chat)
-        position.chats.setdefault(chat, milliseconds(position.heard_until))
 
     def _gaps(self, position: Position) -> Sequence[Gap]:
         """What was said in chats that are heard live only, while nobody listened."""

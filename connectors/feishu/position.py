@@ -1,8 +1,8 @@
-"""The cursor: up to when we heard everything, and up to when each chat was read back."""
+"""The cursor: up to when we heard everything, and how far each chat was read back."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -17,7 +17,8 @@ class Position:
     heard_until: datetime
     swept_at: datetime
     chats: dict[str, int] = field(default_factory=dict)
-    """Milliseconds, by chat id. One-to-one chats stand nowhere else: Feishu does not list them."""
+    """By chat id, when the last message that was read back was said, in milliseconds. One-to-one chats stand nowhere
+    else: Feishu does not list them."""
     is_first: bool = False
 
     @classmethod
@@ -31,6 +32,10 @@ class Position:
             swept_at=datetime.fromisoformat(cursor["swept_at"]),
             chats={chat: int(until) for chat, until in chats.items()},
         )
+
+    def forget(self, before: int, *, keep: Collection[str]) -> None:
+        """Chats in which nothing was said since."""
+        self.chats = {chat: until for chat, until in self.chats.items() if until >= before or chat in keep}
 
     def dump(self) -> Cursor:
         return {

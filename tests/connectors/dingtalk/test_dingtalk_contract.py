@@ -6,10 +6,11 @@ import pytest
 
 from allears_sdk.connector import Request
 from allears_sdk.context import Context
+from allears_sdk.message import Ref
 from allears_sdk.testing.clock import START, FakeClock
 from allears_sdk.testing.connectors import ConnectorContract
 from connectors.dingtalk import DingTalkConnector
-from tests.connectors.dingtalk.dingtalk_server import DingTalkServer, post
+from tests.connectors.dingtalk.dingtalk_server import CLIENT_ID, DingTalkServer, post
 
 
 class TestPostedTo(ConnectorContract):
@@ -22,6 +23,13 @@ class TestPostedTo(ConnectorContract):
 
     async def request(self, text: str) -> Request:
         return post(self.dingtalk.say(text), FakeClock(START))
+
+    async def left_file(self, content: bytes) -> Ref:
+        self.dingtalk.files["code1"] = (content, "text/plain")
+        return Ref(locator={"code": "code1", "robot": CLIENT_ID})
+
+    async def lost_file(self) -> Ref:
+        return Ref(locator={"code": "code0", "robot": CLIENT_ID})
 
 
 class TestStream(TestPostedTo):

@@ -8,6 +8,7 @@ import pytest
 
 from allears_sdk.connector import Request
 from allears_sdk.context import Context
+from allears_sdk.message import Ref
 from allears_sdk.testing.clock import START, FakeClock
 from allears_sdk.testing.connectors import ConnectorContract
 from connectors.feishu import FeishuConnector
@@ -32,6 +33,14 @@ class FeishuContract(ConnectorContract):
             self.rated = self.feishu.say(text, chat=GROUP)
         else:
             self.feishu.edit(self.rated, text)
+
+    async def left_file(self, content: bytes) -> Ref:
+        item = self.feishu.say("", kind="file", file_key="file_v3_1", file_name="证据.txt")
+        self.feishu.files[item["message_id"], "file_v3_1", "file"] = (content, "text/plain")
+        return Ref(locator={"message": item["message_id"], "key": "file_v3_1", "type": "file"})
+
+    async def lost_file(self) -> Ref:
+        return Ref(locator={"message": "om_1", "key": "file_v3_0", "type": "file"})
 
 
 class TestPostedTo(FeishuContract):

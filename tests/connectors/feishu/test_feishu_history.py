@@ -207,6 +207,62 @@ async def test_a_group_that_was_left_is_forgotten(
     assert journal.gaps == []
 
 
+async def test_a_chat_that_cannot_be_read_holds_up_no_other(
+    pushed_to: Make, feishu: FeishuServer, journal: MiniJournal
+) -> None:
+    """Whatever the code: also one that nobody has heard of."""
+    feishu.groups += ["oc_aaa", "oc_zzz"]
+    for chat in ("oc_aaa", GROUP, "oc_zzz"):
+        feishu.say(f"投诉 {chat}", chat=chat)
+    feishu.refused[GROUP] = 234999
+    connector = pushed_to()
+    await hear(connector, journal)
+    assert texts(connector, journal) == ["投诉 oc_aaa", "投诉 oc_zzz"]
+
+
+async def test_without_the_permission_it_is_heard_live_and_said_once(
+    pushed_to: Make, feishu: FeishuServer, journal: MiniJournal, clock: FakeClock, log: RecordingLog
+) -> None:
+    feishu.groups += [f"oc_{number}" for number in range(20)]
+    feishu.refused = dict.fromkeys(feishu.groups, 99991672)
+    connector = pushed_to()
+    await hear(connector, journal)
+    await push(connector, journal, received(feishu.say("投诉", chat=GROUP)), clock)
+    assert texts(connector, journal) == ["投诉"]
+    reasons = [facts["reason"] for _, event, facts in log.entries if event == "chat_not_read_back"]
+    assert len(reasons) == 1
+    assert "grant it in the console" in str(reasons[0])
+
+
+async def test_after_an_absence_no_more_is_read_than_it_needs(
+    pushed_to: Make, feishu: FeishuServer, journal: MiniJournal, clock: FakeClock
+) -> None:
+    connector = pushed_to()
+    await hear(connector, journal)
+    for number in range(40):
+        clock.advance(1200)
+        await push(connector, journal, received(feishu.say(f"第{number}单", chat=GROUP)), clock)
+        await hear(connector, journal)
+    clock.advance(600)
+    again = pushed_to()
+    clock.advance(1)
+    heard = await hear(again, journal)
+    assert len([raw for batch in heard for raw in batch.raws]) < 10
+
+
+async def test_chats_that_fell_silent_are_forgotten(
+    pushed_to: Make, feishu: FeishuServer, journal: MiniJournal, clock: FakeClock
+) -> None:
+    connector = pushed_to()
+    await push(connector, journal, received(feishu.say("在吗")), clock)
+    await hear(connector, journal)
+    for days, chats in ((80, {ALONE, GROUP}), (20, {GROUP})):
+        clock.advance(days * 86_400)
+        await hear(connector, journal)
+        (cursor,) = journal.cursors.values()
+        assert set(cursor["chats"]) == chats
+
+
 async def test_our_own_words_and_system_messages_are_not_heard(
     pushed_to: Make, feishu: FeishuServer, journal: MiniJournal
 ) -> None:
