@@ -9,7 +9,8 @@ import asyncio
 import contextlib
 import random
 import time
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from itertools import count
 from typing import Any
 
 from aiohttp import ClientError, ClientSession, ClientTimeout
@@ -56,8 +57,10 @@ interval_seconds = 5
 {settling}
 """
 SETTLING = "settle_seconds = 1\nsettle_max_seconds = 4"
-CUSTOMERS = 40
-"""For each channel: enough for many openings, few enough for long talks."""
+CUSTOMERS = 20
+"""For each channel, at a time. They change as time goes on: everybody speaks a few times, and no talk grows for ever."""
+BURSTS = 3
+"""After so many of a channel one customer goes and another comes."""
 EDITED = 0.08
 REPEATED = 0.2
 """Of the good answers, those that are lost on their way: the sender sends again."""
@@ -108,11 +111,11 @@ class Chats:
     def speakers(self) -> list[Coroutine[Any, Any, None]]:
         """Each speaks until it is cancelled."""
         return [
-            self._chat(self.asked, "bot", 10_000),
-            self._chat(self.pushed, "hook", 20_000),
-            self._call_back(),
-            self._call_back(),
-            self._signal(),
+            self._chat(self.asked, "bot", self._customers(1_000_000)),
+            self._chat(self.pushed, "hook", self._customers(2_000_000)),
+            self._call_back(self._customers(3_000_000)),
+            self._call_back(self._customers(4_000_000)),
+            self._signal(self._customers(5_000_000)),
         ]
 
     def faults(self) -> list[str]:
@@ -125,17 +128,23 @@ class Chats:
         """Given each message's newest words in a store: those that are not the newest said."""
         return [f"the edit {token} of {name} is lost" for name, token in self.edits.items() if token not in texts[name]]
 
+    def _customers(self, first: int) -> Iterator[int]:
+        """Who speaks next."""
+        return (first + burst // BURSTS + self.rng.randrange(CUSTOMERS) for burst in count())
+
+    async def _pause(self) -> None:
+        await asyncio.sleep(self.rng.uniform(0.2, 1.0))
+
     # Telegram
 
-    async def _chat(self, telegram: Telegram, channel: str, first: int) -> None:
-        while True:
-            customer = first + self.rng.randrange(CUSTOMERS)
+    async def _chat(self, telegram: Telegram, channel: str, customers: Iterator[int]) -> None:
+        for customer in customers:
             for _ in range(self.rng.randint(1, 4)):
                 message = self._write(telegram, channel, customer)
                 await asyncio.sleep(self.rng.uniform(0, 0.3))
                 if self.rng.random() < EDITED:
                     self._edit(telegram, message)
-            await asyncio.sleep(self.rng.uniform(0.1, 0.6))
+            await self._pause()
 
     def _write(self, telegram: Telegram, channel: str, customer: int) -> dict[str, Any]:
         token, text = self.say()
@@ -152,15 +161,14 @@ class Chats:
 
     # WeChat
 
-    async def _call_back(self) -> None:
-        while True:
-            customer = f"oCRASH{self.rng.randrange(CUSTOMERS):06d}"
+    async def _call_back(self, customers: Iterator[int]) -> None:
+        for customer in customers:
             for _ in range(self.rng.randint(1, 4)):
                 token, text = self.say()
-                await self._send(customer, token, text)
+                await self._send(f"oCRASH{customer}", token, text)
                 self.said[token] = "oa"
                 await asyncio.sleep(self.rng.uniform(0, 0.3))
-            await asyncio.sleep(self.rng.uniform(0.1, 0.6))
+            await self._pause()
 
     async def _send(self, customer: str, token: str, text: str) -> None:
         self._number += 1
@@ -185,17 +193,16 @@ class Chats:
                         return await answer.read()
             await asyncio.sleep(self.rng.uniform(0.05, 0.3))
 
-    async def _signal(self) -> None:
-        while True:
-            customer = f"wmCRASH{self.rng.randrange(CUSTOMERS):06d}"
+    async def _signal(self, customers: Iterator[int]) -> None:
+        for customer in customers:
             for _ in range(self.rng.randint(1, 4)):
                 token, text = self.say()
-                self.names[self.kf.say(text, customer)] = token
+                self.names[self.kf.say(text, f"wmCRASH{customer}")] = token
                 self.said[token] = "kf"
                 if self.rng.random() < SIGNALLED:
                     await self._tell_of_more()
                 await asyncio.sleep(self.rng.uniform(0, 0.3))
-            await asyncio.sleep(self.rng.uniform(0.1, 0.6))
+            await self._pause()
 
     async def _tell_of_more(self) -> None:
         """A callback that may be lost."""
