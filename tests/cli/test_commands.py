@@ -59,7 +59,8 @@ def test_init_with_chosen_kinds(allears: Allears, tmp_path: Path, language: str)
     assert [one["sink"] for one in written["destinations"].values()] == ["webhook"]
     unknown = allears("init", "-c", "b.toml", "--channel", "emial")
     assert unknown.code == 2
-    assert 'no connector "emial" is installed; did you mean "email"?; there are: email, ' in unknown.err
+    assert 'no connector "emial" is installed; did you mean "email"?; there are: ' in unknown.err
+    assert ", email, " in unknown.err
     assert not (tmp_path / "b.toml").exists()
 
 
