@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from typing import Any
 
@@ -75,7 +76,7 @@ def test_hostile_paths_are_faults_of_the_configuration(path: str) -> None:
 
 @pytest.mark.parametrize("path", ["$..x", "$..*", "$.a[*][?@.b == 'x'].c", "$.a[*][*][*]", "$..[?@.b == 'x']"])
 def test_what_may_be_written_takes_time_in_proportion(path: str) -> None:
-    """Ten times the body, at most some thirty times the work: nothing squared."""
+    """Ten times the body, some ten times the work: squared it were a hundred."""
 
     def seconds(size: int) -> float:
         body = {"a": [[{"b": "x", "c": ["y"]}, ["z"]] for _ in range(size)]}
@@ -83,8 +84,12 @@ def test_what_may_be_written_takes_time_in_proportion(path: str) -> None:
         find(path, body, body)
         return time.process_time() - begun
 
-    seconds(10)
-    assert seconds(5_000) < 30 * max(seconds(500), 0.002)
+    gc.disable()
+    try:
+        small, large = (min(seconds(size) for _ in range(3)) for size in (500, 5000))
+    finally:
+        gc.enable()
+    assert large < 60 * max(small, 0.001)
 
 
 def test_too_deep_is_said() -> None:
