@@ -58,7 +58,7 @@ interval_seconds = 5
 """
 SETTLING = "settle_seconds = 1\nsettle_max_seconds = 4"
 CUSTOMERS = 20
-"""For each channel, at a time. They change as time goes on: everybody speaks a few times, and no talk grows for ever."""
+"""At a time, in each channel. They come and go: everybody speaks a few times, and no talk grows for ever."""
 BURSTS = 3
 """After so many of a channel one customer goes and another comes."""
 EDITED = 0.08
