@@ -8,6 +8,7 @@ import pytest
 
 from allears_sdk.connector import Request
 from allears_sdk.context import Context
+from allears_sdk.message import Ref
 from allears_sdk.testing.connectors import ConnectorContract
 from connectors.wechat_mini import WechatMiniConnector
 from tests.connectors._wechat.platform import running
@@ -35,6 +36,13 @@ class TestXml(ConnectorContract):
 
     async def put_malformed(self) -> None:
         self.platform.reviews.append({"createTime": make_review(0, "")["createTime"], "score": -1, "userInfo": []})
+
+    async def left_file(self, content: bytes) -> Ref:
+        self.platform.media["m-1"] = (content, "image/jpeg", "0tAq.jpg")
+        return Ref(locator={"media_id": "m-1"})
+
+    async def lost_file(self) -> Ref:
+        return Ref(locator={"media_id": "m-9"})
 
     async def rate(self, stars: int) -> None:
         self.platform.reviews[:] = [make_review(1, "用了之后很干燥", stars=stars)]
