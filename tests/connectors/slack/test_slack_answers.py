@@ -13,7 +13,8 @@ from allears_sdk.testing.clock import START
 from allears_sdk.testing.journal import MiniJournal, hear
 from connectors.slack import SlackConnector
 from tests.connectors.slack.conftest import Connect
-from tests.connectors.slack.slack_server import IM, LI_LEI, SUPPORT, SlackServer, stamp
+from tests.connectors.slack.slack_payloads import IM, LI_LEI, SUPPORT, stamp
+from tests.connectors.slack.slack_server import SlackServer
 
 WORDS = "您好：您的投诉已收到，编号 ALE-7K3M-Q9TX-4RWD <!channel> & 谢谢"
 

@@ -17,13 +17,12 @@ from allears_sdk.testing import RecordingLog
 from allears_sdk.testing.journal import MiniJournal, hear
 from connectors.slack import SlackConnector
 from tests.connectors.slack.conftest import Connect
-from tests.connectors.slack.slack_server import (
+from tests.connectors.slack.slack_payloads import (
     IM,
     LI_LEI,
     PRIVATE,
     SIGNING_SECRET,
     SUPPORT,
-    SlackServer,
     callback,
     changed,
     deleted,
@@ -31,6 +30,7 @@ from tests.connectors.slack.slack_server import (
     signed,
     stamp,
 )
+from tests.connectors.slack.slack_server import SlackServer
 
 AT = 1_750_000_000
 NOW = datetime.fromtimestamp(AT, UTC)

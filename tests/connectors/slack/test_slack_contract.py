@@ -12,16 +12,8 @@ from allears_sdk.message import Raw, Ref
 from allears_sdk.testing.clock import START
 from allears_sdk.testing.connectors import ConnectorContract
 from connectors.slack import SlackConnector
-from tests.connectors.slack.slack_server import (
-    APP_TOKEN,
-    LI_LEI,
-    SIGNING_SECRET,
-    SUPPORT,
-    SlackServer,
-    event,
-    signed,
-    stamp,
-)
+from tests.connectors.slack.slack_payloads import APP_TOKEN, LI_LEI, SIGNING_SECRET, SUPPORT, event, signed, stamp
+from tests.connectors.slack.slack_server import SlackServer
 
 
 class TestPolled(ConnectorContract):

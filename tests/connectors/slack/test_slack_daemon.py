@@ -15,7 +15,7 @@ import pytest
 from aiohttp import ClientSession
 
 from allears_sdk.reference import find_references
-from tests.connectors.slack.slack_server import (
+from tests.connectors.slack.slack_payloads import (
     APP_TOKEN,
     BOT,
     BOT_TOKEN,
@@ -23,11 +23,10 @@ from tests.connectors.slack.slack_server import (
     LI_LEI,
     SIGNING_SECRET,
     SUPPORT,
-    SlackServer,
     event,
     signed,
-    until,
 )
+from tests.connectors.slack.slack_server import SlackServer, until
 from tests.daemon.house import House
 
 CHANNEL = """

@@ -13,7 +13,8 @@ from allears_sdk.message import Author, Ref
 from allears_sdk.testing.journal import MiniJournal, hear
 from connectors.slack import SlackConnector
 from tests.connectors.slack.conftest import Connect
-from tests.connectors.slack.slack_server import BOT_TOKEN, KIM, LI_LEI, SUPPORT, SlackServer
+from tests.connectors.slack.slack_payloads import BOT_TOKEN, KIM, LI_LEI, SUPPORT
+from tests.connectors.slack.slack_server import SlackServer
 
 PICTURE = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 8
 

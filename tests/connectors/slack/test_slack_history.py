@@ -16,7 +16,7 @@ from allears_sdk.testing import FakeClock, RecordingLog
 from allears_sdk.testing.journal import MiniJournal, hear
 from connectors.slack import SlackConnector
 from tests.connectors.slack.conftest import Connect
-from tests.connectors.slack.slack_server import (
+from tests.connectors.slack.slack_payloads import (
     BOT_TOKEN,
     IM,
     KIM,
@@ -25,9 +25,9 @@ from tests.connectors.slack.slack_server import (
     START_SECONDS,
     SUPPORT,
     TEAM,
-    SlackServer,
     stamp,
 )
+from tests.connectors.slack.slack_server import SlackServer
 
 STREAM = f"slack://{TEAM}/{SUPPORT}"
 

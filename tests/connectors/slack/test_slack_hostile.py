@@ -15,7 +15,7 @@ from connectors.slack import SlackConnector, SlackSettings
 from connectors.slack.events import is_ts, payload_of, pushed, raw_of, unreadable
 from connectors.slack.parse import people_in
 from connectors.slack.text import escaped, readable
-from tests.connectors.slack.slack_server import LI_LEI, SUPPORT, stamp
+from tests.connectors.slack.slack_payloads import LI_LEI, SUPPORT, stamp
 
 SETTINGS = SlackSettings.model_validate({"bot_token": "xoxb-1"})
 FIELDS = (

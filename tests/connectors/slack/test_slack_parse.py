@@ -14,7 +14,7 @@ from allears_sdk.testing.clock import START
 from connectors.slack import SlackConnector, SlackSettings
 from connectors.slack.events import moment_of, ts_of
 from connectors.slack.text import escaped, readable, words_of
-from tests.connectors.slack.slack_server import (
+from tests.connectors.slack.slack_payloads import (
     AGENT,
     BOT,
     BOT_USER,

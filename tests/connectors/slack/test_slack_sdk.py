@@ -15,16 +15,8 @@ from slack_sdk.socket_mode.request import SocketModeRequest
 from slack_sdk.socket_mode.response import SocketModeResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
-from tests.connectors.slack.slack_server import (
-    APP_TOKEN,
-    BOT_TOKEN,
-    LI_LEI,
-    SUPPORT,
-    TEAM,
-    SlackServer,
-    stamp,
-    until,
-)
+from tests.connectors.slack.slack_payloads import APP_TOKEN, BOT_TOKEN, LI_LEI, SUPPORT, TEAM, stamp
+from tests.connectors.slack.slack_server import SlackServer, until
 
 
 def client_of(slack: SlackServer, token: str = BOT_TOKEN) -> AsyncWebClient:

@@ -14,18 +14,8 @@ from allears_sdk.errors import AllearsError, AuthError, ConfigError, RetryLater,
 from allears_sdk.testing.journal import Died, MiniJournal, hear
 from connectors.slack import SlackConnector
 from tests.connectors.slack.conftest import Connect
-from tests.connectors.slack.slack_server import (
-    APP_TOKEN,
-    IM,
-    KIM,
-    PRIVATE,
-    SUPPORT,
-    TEAM,
-    SlackServer,
-    callback,
-    stamp,
-    until,
-)
+from tests.connectors.slack.slack_payloads import APP_TOKEN, IM, KIM, PRIVATE, SUPPORT, TEAM, callback, stamp
+from tests.connectors.slack.slack_server import SlackServer, until
 
 
 class Ear:
