@@ -9,6 +9,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
+from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
@@ -40,10 +41,10 @@ def _key(key: str) -> str:
 
 
 def default(field: FieldInfo) -> str:
-    """As TOML; "" where there is none to show (required, unset, or made when it is needed)."""
+    """As TOML; "" where there is none to show (required, unset, a secret, or made when it is needed)."""
     if field.default_factory in _EMPTY:
         return _EMPTY[field.default_factory]
-    if field.is_required() or field.default is None or field.default is PydanticUndefined:
+    if field.is_required() or field.default is None or isinstance(field.default, SecretStr | type(PydanticUndefined)):
         return ""
     return toml(field.default)
 
