@@ -8,6 +8,7 @@ import pytest
 
 from allears_sdk.connector import Request
 from allears_sdk.context import Context
+from allears_sdk.message import Raw, Ref
 from allears_sdk.testing.clock import START
 from allears_sdk.testing.connectors import ConnectorContract
 from bench.servers.telegram import Telegram
@@ -20,6 +21,13 @@ class BotContract(ConnectorContract):
     def source(self, telegram: Telegram) -> None:
         self.telegram = telegram
 
+    async def left_file(self, content: bytes) -> Ref:
+        self.telegram.add_file("BQAC-1", "documents/file_7.txt", content)
+        return Ref(locator={"file_id": "BQAC-1", "name": "投诉.txt"})
+
+    async def lost_file(self) -> Ref:
+        return Ref(locator={"file_id": "BQAC-0", "name": "投诉.txt"})
+
 
 class TestAsked(BotContract):
     def make_connector(self, context: Context) -> TelegramConnector:
@@ -31,8 +39,8 @@ class TestAsked(BotContract):
     async def put_malformed(self) -> None:
         self.telegram.put({"message": {"message_id": "twelve", "chat": None, "text": 7}})
 
-    def words(self, raw: object) -> str:
-        said = json.loads(getattr(raw, "body", b"{}")).get("message", {}).get("text", "")
+    def words(self, raw: Raw) -> str:
+        said = json.loads(raw.body).get("message", {}).get("text", "")
         return said if isinstance(said, str) else ""
 
 
