@@ -24,7 +24,8 @@ class Hook:
         self._api = api
         self._context = context
         self._look_at = context.clock.monotonic()
-        self._error_at = 0
+        self._error_at = int(context.clock.now().timestamp())
+        """Newer errors are told; before that we were not there to be reached."""
         self._has_left = False
 
     @property
