@@ -91,7 +91,7 @@ class TelegramConnector(Connector[TelegramSettings]):
             await self._hook.leave()
             updates = await self._updates(cursor, min(limit, MAX_PAGE))
             batch = self._batch(updates, cursor, is_full=len(updates) == min(limit, MAX_PAGE))
-        if batch.raws or batch.gaps or self._is_old(cursor):
+        if batch.raws or batch.gaps or self._is_old(cursor) or _offset(batch.cursor) != _offset(cursor):
             yield batch
 
     async def _updates(self, cursor: Cursor | None, limit: int) -> list[msgspec.Raw]:
@@ -101,17 +101,18 @@ class TelegramConnector(Connector[TelegramSettings]):
             "timeout": self.settings.poll_seconds,
             "allowed_updates": HEARD,
         }
-        if cursor is not None and cursor["offset"] is not None:
-            asked["offset"] = cursor["offset"]
+        if (offset := _offset(cursor)) is not None:
+            asked["offset"] = offset
         wait_seconds = float(self.settings.poll_seconds)
         return await self._api.ask("getUpdates", list[msgspec.Raw], asked, wait_seconds=wait_seconds)
 
     def _batch(self, updates: Sequence[msgspec.Raw], cursor: Cursor | None, *, is_full: bool) -> Batch:
-        """The offset follows the last one, also where that is lower: after a quiet week Telegram counts anew."""
+        """The offset follows the last one, also where that is lower. With nothing left there is none: after a quiet
+        week Telegram begins at any number, and an old offset could confirm what nobody has read."""
         now = self.context.clock.now()
         raws = [_raw(bytes(update), now) for update in updates]
         numbers = [number for number in (_number(raw.body) for raw in raws) if number is not None]
-        offset = max(numbers) + 1 if numbers else cursor["offset"] if cursor else None
+        offset = max(numbers) + 1 if numbers else _offset(cursor) if updates else None
         return Batch(
             raws=raws,
             cursor={"version": 1, "offset": offset, "at": now.isoformat()},
@@ -188,6 +189,10 @@ def _number(body: bytes) -> int | None:
         return decode(body, Identified).update_id
     except (ValueError, RecursionError):
         return None
+
+
+def _offset(cursor: Cursor | None) -> int | None:
+    return cursor["offset"] if cursor is not None else None
 
 
 def _asked_at(cursor: Cursor) -> datetime:

@@ -99,6 +99,20 @@ async def test_ids_that_begin_anew_lower_lose_nothing(
     assert telegram.queue == []
 
 
+async def test_ids_that_begin_anew_just_below_our_offset_are_not_confirmed_unread(
+    telegram: Telegram, connect: Connect, journal: MiniJournal
+) -> None:
+    connector = await connect()
+    telegram.say("first")
+    await poll(connector, journal)
+    await poll(connector, journal)
+    telegram.renumber(900_000)
+    telegram.say("second")
+    telegram.say("third")
+    await poll(connector, journal)
+    assert texts(journal.raws) == ["first", "second", "third"]
+
+
 async def test_an_id_used_again_is_another_message(telegram: Telegram, connect: Connect, journal: MiniJournal) -> None:
     connector = await connect()
     telegram.say("a year ago")
