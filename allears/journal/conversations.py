@@ -251,8 +251,10 @@ def name(sql: sqlite3.Connection, channel: str, conversation_id: int, names: tup
     bulk.write(sql, "INSERT INTO names VALUES", "ON CONFLICT DO NOTHING", rows)
 
 
-def absorb(sql: sqlite3.Connection, row: Row, message: Message, at: float, threading: Threading) -> Row:
-    """Let the conversation learn a message's people, subject and names."""
+def absorb(
+    sql: sqlite3.Connection, row: Row, message: Message, at: float, threading: Threading, also: tuple[str, ...] = ()
+) -> Row:
+    """Let the conversation learn a message's people, subject and names, `also` these."""
     if not row.version:
         row = replace(row, subjects=_own_matter(message, threading))
     names = _names_in(sql, row, message)
@@ -269,7 +271,7 @@ def absorb(sql: sqlite3.Connection, row: Row, message: Message, at: float, threa
         "UPDATE conversations SET people=?, subjects=?, last_at=?, version=? WHERE id=?",
         (dump(row.people), dump(row.subjects), row.last_at, row.version, row.id),
     )
-    name(sql, row.channel, row.id, names)
+    name(sql, row.channel, row.id, names + also)
     return row
 
 

@@ -102,9 +102,8 @@ def _join_message(
     else:
         row, _ = _find(sql, arrival, message)
     is_first, is_chat = row.version == 0, arrival.policy.threading is Threading.CHAT
-    row = conversations.absorb(sql, row, message, _heard_at(row, arrival, message), arrival.policy.threading)
-    if is_chat and conversation is None:
-        conversations.name(sql, row.channel, row.id, chats.own_names(message))
+    also = chats.own_names(message) if is_chat and conversation is None else ()
+    row = conversations.absorb(sql, row, message, _heard_at(row, arrival, message), arrival.policy.threading, also)
     lacks = bool(fetches.refs(message))
     if lacks:
         message = fetches.completed(sql, arrival.channel, message, now)
