@@ -24,7 +24,9 @@ class SlackSettings(ChannelSettings):
         description="Bot User OAuth Token (xoxb-…) of the app.", examples=["env:SLACK_BOT_TOKEN"]
     )
     more_bot_tokens: tuple[SecretStr, ...] = Field(
-        default=(), description="Bot tokens of further workspaces in which the same app is installed."
+        default=(),
+        description="Bot tokens of further workspaces in which the same app is installed.",
+        examples=[["env:SLACK_OTHER_BOT_TOKEN"]],
     )
     app_token: SecretStr | None = Field(
         default=None,

@@ -24,6 +24,7 @@ class WechatOaSettings(AppSettings):
         default=None,
         description="Tell whoever opens a conversation its reference, in the answer to the message itself: at once, "
         "without app_secret, of no quota. Unset: nobody is told.",
+        examples=[{"enabled": True}],
     )
 
     @model_validator(mode="after")

@@ -34,6 +34,7 @@ class WecomSettings(CallbackSettings):
         default=None,
         description="Tell whoever opens a conversation its reference, in the answer to the message itself. Unset: "
         "nobody is told.",
+        examples=[{"enabled": True}],
     )
     url: str = Field(
         default=WORK_URL, pattern=URL_PATTERN, description="Address of the API; another where a proxy stands before it."
