@@ -149,7 +149,7 @@ def _file_completed(
 ) -> None:
     """An event without messages: what was still at the platform has come, or never will."""
     route = router(derived)
-    event = _event(_routed(derived, latest.record, route), latest, (), now, key=came[-1][0])
+    event = _event(_routed(derived, latest.record, route), latest, (), now, key=max(key for key, _ in came))
     filed = Filed(
         event=event, conversation=conversation.id, channel=conversation.channel, at=now, route=route,
         doubtful=min(said_at for _, said_at in came) < before,
