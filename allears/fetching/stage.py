@@ -61,6 +61,9 @@ class Channels(Protocol):
 
     def connector(self, name: str) -> Connector[Any] | None: ...
 
+    def note_fetching(self, name: str, trouble: str) -> None:
+        """What an admin must know of that channel; "" once it is over."""
+
 
 class Fetching:
     """Fetches until it is cancelled; what was running then is asked for again after the next start."""
@@ -83,6 +86,7 @@ class Fetching:
         self._uniform = uniform
         self._timeout_seconds = timeout_seconds
         self._resting: dict[str, float] = {}
+        self._troubled: set[str] = set()
         self._running: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
@@ -157,6 +161,9 @@ class Fetching:
             await self._keep(due, connector, found)
 
     async def _keep(self, due: DueFetch, connector: Connector[Any], found: Media | Author) -> None:
+        if due.channel in self._troubled:
+            self._troubled.discard(due.channel)
+            self._channels.note_fetching(due.channel, "")
         if due.is_profile != isinstance(found, Author):
             await self._skip(due, "the connector fetched something else than was asked for")
         elif isinstance(found, Author):
@@ -183,6 +190,9 @@ class Fetching:
             after = error.after_seconds if isinstance(error, RetryLater) else None
             seconds = min(REST_SECONDS, self._longest(due)) if after is None else after
             self._rest(due.channel, seconds)
+            if not isinstance(error, RetryLater):
+                self._troubled.add(due.channel)
+                self._channels.note_fetching(due.channel, f"files cannot be fetched: {error}")
         log.info("fetch_put_off", channel=due.channel, attempts=due.attempts + 1, reason=str(error))
         at = self._clock.now() + timedelta(seconds=seconds)
         await self._journal.fetches.put_off(due.id, str(error), at)

@@ -24,6 +24,7 @@ from allears.journal.records import ChannelRow, Policy
 from allears_sdk import registry
 from allears_sdk.connector import Answer, Connector, Request
 from allears_sdk.context import Context, Log
+from allears_sdk.errors import Unavailable
 from allears_sdk.message import Message, Raw
 from allears_sdk.settings import ChannelSettings
 
@@ -237,6 +238,16 @@ class Intake:
     def running(self) -> list[str]:
         """Names of the channels that are not paused."""
         return [name for name, one in self._supervisors.items() if not one.channel.condition.is_paused]
+
+    def note_fetching(self, name: str, trouble: str) -> None:
+        """Shown with the channel's state; its polls go on, for they may well be permitted."""
+        supervisor = self._supervisors.get(name)
+        if supervisor is None:
+            return
+        if trouble:
+            supervisor.channel.condition.fail("files", Unavailable(trouble), Backoff(self._timing.uniform))
+        else:
+            supervisor.channel.condition.recover("files")
 
     def channels_of(self, connector: str) -> list[str]:
         """Names of the running channels of a kind."""

@@ -21,6 +21,9 @@ GIVE_UP_SECONDS = 7 * 86_400.0
 """For what the platform does not say how long it keeps."""
 PROFILE_SECONDS = 86_400.0
 """So long a profile is known before it is asked for again."""
+MOST_FILES = 100
+"""Of one message."""
+_MANY = f"more than {MOST_FILES} files in one message"
 _COLUMNS = "id, channel, place, locator, size, attempts, reason, fetch_before"
 
 
@@ -40,6 +43,9 @@ def locator_of(ref: Ref) -> bytes:
 
 def completed(sql: sqlite3.Connection, channel: str, message: Message, now: float) -> Message:
     """The message with what was fetched before: an edit repeats its files, a customer his name."""
+    if len(message.attachments) > MOST_FILES:
+        few = [_filled(one, _MANY) if one.is_pending else one for one in message.attachments[MOST_FILES:]]
+        message = replace(message, attachments=(*message.attachments[:MOST_FILES], *few))
     for place, ref in refs(message):
         since = now - PROFILE_SECONDS if place == PROFILE else 0.0
         row = sql.execute(

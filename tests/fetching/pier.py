@@ -58,6 +58,7 @@ class Pier:
         self.office = office
         self.desk = office.desk
         self.paused: set[str] = set()
+        self.troubles: list[tuple[str, str]] = []
         self._folder = folder
         self.platform = self.make_platform()
         self._task: asyncio.Task[None] | None = None
@@ -92,6 +93,9 @@ class Pier:
 
     def connector(self, name: str) -> Platform | None:
         return self.platform if name in self.running() else None
+
+    def note_fetching(self, name: str, trouble: str) -> None:
+        self.troubles.append((name, trouble))
 
     # Saying
 

@@ -157,8 +157,10 @@ async def test_refused_credentials_rest_the_channel_too(pier: Pier) -> None:
     await pier.say("c-0", BROKEN, pier.file("m-1"))
     await pier.settle(50)
     assert pier.platform.asked == ["m-1"]
+    assert pier.troubles == [("chat", "files cannot be fetched: the token no longer works")]
     await pier.settle(20)
     assert len(pier.platform.asked) == 2
+    assert pier.troubles[1:] == [("chat", "")]
 
 
 @pytest.mark.parametrize("announced", [True, False])
@@ -189,6 +191,17 @@ async def test_a_connector_that_cannot_fetch_says_so(pier: Pier) -> None:
     await pier.settle(30)
     (event,) = await pier.office.events()
     assert files(event)[0].skipped == "this kind of channel has no way to get it"
+
+
+async def test_no_message_brings_thousands_of_files(pier: Pier) -> None:
+    names = [f"m-{number}" for number in range(120)]
+    for name in names:
+        pier.has(name, photo(name.encode()))
+    await pier.say("c-0", BROKEN, *(pier.file(name) for name in names))
+    await pier.settle(120)
+    events = await pier.office.events()
+    assert sum(bool(file.sha256) for file in files(events[-1])) == 100
+    assert files(events[-1])[100].skipped == "more than 100 files in one message"
 
 
 async def test_a_bug_in_a_connector_costs_the_file_alone(pier: Pier) -> None:

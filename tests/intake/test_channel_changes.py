@@ -166,3 +166,17 @@ async def test_policies_are_known_for_channels_that_went(hall: Hall) -> None:
     await later.start()
     assert later.policies()["shop"].threading == "item"
     assert later.connector_class("shop").spec.kind == "scripted"
+
+
+async def test_trouble_with_files_is_shown_and_holds_up_no_polls(hall: Hall) -> None:
+    await hall.open()
+    await until(lambda: len(hall.script.polls) == 1)
+    hall.intake.note_fetching("shop", "files cannot be fetched: the token may not read them")
+    assert hall.state() == "failing"
+    assert "may not read them" in hall.intake.states()["shop"].reason
+    hall.hands.tick()
+    await until(lambda: len(hall.script.polls) == 2)
+    assert hall.state() == "failing"
+    hall.intake.note_fetching("shop", "")
+    hall.intake.note_fetching("nobody", "")
+    assert hall.state() == "running"
