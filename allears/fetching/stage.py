@@ -174,8 +174,10 @@ class Fetching:
             await self._journal.fetches.keep(due.id, found)
 
     async def _skip(self, due: DueFetch, reason: str) -> None:
-        what = "profile" if due.is_profile else "file"
-        log.warning("fetch_skipped", channel=due.channel, what=what, attempts=due.attempts, reason=reason)
+        if due.is_profile:
+            log.debug("profile_skipped", channel=due.channel, reason=reason)
+        else:
+            log.warning("file_skipped", channel=due.channel, attempts=due.attempts, reason=reason)
         await self._journal.fetches.skip(due.id, reason)
 
     async def _give_up_on_bugs(self, due: DueFetch, error: AllearsError) -> None:

@@ -146,8 +146,8 @@ def tell(sql: sqlite3.Connection, conversation: int, event_id: str) -> None:
 
 def counts(sql: sqlite3.Connection) -> list[FetchCount]:
     rows: dict[str, dict[str, int]] = {}
-    for state in ("waiting", "skipped"):
-        query = f"SELECT channel, count(*) FROM fetches WHERE state='{state}' GROUP BY channel"
+    for state, least in (("waiting", PROFILE), ("skipped", 0)):  # whom nobody tells of is no loss
+        query = f"SELECT channel, count(*) FROM fetches WHERE state='{state}' AND place >= {least} GROUP BY channel"
         for channel, count in sql.execute(query):
             rows.setdefault(channel, {})[state] = count
     return [FetchCount(channel=channel, **facts) for channel, facts in sorted(rows.items())]

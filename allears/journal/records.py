@@ -163,7 +163,9 @@ class Fetched:
 class FetchCount:
     channel: str
     waiting: int = 0
+    """Files and profiles."""
     skipped: int = 0
+    """Files alone."""
 
 
 class DeliveryState(StrEnum):

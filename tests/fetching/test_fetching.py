@@ -254,6 +254,7 @@ async def test_a_name_that_is_not_to_be_had_holds_nothing_up_for_long(pier: Pier
     await pier.settle(20)
     (event,) = await pier.office.events()
     assert (event.record.customer_id, event.record.customer.name) == ("wm-li", "")
+    assert [count.skipped for count in await pier.desk.journal.fetches.counts()] == [], "no file is missing"
     await pier.settle(3600)
     assert len(await pier.office.events()) == 1
 
