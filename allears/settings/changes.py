@@ -26,7 +26,7 @@ class Changes:
     channels: Difference
     destinations: Difference
     sections: frozenset[str]
-    """Daemon-level sections that differ (`allears`, `public`, `admin`, `routing`)."""
+    """Daemon-level sections that differ (`allears`, `public`, `admin`, `routing`, `model`)."""
 
     def __bool__(self) -> bool:
         return bool(self.channels or self.destinations or self.sections)
@@ -34,7 +34,7 @@ class Changes:
 
 def changed(old: Configuration, new: Configuration) -> Changes:
     """The difference between two configurations; a changed secret is a change."""
-    parts = {"allears": "daemon", "public": "public", "admin": "admin", "routing": "routing"}
+    parts = {"allears": "daemon", "public": "public", "admin": "admin", "routing": "routing", "model": "model"}
     return Changes(
         channels=_difference(old.enabled_channels, new.enabled_channels),
         destinations=_difference(old.enabled_destinations, new.enabled_destinations),

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import Field
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict, SettingsError
 
+from allears.settings.model_section import ModelSection
 from allears.settings.sections import AdminSection, DaemonSection, PublicSection, RoutingSection
 from allears_sdk.errors import ConfigError
 
@@ -20,6 +21,7 @@ class _Rooms(BaseSettings):
     public: PublicSection = Field(default_factory=PublicSection)
     admin: AdminSection = Field(default_factory=AdminSection)
     routing: RoutingSection = Field(default_factory=RoutingSection)
+    model: ModelSection = Field(default_factory=ModelSection)
 
 
 def overrides() -> dict[str, dict[str, Any]]:

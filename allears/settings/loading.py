@@ -142,6 +142,7 @@ class _Loading:
             public=sections["public"],
             admin=sections["admin"],
             routing=sections["routing"],
+            model=sections["model"],
             channels=channels,
             destinations=destinations,
             disabled=tuple(self._disabled),

@@ -14,6 +14,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from allears.settings.faults import Fault
+from allears.settings.model_section import ModelSection
 from allears_sdk.settings import ChannelSettings, DestinationSettings, Settings
 
 LOOPBACK = "127.0.0.1"
@@ -193,6 +194,7 @@ class Configuration:
     """The file; None: the built-in defaults."""
     environment: frozenset[str] = field(default=frozenset())
     """Names of the variables that override the file."""
+    model: ModelSection = field(default_factory=ModelSection)
 
     @property
     def enabled_channels(self) -> Mapping[str, ChannelSettings]:
@@ -223,6 +225,12 @@ def is_loopback(host: str) -> bool:
 
 
 SECTIONS: Mapping[str, type[Settings]] = MappingProxyType(
-    {"allears": DaemonSection, "public": PublicSection, "admin": AdminSection, "routing": RoutingSection}
+    {
+        "allears": DaemonSection,
+        "public": PublicSection,
+        "admin": AdminSection,
+        "routing": RoutingSection,
+        "model": ModelSection,
+    }
 )
 """Section names as they stand in the file."""
