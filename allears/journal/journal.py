@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+from allears.journal.answers import Answers
 from allears.journal.bells import Bells
 from allears.journal.fetch_roll import Fetches
 from allears.journal.records import (
@@ -39,6 +40,7 @@ class Journal(Protocol):
     """Rung after a commit that left work for the next stage."""
 
     fetches: Fetches
+    answers: Answers
 
     deposits: int
     """How many have been accepted since the start: the stages after it give way to a flood."""

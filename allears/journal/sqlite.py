@@ -27,6 +27,7 @@ from allears.journal import (
     timers,
     unfiled,
 )
+from allears.journal.answers import Answers, SqliteAnswers
 from allears.journal.bells import Bells
 from allears.journal.blobs import Blobs
 from allears.journal.errors import JournalBroken, JournalUnavailable
@@ -97,6 +98,7 @@ class SqliteJournal:
         self._reading = connect(folder / opening.FILE, read_only=True)
         roll = SqliteFetches(self._writer, self._read, self._write_blob, self._blobs, self.bells, clock)
         self.fetches: Fetches = roll
+        self.answers: Answers = SqliteAnswers(self._writer, self._read, clock)
         self._leased_raws: set[int] = set()
         self._leased_conversations: set[int] = set()
         self._leased_deliveries: dict[str, set[int]] = {}
