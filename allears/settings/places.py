@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
 _KEY = r"""(?:[A-Za-z0-9_-]+|"(?:[^"\\\n]|\\.)*"|'[^'\n]*')"""
 _PATH = rf"{_KEY}(?:\s*\.\s*{_KEY})*"
 _HEADER = re.compile(rf"\s*\[\[?\s*({_PATH})\s*\]\]?")
+_ROW = re.compile(r"\s*\[\[")
 _ASSIGNMENT = re.compile(rf"\s*({_PATH})\s*=(.*)")
 _ONE_KEY = re.compile(_KEY)
 _TOKEN = re.compile(r'"""|\'\'\'|"(?:[^"\\]|\\.)*"|\'[^\']*\'|#|[\[\]{}]')
 
 
 def lines(text: str) -> Mapping[tuple[str, ...], int]:
-    """Key path → line, counted from 1. Keys inside inline tables and arrays have their own key's line."""
+    """Key path → line, counted from 1. Keys inside inline tables and arrays have their own key's line; those of an
+    array of tables stand below its number (`rule`, `0`, `id`)."""
     found: dict[tuple[str, ...], int] = {}
+    rows: Counter[tuple[str, ...]] = Counter()
     table: tuple[str, ...] = ()
     value = _Value()
     for number, line in enumerate(text.splitlines(), start=1):
@@ -25,6 +29,9 @@ def lines(text: str) -> Mapping[tuple[str, ...], int]:
             value.read(line)
         elif header := _HEADER.match(line):
             table = _split(header[1])
+            if _ROW.match(line):
+                rows[table] += 1
+                table = (*table, str(rows[table] - 1))
             for length in range(1, len(table) + 1):
                 found.setdefault(table[:length], number)
         elif assignment := _ASSIGNMENT.match(line):

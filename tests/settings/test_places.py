@@ -40,3 +40,10 @@ def test_nearest_line() -> None:
     assert line_of(("channels", "mail", "inline", "b", "c"), found) == 14
     assert line_of(("channels", "mail", "missing"), found) == 3
     assert line_of(("nowhere",), found) is None
+
+
+def test_rows_of_an_array_of_tables_are_known_by_number() -> None:
+    found = lines('language = "zh"\n[[rule]]\nid = "a"\n[[rule]]\nwords = [\n  "x",\n]\nid = "b"\n[rule.more]\n')
+
+    assert (found["rule", "0", "id"], found["rule", "1"], found["rule", "1", "id"]) == (3, 4, 8)
+    assert line_of(("rule", "1", "words", "0"), found) == 5
