@@ -31,7 +31,7 @@ def test_lines() -> None:
     assert found[("channels", "mail", "quoted.key")] == 5
     assert found[("channels", "mail", "many")] == 10
     assert found[("channels", "mail", "inline")] == 14
-    assert found[("channels", "mail", "rules", "when", "rating")] == 16
+    assert found[("channels", "mail", "rules", "0", "when", "rating")] == 16
     assert ("not", "a", "table") not in found
 
 
