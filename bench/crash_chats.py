@@ -28,13 +28,13 @@ CHANNELS = """
 [channels.bot]
 connector = "telegram"
 token = "{token}"
-api_url = "{asked}"
+url = "{asked}"
 poll_seconds = 5
 {settling}
 [channels.hook]
 connector = "telegram"
 token = "{token}"
-api_url = "{pushed}"
+url = "{pushed}"
 webhook_url = "http://127.0.0.1:{public}/in/hook"
 webhook_secret = "{secret}"
 {settling}

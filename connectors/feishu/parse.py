@@ -155,7 +155,7 @@ def _author(spoken: Spoken, settings: FeishuSettings) -> Author:
     is_company = bool(settings.staff.intersection(ids)) or (
         bool(settings.staff_tenant) and spoken.tenant == settings.staff_tenant
     )
-    can_ask = settings.profiles and not is_company and bool(ids) and ids[0].startswith("ou_")
+    can_ask = settings.ask_profile and not is_company and bool(ids) and ids[0].startswith("ou_")
     return Author(
         role=Role.COMPANY if is_company else Role.CUSTOMER,
         id=ids[0] if ids else "",

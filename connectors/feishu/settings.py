@@ -68,7 +68,7 @@ class FeishuSettings(ChannelSettings):
         description="People who answer for the company, by open_id, union_id or user_id: what they write is context.",
         examples=[["ou_84aad35d084aa403a838cf73ee18467"]],
     )
-    profiles: bool = Field(default=True, description="Ask for the names of those who write (a contact permission).")
+    ask_profile: bool = Field(default=True, description="Ask for the names of those who write (a contact permission).")
     sweep_hours: float = Field(
         default=24,
         ge=0,

@@ -42,7 +42,7 @@ class BotApi:
     """One bot at one Bot API server."""
 
     def __init__(self, settings: TelegramSettings, context: Context) -> None:
-        self._url = settings.api_url
+        self._url = settings.url
         self._token = settings.token.get_secret_value()
         self._context = context
 

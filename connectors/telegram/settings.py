@@ -48,7 +48,7 @@ class TelegramSettings(ChannelSettings):
     poll_seconds: int = Field(
         default=50, ge=0, le=50, description="How long a question waits at Telegram for something to be said."
     )
-    api_url: str = Field(
+    url: str = Field(
         default="https://api.telegram.org",
         pattern=r"^https?://[^\s?#]+[^\s?#/]$",
         description="Where the Bot API is; another one only with a Bot API server of your own.",
@@ -86,4 +86,4 @@ class TelegramSettings(ChannelSettings):
     @property
     def stream(self) -> str:
         """Holds all that an offset depends on: a bot keeps its queue when its token is renewed."""
-        return f"telegram://{self.bot_id}@{urlsplit(self.api_url).netloc.lower()}"
+        return f"telegram://{self.bot_id}@{urlsplit(self.url).netloc.lower()}"

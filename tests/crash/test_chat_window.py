@@ -24,7 +24,7 @@ port = {admin}
 [channels.bot]
 connector = "telegram"
 token = "{token}"
-api_url = "{url}"
+url = "{url}"
 poll_seconds = 1
 settle_seconds = {settle}
 idle_hours = 24

@@ -21,7 +21,7 @@ app_id = "{app_id}"
 app_secret = "{secret}"
 url = "{url}"
 settle_seconds = {settle}
-profiles = {profiles}
+ask_profile = {ask_profile}
 """
 COUNT = 20
 
@@ -38,7 +38,7 @@ def configure(house: House, feishu: FeishuServer, **more: object) -> None:
 
 
 async def test_killed_while_it_acknowledges(house: House, feishu: FeishuServer) -> None:
-    configure(house, feishu, settle=0, profiles="false")
+    configure(house, feishu, settle=0, ask_profile="false")
     await asyncio.to_thread(house.start)
     await asyncio.to_thread(house.until, lambda: feishu.sockets, "it listens")
     feishu.on_acknowledged = lambda: house.signal(signal.SIGKILL) if len(feishu.acknowledged) == 3 else None
@@ -59,7 +59,7 @@ async def test_killed_while_it_acknowledges(house: House, feishu: FeishuServer) 
 
 
 async def test_files_and_names(house: House, feishu: FeishuServer) -> None:
-    configure(house, feishu, settle=1, profiles="true")
+    configure(house, feishu, settle=1, ask_profile="true")
     feishu.people[LILEI] = {"open_id": LILEI, "name": "李雷", "mobile": "+8613800138000"}
     await asyncio.to_thread(house.start)
     await asyncio.to_thread(house.until, lambda: feishu.sockets, "it listens")

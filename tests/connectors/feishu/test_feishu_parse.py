@@ -15,7 +15,7 @@ from connectors.feishu import FeishuConnector, FeishuSettings
 from tests.connectors.feishu.feishu_server import ALONE, BOT, GROUP, HANMEI, LILEI, TENANT, envelope, recalled, received
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
-SETTINGS = {"app_id": "cli_1", "app_secret": "s", "profiles": False}
+SETTINGS = {"app_id": "cli_1", "app_secret": "s", "ask_profile": False}
 
 
 def item(content: Any, *, kind: str = "text", chat: str = ALONE, **more: Any) -> dict[str, Any]:
@@ -189,9 +189,9 @@ def test_what_is_merely_said_in_a_group_is_public() -> None:
 
 def test_who_speaks() -> None:
     event = received(item({"text": "已安排师傅"}))
-    assert parse(event, profiles=True).author == Author(id=LILEI, profile=Ref(locator={"user": LILEI}))
+    assert parse(event, ask_profile=True).author == Author(id=LILEI, profile=Ref(locator={"user": LILEI}))
     company = Author(role=Role.COMPANY, id=LILEI)
-    assert parse(event, staff_tenant=TENANT, profiles=True).author == company
+    assert parse(event, staff_tenant=TENANT, ask_profile=True).author == company
     for one in (LILEI, f"on_{LILEI[3:]}"):
         assert parse(event, staff=[one]).author == company
     named = [{"key": f"@_user_{number}", "id": {"open_id": one}} for number, one in enumerate((BOT, HANMEI))]

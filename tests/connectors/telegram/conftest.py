@@ -20,7 +20,7 @@ HOOK_URL = "https://hooks.example.com/in/support"
 
 def make_settings(url: str = "http://127.0.0.1:9", **settings: Any) -> TelegramSettings:
     """One that asks at once, and does not wait."""
-    return TelegramSettings.model_validate({"token": TOKEN, "api_url": url, "poll_seconds": 0, **settings})
+    return TelegramSettings.model_validate({"token": TOKEN, "url": url, "poll_seconds": 0, **settings})
 
 
 @pytest.fixture
