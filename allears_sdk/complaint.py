@@ -79,6 +79,11 @@ class Customer:
     name: str = ""
     level: str = ""
     region: str = ""
+    """As the customers' file says, else the ISO 3166 code of the phone's country."""
+    key: str = ""
+    """The same on every channel where an identifier matches: the customers' file's id, else one of ours. Opaque."""
+    earlier_contacts: int = 0
+    """Complaints of the same customer that were open when this one was opened."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,6 +172,10 @@ class Complaint:
     entities: Entities = field(default_factory=Entities)
     team: str = ""
     assignee: str = ""
+    cc: tuple[str, ...] = ()
+    """Who is to know of it beside them, as the routes say."""
+    product_line: str = ""
+    """As the catalogue says of what it is about."""
     rating: Rating | None = None
     language: str = ""
     conversation: tuple[Said, ...] = ()
