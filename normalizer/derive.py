@@ -23,6 +23,7 @@ from normalizer.fields.entities import entities_of
 from normalizer.fields.expectation import expectation_of
 from normalizer.fields.language import detect
 from normalizer.fields.nature import is_greeting, nature_of
+from normalizer.fields.own import decided, own_category, own_expectation, own_nature, own_priority
 from normalizer.fields.priority import priority_of
 from normalizer.fields.reading import Reading, Readings, current, read
 from normalizer.fields.signals import weigh
@@ -65,14 +66,14 @@ def derive(conversation: Conversation, facts: Facts, rules: Rules | None = None)
     messages = current(conversation)
     customers = [message for message in messages if message.author.role is Role.CUSTOMER]
     author = _introduced(customers) if customers else _NOBODY
-    readings = read(customers)
-    entities, named = entities_of(readings.mentions, readings.quoted)
+    readings, rules = read(customers), rules or load()
+    entities, named = entities_of(readings.mentions, readings.quoted, rules.shapes)
     hinting = [message for message in messages if message.author.role is not Role.COMPANY]
     product_or_order, about = _product_or_order(entities, named, hinting)
     contact, reached = _contact(author, named)
     customer_id = author.id or author.email or author.phone or author.handle
     known = {"customer_id": _AS_SAID} if customer_id else {}
-    judgement, judged = _judge(readings.words, customers, facts, rules or load())
+    judgement, judged = _judge(readings.words, customers, facts, rules)
     words, worded = _words(readings, customers)
     return Complaint(
         id=conversation.reference,
@@ -180,10 +181,12 @@ class _Judgement(TypedDict):
 def _judge(reading: Reading, customers: list[Message], facts: Facts, rules: Rules) -> tuple[_Judgement, Sources]:
     """What only the words say."""
     signals = weigh(reading, rules)
-    nature, why = nature_of(signals, customers, facts)
-    category, category_source = category_of(signals, nature)
-    priority, priority_source = priority_of(signals, nature, category, facts)
-    expectation, wanted = expectation_of(signals, nature)
+    own = decided(signals, rules)
+    nature, why = own_nature(signals, own) or nature_of(signals, customers, facts)
+    category, category_source = own_category(signals, own, nature) or category_of(signals, nature)
+    ordinary = priority_of(signals, nature, category, facts)
+    priority, priority_source = own_priority(signals, own, nature, ordinary)
+    expectation, wanted = own_expectation(signals, own, nature, expectation_of(signals, nature))
     sources = {"nature": why, "expectation": wanted, "category": category_source, "priority": priority_source}
     judgement = _Judgement(nature=nature, category=category, priority=priority, expectation=expectation)
     return judgement, {name: source for name, source in sources.items() if source is not None}

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, fields
 from allears_sdk.complaint import Entities, Evidence, Provenance
 from normalizer.fields.reading import Reading
 from normalizer.rules.literals import Span
-from normalizer.rules.shapes import Patterns, Shape, Shapes, load_shapes, near_digits
+from normalizer.rules.shapes import Patterns, Shape, Shapes, near_digits
 
 KINDS = tuple(kind.name for kind in fields(Entities))
 _MAX_EACH = 20
@@ -42,9 +42,8 @@ class _Found:
             self.names.setdefault(kind, name)
 
 
-def entities_of(mentions: Reading, quoted: Reading) -> tuple[Entities, dict[str, Provenance]]:
+def entities_of(mentions: Reading, quoted: Reading, shapes: Shapes) -> tuple[Entities, dict[str, Provenance]]:
     """Entities of the customer's messages, 20 of a kind at most; quoted replies give order numbers only."""
-    shapes = load_shapes()
     found = _search(mentions, shapes, is_own=True)
     words = {kind: _unique(found, kind) for kind in KINDS if kind in found.spans}
     provenance = {f"entities.{kind}": _provenance(found, kind) for kind in words}

@@ -16,6 +16,7 @@ import msgspec
 from allears_sdk.complaint import CATEGORIES, EXPECTATIONS, NATURES, PRIORITIES
 from normalizer.rules.literals import Guarded, Guards, first_matches, guard, may_match, reach
 from normalizer.rules.matcher import Words
+from normalizer.rules.shapes import Shapes, load_shapes
 
 _VALUES = {
     "nature": (*NATURES, "greeting"),
@@ -48,6 +49,10 @@ class Rule:
     """The least priority a complaint has when this rule holds."""
     grievance: bool = True
     """For a category: whether the words say by themselves that something is wrong."""
+    decides: bool = False
+    """An admin's own rule: what it says goes, whatever else was found."""
+    place: str = ""
+    """File and line of an admin's rule; empty for a packaged one."""
 
 
 class Hit(msgspec.Struct, frozen=True, gc=False):
@@ -80,6 +85,8 @@ class Pack:
     rules: tuple[Rule, ...]
     negation: re.Pattern[str]
     contrast: re.Pattern[str]
+    firm: re.Pattern[str]
+    """An @handle that answers for a firm (@AskAcme, @acme_support): who writes to it writes as a customer."""
     _words: Words = field(init=False, repr=False)
     _by_word: dict[str, tuple[Rule, ...]] = field(init=False, repr=False)
     _guards: Guards = field(init=False, repr=False)
@@ -117,6 +124,11 @@ class Pack:
 @dataclass(frozen=True, slots=True)
 class Rules:
     packs: tuple[Pack, ...]
+    shapes: Shapes = field(default_factory=load_shapes)
+    version: str = ""
+    """A digest of what they were read from."""
+    decides: bool = False
+    """Whether some of them are an admin's that decide."""
 
     def pack(self, language: str) -> Pack | None:
         return next((pack for pack in self.packs if pack.language == language), None)
@@ -147,10 +159,10 @@ def build(layers: Sequence[Mapping[str, Any]]) -> Pack:
             rules[rule.id] = rule
     try:
         negation = re.compile(f"(?:{merged.get('negation', '(?!)')})$")
-        contrast = re.compile(merged.get("contrast", "(?!)"))
+        contrast, firm = (re.compile(merged.get(key, "(?!)")) for key in ("contrast", "firm"))
     except re.error as error:
-        raise RuleError(f"negation or contrast is no regular expression: {error}") from error
-    return Pack(merged.get("language", ""), tuple(rules.values()), negation, contrast)
+        raise RuleError(f"negation, contrast or firm is no regular expression: {error}") from error
+    return Pack(merged.get("language", ""), tuple(rules.values()), negation, contrast, firm)
 
 
 def _rule(data: Mapping[str, Any], language: str) -> Rule:
