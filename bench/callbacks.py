@@ -11,11 +11,11 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from bench.load import TEXTS
 from bench.posts import drive, middle, surroundings
 from bench.process import Folder, Process
 from bench.sealed import AES_KEY, APP_ID, TOKEN, Sealer
 from bench.servers.process import free_port
+from bench.texts import TEXTS
 
 CHATS = 200
 WORDS = ("你好", "我要投诉", *TEXTS, "有人吗？", "Please hurry.", "图片发不出来", "尽快处理")

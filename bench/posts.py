@@ -18,9 +18,9 @@ from allears.journal.records import Deposit, Policy
 from allears.journal.sqlite import open_journal
 from allears_sdk.connector import Threading
 from allears_sdk.message import MESSAGE_JSON, Raw
-from bench.load import TEXTS
 from bench.process import Folder, Process
 from bench.servers.process import free_port
+from bench.texts import TEXTS
 
 CONNECTIONS = 64
 BACKLOG = 30_000

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from urllib.parse import urlencode
 
-from bench.load import TEXTS
+from bench.texts import TEXTS
 from connectors._wechat.crypto import Envelope, signature
 
 APP_ID = "wx7a1c04e29d5b83f6"
