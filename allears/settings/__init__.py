@@ -3,13 +3,13 @@
 from allears.settings.changes import Changes, Difference, changed
 from allears.settings.faults import Fault, InvalidConfiguration, describe
 from allears.settings.loading import find_file, glance, load
+from allears.settings.routes import RouteSettings, RoutingSection
 from allears.settings.sections import (
     AdminSection,
     Configuration,
     DaemonSection,
     Disabled,
     PublicSection,
-    RoutingSection,
     default_language,
 )
 
@@ -23,6 +23,7 @@ __all__ = [
     "Fault",
     "InvalidConfiguration",
     "PublicSection",
+    "RouteSettings",
     "RoutingSection",
     "changed",
     "default_language",

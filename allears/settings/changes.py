@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from allears.settings.sections import Configuration
+from allears.settings.sections import SECTIONS, Configuration
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +26,7 @@ class Changes:
     channels: Difference
     destinations: Difference
     sections: frozenset[str]
-    """Daemon-level sections that differ (`allears`, `public`, `admin`, `routing`, `model`)."""
+    """Names of the other sections that differ (`allears`, `public`, `routing`, `routes`, …)."""
 
     def __bool__(self) -> bool:
         return bool(self.channels or self.destinations or self.sections)
@@ -34,7 +34,7 @@ class Changes:
 
 def changed(old: Configuration, new: Configuration) -> Changes:
     """The difference between two configurations; a changed secret is a change."""
-    parts = {"allears": "daemon", "public": "public", "admin": "admin", "routing": "routing", "model": "model"}
+    parts = {**{name: name for name in SECTIONS}, "allears": "daemon", "routes": "routes"}
     return Changes(
         channels=_difference(old.enabled_channels, new.enabled_channels),
         destinations=_difference(old.enabled_destinations, new.enabled_destinations),

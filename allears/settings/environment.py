@@ -8,8 +8,10 @@ from typing import Any
 from pydantic import Field
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict, SettingsError
 
+from allears.settings.knowledge import CatalogueSection, CustomersSection
 from allears.settings.model_section import ModelSection
-from allears.settings.sections import AdminSection, DaemonSection, PublicSection, RoutingSection
+from allears.settings.routes import RoutingSection
+from allears.settings.sections import AdminSection, DaemonSection, PublicSection
 from allears_sdk.errors import ConfigError
 
 PREFIX = "ALLEARS_"
@@ -21,6 +23,8 @@ class _Rooms(BaseSettings):
     public: PublicSection = Field(default_factory=PublicSection)
     admin: AdminSection = Field(default_factory=AdminSection)
     routing: RoutingSection = Field(default_factory=RoutingSection)
+    customers: CustomersSection = Field(default_factory=CustomersSection)
+    catalogue: CatalogueSection = Field(default_factory=CatalogueSection)
     model: ModelSection = Field(default_factory=ModelSection)
 
 

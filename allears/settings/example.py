@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from allears.settings.catalogue import Component, component, components
+from allears.settings.routes import RouteSettings
 from allears.settings.secrets import holds_secret
 from allears.settings.sections import SECTIONS
 from allears.settings.spelling import default, toml
@@ -45,9 +46,20 @@ def example(*, connectors: Sequence[str] = (), sinks: Sequence[str] = (), langua
 def _file(chosen: Sequence[Component], language: str) -> str:
     blocks = [_comment(_HEADS[language])]
     blocks += [_table(name, model, model.model_fields, model.__doc__ or "") for name, model in SECTIONS.items()]
+    blocks += [_routes()]
     blocks += [_component(one, language) for one in chosen]
     names = ", ".join(_common_names(chosen))
     return "\n\n".join([*blocks, _comment(_COMMON[language].format(names=names))]) + "\n"
+
+
+def _routes() -> str:
+    """All as comments: one without conditions would match everything."""
+    head = [_comment(RouteSettings.__doc__ or ""), "# [[routes]]"]
+    properties = RouteSettings.model_json_schema()["properties"]
+    for key, field in RouteSettings.model_fields.items():
+        meaning, given = _setting(key, field, properties[key], "")
+        head += [meaning, f"#   {given.removeprefix('# ')}"]
+    return "\n".join(head)
 
 
 def _component(one: Component, language: str) -> str:

@@ -16,6 +16,8 @@ from allears.settings import environment
 from allears.settings.defaults import embedded
 from allears.settings.faults import Fault, InvalidConfiguration, explain, hint, say
 from allears.settings.places import fragments, line_of, lines
+from allears.settings.routes import RouteSettings, RoutingSection
+from allears.settings.routing_faults import Named, routing_faults
 from allears.settings.secrets import Revealer
 from allears.settings.sections import SECTIONS, Configuration, DaemonSection, Disabled, default_language
 from allears_sdk import registry
@@ -25,7 +27,12 @@ from allears_sdk.settings import ChannelSettings
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
 _FAMILIES = {"channels": ("connector", registry.CONNECTORS), "destinations": ("sink", registry.SINKS)}
-_PATHS = {"allears": ("data_folder",), "public": ("tls_certificate", "tls_key")}
+_PATHS = {
+    "allears": ("data_folder",),
+    "public": ("tls_certificate", "tls_key"),
+    "customers": ("file",),
+    "catalogue": ("file",),
+}
 
 
 def find_file(path: Path | None = None) -> Path | None:
@@ -133,16 +140,15 @@ class _Loading:
         self._fill_in(daemon.data_folder)
         channels = self._family("channels")
         destinations = self._family("destinations")
-        self._check_routing(sections["routing"])
+        routes = self._routes()
+        self._check_routing(sections["routing"] or RoutingSection(), routes, destinations)
         if self._faults and not self._is_lenient:
             name = str(self._source) if self._source else "ALLEARS_*"
             raise InvalidConfiguration(name, self._faults, self._language)
         return Configuration(
             daemon=daemon,
-            public=sections["public"],
-            admin=sections["admin"],
-            routing=sections["routing"],
-            model=sections["model"],
+            **{name: section for name, section in sections.items() if name != "allears"},
+            routes=tuple(route for _, route in routes),
             channels=channels,
             destinations=destinations,
             disabled=tuple(self._disabled),
@@ -166,7 +172,7 @@ class _Loading:
             self._faults.append(Fault(place="", message=str(error)))
 
     def _check_top(self) -> None:
-        valid = [*SECTIONS, *_FAMILIES]
+        valid = [*SECTIONS, "routes", *_FAMILIES]
         for key in self._data or {}:
             if key not in valid:
                 self._fault((key,), say(self._language, "unknown_key", hint=hint(key, valid, self._language)))
@@ -261,12 +267,26 @@ class _Loading:
                     self._fault((*place, *path), message)
             return None
 
-    def _check_routing(self, routing: Any) -> None:
-        named = list(self._table("destinations"))
-        for name in routing.destinations if routing else ():
-            if name not in named:
-                message = say(self._language, "unknown_name", name=name, hint=hint(name, named, self._language))
-                self._fault(("routing", "destinations"), message)
+    def _routes(self) -> list[tuple[int, RouteSettings]]:
+        """Those that are valid, with their place among all."""
+        rows = (self._data or {}).get("routes", [])
+        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+            self._fault(("routes",), say(self._language, "not_rows", place="routes"))
+            return []
+        built = [(at, self._build(("routes", str(at)), row, RouteSettings)) for at, row in enumerate(rows)]
+        return [(at, route) for at, route in built if route is not None]
+
+    def _check_routing(
+        self, routing: RoutingSection, routes: list[tuple[int, RouteSettings]], destinations: Mapping[str, Any]
+    ) -> None:
+        named = Named(channels=list(self._table("channels")), destinations=list(self._table("destinations")))
+        for path, message in routing_faults(routing, routes, named, self._language):
+            self._fault(path, message)
+        for at, route in routes:
+            for name in route.destinations:
+                if name in destinations and not destinations[name].enabled:
+                    message = say(self._language, "switched_off", name=name)
+                    self._warn(("routes", str(at), "destinations"), message)
 
     def _fault(self, path: tuple[str, ...], message: str) -> None:
         self._faults.append(self._at(path, message))

@@ -10,6 +10,7 @@ from pydantic.fields import FieldInfo
 
 from allears.settings.catalogue import BASES, WORDS, Component, components
 from allears.settings.environment import variable
+from allears.settings.routes import RouteSettings
 from allears.settings.secrets import models_in
 from allears.settings.sections import SECTIONS
 from allears.settings.spelling import default, type_name
@@ -32,7 +33,7 @@ _INTRODUCTIONS = {
 def reference() -> str:
     """Markdown. Raises ConfigError when a shipped kind does not load."""
     found = components(shipped=True)
-    blocks = [_HEAD, *(_section(name, model) for name, model in SECTIONS.items())]
+    blocks = [_HEAD, *(_section(name, model) for name, model in SECTIONS.items()), _routes()]
     for family in ("channels", "destinations"):
         members = [component for component in found if component.family == family]
         blocks += [_family(family), *(_component(component) for component in members)]
@@ -43,6 +44,11 @@ def reference() -> str:
 def _section(name: str, model: type[BaseModel]) -> str:
     override = f"Overridden by `{variable(name, 'KEY')}`."
     return f"## `[{name}]`\n\n{_line(model.__doc__)} {override}\n\n{_table(model, model.model_fields)}"
+
+
+def _routes() -> str:
+    model = RouteSettings
+    return f"## `[[routes]]`\n\n{_line(model.__doc__)}\n\n{_table(model, model.model_fields)}"
 
 
 def _family(family: str) -> str:
@@ -70,7 +76,8 @@ def _component(component: Component) -> str:
 
 def _tables(found: Iterable[Component]) -> dict[str, type[BaseModel]]:
     """The tables that settings hold, those of some kinds and those of all, by key."""
-    every = [*(base.model_fields for base in BASES.values()), *(component.own_fields for component in found)]
+    models = (*SECTIONS.values(), *BASES.values())
+    every = [*(model.model_fields for model in models), *(component.own_fields for component in found)]
     return {name: model for fields in every for name, field in fields.items() for model in models_in(field.annotation)}
 
 

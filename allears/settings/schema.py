@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from allears.settings.catalogue import Component, components
+from allears.settings.routes import RouteSettings
 from allears.settings.sections import SECTIONS
 
 _NAME = "^[a-z0-9][a-z0-9-]*$"
@@ -26,6 +27,7 @@ def config_schema(*, shipped: bool = False) -> dict[str, Any]:
         "additionalProperties": False,
         "properties": {
             **{name: _model(model, definitions) for name, model in SECTIONS.items()},
+            "routes": {"type": "array", "items": _model(RouteSettings, definitions)},
             **{family: _family(family, found, definitions) for family in ("channels", "destinations")},
         },
         "$defs": dict(sorted(definitions.items())),

@@ -14,7 +14,9 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from allears.settings.faults import Fault
+from allears.settings.knowledge import CatalogueSection, CustomersSection
 from allears.settings.model_section import ModelSection
+from allears.settings.routes import RouteSettings, RoutingSection
 from allears_sdk.settings import ChannelSettings, DestinationSettings, Settings
 
 LOOPBACK = "127.0.0.1"
@@ -154,16 +156,6 @@ class AdminSection(Settings):
         return any(secret and secret.get_secret_value() for secret in (self.token, self.password))
 
 
-class RoutingSection(Settings):
-    """Where complaints go."""
-
-    destinations: tuple[str, ...] = Field(
-        default=(),
-        description="Names of the destinations every complaint goes to; empty: all that are enabled.",
-        examples=[["list"]],
-    )
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Disabled:
     """A configured channel or destination whose kind cannot be used here."""
@@ -183,6 +175,10 @@ class Configuration:
     public: PublicSection
     admin: AdminSection
     routing: RoutingSection
+    customers: CustomersSection = field(default_factory=CustomersSection)
+    catalogue: CatalogueSection = field(default_factory=CatalogueSection)
+    routes: tuple[RouteSettings, ...] = ()
+    """In file order."""
     channels: Mapping[str, ChannelSettings]
     destinations: Mapping[str, DestinationSettings]
     disabled: tuple[Disabled, ...] = ()
@@ -230,6 +226,8 @@ SECTIONS: Mapping[str, type[Settings]] = MappingProxyType(
         "public": PublicSection,
         "admin": AdminSection,
         "routing": RoutingSection,
+        "customers": CustomersSection,
+        "catalogue": CatalogueSection,
         "model": ModelSection,
     }
 )
