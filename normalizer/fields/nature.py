@@ -11,7 +11,9 @@ from normalizer.conversation import Facts
 from normalizer.fields.signals import Sign, Signals, total
 from normalizer.rules.fold import fold
 
+_SOMETHING = 0.7
 _ENOUGH = 1.0
+_ENOUGH_TO_NOBODY = 1.5
 _STRONG = 2.0
 _HEAVY = 3.0
 _ENOUGH_TO_DROP = 1.5
@@ -49,7 +51,7 @@ def nature_of(signals: Signals, messages: list[Message], facts: Facts) -> tuple[
     if rated is not None:
         return rated
     scores = _scores(signals)
-    nature = _weighed(scores, signals)
+    nature = _weighed(scores, signals, _is_to_us(signals, messages))
     if nature:
         return nature, signals.provenance(_signs_for(signals, nature), _confidence(nature, scores))
     return _unsaid(signals, messages)
@@ -120,13 +122,14 @@ def _scores(signals: Signals) -> Scores:
     )
 
 
-def _weighed(scores: Scores, signals: Signals) -> str:
+def _weighed(scores: Scores, signals: Signals, to_us: bool) -> str:
     if scores.suggestion >= _STRONG and scores.grievance < (_HEAVY if scores.praise else _STRONG):
         return "suggestion"
-    if scores.grievance < _HEAVY and scores.request >= max(_STRONG, scores.grievance):
-        return "request"
-    unopposed = scores.grievance > max(scores.praise, scores.question, scores.request)
-    if scores.grievance >= _ENOUGH or unopposed:
+    asked = max(scores.question, scores.request)
+    if scores.grievance < _HEAVY and asked >= max(_STRONG, scores.grievance):
+        return "question" if scores.question >= scores.request else "request"
+    unopposed = to_us and scores.grievance > max(scores.praise, asked)
+    if scores.grievance >= (_ENOUGH if to_us else _ENOUGH_TO_NOBODY) or unopposed:
         return _complains(scores, signals)
     ordinary = {
         "request": scores.request,
@@ -136,7 +139,7 @@ def _weighed(scores: Scores, signals: Signals) -> str:
         "other": signals.score("nature", "other"),
     }
     best = max(ordinary, key=lambda name: ordinary[name])
-    return best if ordinary[best] > 0 else ""
+    return best if ordinary[best] >= _SOMETHING else ""
 
 
 def _complains(scores: Scores, signals: Signals) -> str:
@@ -167,10 +170,18 @@ def _unsaid(signals: Signals, messages: list[Message]) -> tuple[str, Provenance]
     text = signals.reading.folded
     if "?" in text or "？" in text:
         return "question", Provenance(source="default", score=0.4)
-    public = any(message.visibility is Visibility.PUBLIC for message in messages)
-    if not public and _is_statement(text):
+    if not _is_public(messages) and _is_statement(text):
         return "complaint", Provenance(source="default", score=0.3)
     return "other", Provenance(source="default", score=0.3)
+
+
+def _is_public(messages: list[Message]) -> bool:
+    return any(message.visibility is Visibility.PUBLIC for message in messages)
+
+
+def _is_to_us(signals: Signals, messages: list[Message]) -> bool:
+    """Who writes on a direct channel, rates, or calls a firm by its handle; others swear at their football team."""
+    return signals.to_firm or not _is_public(messages) or any(message.rating for message in messages)
 
 
 def _is_statement(text: str) -> bool:

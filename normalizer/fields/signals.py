@@ -42,6 +42,8 @@ class Signals:
     signs: dict[tuple[str, str], list[Sign]] = field(default_factory=dict)
     contrast_at: int = -1
     """Where a contrast (但是, but) begins; -1: nowhere."""
+    to_firm: bool = False
+    """Whether an @handle that answers for a firm is spoken to."""
 
     def score(self, kind: str, value: str) -> float:
         return total(self.signs.get((kind, value), ()))
@@ -69,6 +71,7 @@ def weigh(reading: Reading, rules: Rules) -> Signals:
     signals = Signals(reading)
     folded = reading.folded
     if "@" in folded or "://" in folded:
+        signals.to_firm = "@" in folded and any(pack.firm.search(folded) for pack in rules.packs)
         folded = _UNREAD.sub(lambda match: " " * len(match[0]), folded)
     for pack in _fitting(folded, rules):
         found = pack.find(folded)
