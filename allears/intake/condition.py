@@ -32,6 +32,7 @@ class Condition:
         self._held_until = -math.inf
         self._trial: asyncio.Event | None = None
         self._waiting_for = ""
+        self._asked_to_wait: set[str] = set()
         self.is_paused = False
 
     @property
@@ -59,10 +60,18 @@ class Condition:
         if reaction.holds_channel:
             self._held_until = max(self._held_until, self._timing.clock.monotonic() + delay)
         if reaction.state == RUNNING:
-            self._log.info("asked_to_wait", part=part, seconds=delay, cause=reaction.cause)
+            self._note_wait(part, delay, reaction.cause)
         else:
             self._note_trouble(part, reaction, error)
         return delay
+
+    def _note_wait(self, part: str, seconds: float, cause: str) -> None:
+        """The source is well and busy: said once, shown until it answers again."""
+        say = self._log.debug if part in self._asked_to_wait else self._log.info
+        say("asked_to_wait", part=part, seconds=seconds, cause=cause)
+        self._asked_to_wait.add(part)
+        self._waiting_for = cause
+        self._post()
 
     def _note_trouble(self, part: str, reaction: Reaction, error: Exception) -> None:
         before = self.state
@@ -88,6 +97,7 @@ class Condition:
     def recover(self, part: str, *, is_contact: bool = True) -> None:
         """The part is well; `is_contact`: it has had a good answer from its source."""
         self._troubles.pop(part, None)
+        self._asked_to_wait.discard(part)
         if not self._is_held():  # what held all of the channel is over for all of it
             self._troubles = {name: one for name, one in self._troubles.items() if not one.holds_channel}
             self._end_trial()

@@ -86,7 +86,7 @@ class StreamPoller:
             self._failed_at = place
             if self._failures >= SUSPECT_FAILURES and self._limit > 1:
                 self._limit, self._single_left = 1, PAGE
-                self._channel.log.warning("reading_one_at_a_time", stream=self.stream)
+                self._channel.log.info("reading_one_at_a_time", stream=self.stream)
         return self._channel.condition.fail(self._part, error, self._backoff)
 
     async def _walk(self, hint: Mapping[str, Any]) -> None:

@@ -20,6 +20,11 @@ class Difference:
     def __bool__(self) -> bool:
         return bool(self.added or self.removed or self.changed)
 
+    def __str__(self) -> str:
+        """As a log line tells it: `added a, b; changed c`."""
+        parts = {"added": self.added, "removed": self.removed, "changed": self.changed}
+        return "; ".join(f"{word} {', '.join(sorted(names))}" for word, names in parts.items() if names) or "none"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Changes:

@@ -27,6 +27,18 @@ _NEVER_SENT = frozenset(
         "LocalProtocolError",
     }
 )
+_WORDS = {
+    "ClientConnectorCertificateError": "its certificate is not trusted",
+    "ClientSSLError": "no TLS with it",
+    "ClientConnectorDNSError": "its host name is not found",
+    "ClientConnectorError": "cannot be reached",
+    "ConnectionTimeoutError": "cannot be reached in time",
+    "ConnectTimeout": "cannot be reached in time",
+    "ConnectError": "cannot be reached",
+    "ServerDisconnectedError": "the connection broke",
+    "TimeoutError": "no answer in time",
+    "TimeoutException": "no answer in time",
+}
 _NO_URL = frozenset({"InvalidURL", "UnsupportedProtocol", "NonHttpUrlClientError", "LocalProtocolError"})
 
 
@@ -37,10 +49,12 @@ def error_of(error: Exception, call: Call) -> AllearsError:
     aiohttp exception underneath decides where there is one.
     """
     cause = error.__cause__ if type(error.__cause__).__module__.startswith("aiohttp") else error
-    names = {kind.__name__ for kind in type(cause).__mro__}
+    kinds = [kind.__name__ for kind in type(cause).__mro__]
+    names = frozenset(kinds)
     if names & _NO_URL:
         return Rejected(f"{call.place}: not a URL we can call")
-    what = f"{call.place}: {type(cause).__name__}"
+    words = next((_WORDS[kind] for kind in kinds if kind in _WORDS), "no answer")
+    what = f"{call.place}: {words} ({kinds[0]})"
     if names & _NEVER_SENT:
         return Unavailable(what, detail=str(cause)[:MAX_DETAIL] if "ClientConnectorError" in names else "")
     return lost(what, call)

@@ -232,6 +232,22 @@ async def test_retry_later_is_taken_at_its_word(hall: Hall) -> None:
     await until(lambda: len(hall.script.polls) == 2)
 
 
+async def test_a_storm_of_waits_is_said_once_and_shown_until_it_is_over(hall: Hall) -> None:
+    async def poll(stream: str, cursor: Cursor | None, hint: Mapping[str, Any], limit: int) -> AsyncIterator[Batch]:
+        if len(hall.script.polls) <= 3:
+            raise RetryLater("the shop is busy", after_seconds=10)
+        yield Batch()
+
+    hall.script.poll = poll
+    await hall.open()
+    for _ in range(3):
+        await until(lambda: 10 in hall.hands.naps)
+        assert hall.intake.states()["shop"].reason == "the shop is busy"
+        hall.hands.advance(10)
+    await until(lambda: len(hall.script.polls) == 4 and not hall.intake.states()["shop"].reason)
+    assert [level for level, event, _ in hall.log.entries if event == "asked_to_wait"] == ["info", "debug", "debug"]
+
+
 async def test_refused_credentials_stop_all_streams_and_one_tries_for_all(hall: Hall) -> None:
     is_good = False
 
