@@ -91,10 +91,15 @@ def derive(conversation: Conversation, facts: Facts, rules: Rules | None = None)
         permalink=next((message.permalink for message in messages if message.permalink), ""),
         tags=("withdrawn",) if any(message.kind is Kind.WITHDRAWN for message in customers) else (),
         related=conversation.related,
-        provenance=named | about | reached | known | judged | worded,
+        provenance=named | about | reached | known | judged | worded | {"rules": _read_by(rules)},
         **judgement,
         **words,
     )
+
+
+def _read_by(rules: Rules) -> Provenance:
+    """Which rules made this record: what another version makes of the same words may differ."""
+    return Provenance(source=f"rules:{rules.version}")
 
 
 def _introduced(customers: list[Message]) -> Author:

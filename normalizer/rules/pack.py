@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib import resources
@@ -24,7 +25,8 @@ _VALUES = {
     "priority": PRIORITIES,
     "expectation": EXPECTATIONS,
 }
-_KEYS = {"id", "field", "value", "weight", "words", "patterns", "negatable", "priority", "grievance"}
+_KEYS = {"id", "field", "value", "weight", "words", "patterns", "negatable", "priority", "grievance", "decides"}
+LANGUAGES = ("zh", "en")
 
 
 class RuleError(ValueError):
@@ -134,15 +136,31 @@ class Rules:
         return next((pack for pack in self.packs if pack.language == language), None)
 
 
-@lru_cache(maxsize=8)
-def load(languages: tuple[str, ...] = ("zh", "en")) -> Rules:
+@lru_cache(maxsize=1)
+def load() -> Rules:
     """The packaged rules, read and compiled once per process."""
-    return Rules(tuple(build([packaged(language)]) for language in languages))
+    return Rules(tuple(map(packaged_pack, LANGUAGES)), version=version_of(()))
+
+
+@lru_cache(maxsize=len(LANGUAGES))
+def packaged_pack(language: str) -> Pack:
+    return build([packaged(language)])
 
 
 def packaged(language: str) -> dict[str, Any]:
-    text = resources.files("normalizer.rules").joinpath(f"{language}.toml").read_text(encoding="utf-8")
-    return tomllib.loads(text)
+    return tomllib.loads(_text(language))
+
+
+def version_of(own: Iterable[str]) -> str:
+    """A digest of the packaged packs and shapes, and of these texts."""
+    digest = hashlib.sha256()
+    for text in (*map(_text, (*LANGUAGES, "shapes")), *own):
+        digest.update(hashlib.sha256(text.encode()).digest())
+    return digest.hexdigest()[:12]
+
+
+def _text(name: str) -> str:
+    return resources.files("normalizer.rules").joinpath(f"{name}.toml").read_text(encoding="utf-8")
 
 
 def build(layers: Sequence[Mapping[str, Any]]) -> Pack:
@@ -155,17 +173,22 @@ def build(layers: Sequence[Mapping[str, Any]]) -> Pack:
     for layer in layers:
         merged.update({key: value for key, value in layer.items() if key != "rule"})
         for data in layer.get("rule", ()):
-            rule = _rule(data, merged.get("language", ""))
+            rule = read_rule(data, merged.get("language", ""))
             rules[rule.id] = rule
+    return pack_of(merged, tuple(rules.values()))
+
+
+def pack_of(data: Mapping[str, Any], rules: tuple[Rule, ...]) -> Pack:
+    """Of these rules; its language, negation, contrast and firm are those of `data`."""
     try:
-        negation = re.compile(f"(?:{merged.get('negation', '(?!)')})$")
-        contrast, firm = (re.compile(merged.get(key, "(?!)")) for key in ("contrast", "firm"))
+        negation = re.compile(f"(?:{data.get('negation', '(?!)')})$")
+        contrast, firm = (re.compile(data.get(key, "(?!)")) for key in ("contrast", "firm"))
     except re.error as error:
         raise RuleError(f"negation, contrast or firm is no regular expression: {error}") from error
-    return Pack(merged.get("language", ""), tuple(rules.values()), negation, contrast, firm)
+    return Pack(data.get("language", ""), rules, negation, contrast, firm)
 
 
-def _rule(data: Mapping[str, Any], language: str) -> Rule:
+def read_rule(data: Mapping[str, Any], language: str) -> Rule:
     name = f"{language}.{data.get('id', '?')}"
     unknown = set(data) - _KEYS
     if unknown or not data.get("id"):

@@ -94,30 +94,44 @@ class Shapes:
 
 @lru_cache(maxsize=1)
 def load_shapes() -> Shapes:
-    text = resources.files("normalizer.rules").joinpath("shapes.toml").read_text(encoding="utf-8")
-    data = tomllib.loads(text)
-    shapes = [_shape(row, data["surnames"]) for row in data["shape"]]
+    return shapes_of([read_shape(row) for row in packaged_shapes()])
+
+
+def shapes_of(shapes: Sequence[Shape]) -> Shapes:
+    """What is claimed by one is not read again by those after it."""
     return Shapes(
         tuple(shape for shape in shapes if shape.where == "text"),
         tuple(shape for shape in shapes if shape.where == "signature"),
-        frozenset(data["not_names"].split()),
+        frozenset(_packaged()["not_names"].split()),
     )
 
 
-def _shape(row: Mapping[str, Any], surnames: str) -> Shape:
+def packaged_shapes() -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = _packaged()["shape"]
+    return rows
+
+
+@lru_cache(maxsize=1)
+def _packaged() -> dict[str, Any]:
+    return tomllib.loads(resources.files("normalizer.rules").joinpath("shapes.toml").read_text(encoding="utf-8"))
+
+
+def read_shape(row: Mapping[str, Any]) -> Shape:
+    """Without `needs` only its patterns say whether it is worth trying."""
     patterns = row.get("patterns") or [row["pattern"]]
-    compiled = [re.compile(pattern.replace("{SURNAME}", surnames), re.MULTILINE) for pattern in patterns]
+    compiled = [re.compile(pattern.replace("{SURNAME}", _packaged()["surnames"]), re.MULTILINE) for pattern in patterns]
     ways = tuple(_folded(guard(one)) for one in compiled)
+    needs = row.get("needs", "")
     return Shape(
         kind=row["kind"],
         name=row["name"],
-        needs=row["needs"],
+        needs=needs,
         cased=row.get("cased", False),
         where=row.get("where", "text"),
         sight=re.compile(row["sight"]) if "sight" in row else None,
         starts=re.compile(row["starts"]) if "starts" in row else None,
         ways=ways,
-        is_near_digit=row["needs"] == "digit" and max(way.reach for way in ways) <= _REACH,
+        is_near_digit=needs == "digit" and max(way.reach for way in ways) <= _REACH,
     )
 
 
