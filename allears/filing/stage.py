@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import structlog
 
+from allears.filing.model_step import ModelStep
+from allears.filing.model_step_question import Question
 from allears.journal.bells import wait
 from allears.journal.errors import JournalUnavailable
 from allears.journal.journal import Journal
@@ -61,6 +63,8 @@ class Filing:
     ) -> None:
         self.readers = readers
         self.router = router
+        self.model: ModelStep | None = None
+        """Asked about what rules left open, where it is on."""
         self._journal = journal
         self._workers = workers
         self._clock = clock
@@ -68,6 +72,7 @@ class Filing:
         self._tasks: set[asyncio.Task[None]] = set()
         self._glance = (clock.monotonic(), 0)
         self._is_flooded = False
+        self._overtaken: set[int] = set()
 
     async def run(self) -> None:
         """Until cancelled; running steps are then given up, and taken again after the next start."""
@@ -151,12 +156,30 @@ class Filing:
             if isinstance(result, Read)
         ]
         policies = {name: reader.policy for name, reader in self.readers.items()}
+        if readings and self.model is not None and self.model.is_on:
+            channels = {stored.id: stored.channel for stored in taken}
+            readings = await self._looked_up(self.model, readings, channels)
         if readings:
             await self._journal.join(readings, policies, self.router)
         for stored, result in pairs:
             if isinstance(result, Failed):
                 log.warning("unreadable", raw=stored.id, channel=stored.channel, reason=result.reason)
                 await self._journal.fail_raws([stored.id], result.reason, quarantine=result.is_bad)
+
+    async def _looked_up(
+        self, model: ModelStep, readings: Sequence[Reading], channels: Mapping[int, str]
+    ) -> list[Reading]:
+        """With what the model step has answered before. What it is to be asked about first joins without its record,
+        and is derived at once like any other."""
+        alone = [(one, one.draft) for one in readings if one.draft is not None]
+        found = await model.look_up([(draft, self._is_public(channels[one.raw_id])) for one, draft in alone])
+        drafts = {
+            one.raw_id: step if isinstance(step, Draft) else None for (one, _), step in zip(alone, found, strict=True)
+        }
+        return [replace(one, draft=drafts.get(one.raw_id)) for one in readings]
+
+    def _is_public(self, channel: str) -> bool:
+        return (self.readers.get(channel) or _stranger(channel)).policy.public
 
     def _read_job(self, stored: StoredRaw) -> ReadJob:
         reader = self.readers[stored.channel]
@@ -198,8 +221,31 @@ class Filing:
         except WorkerLost as error:
             await self._derive_one_by_one(due, error)
             return
-        pairs = zip(due, opened(results, Draft), strict=True)
+        pairs: Sequence[tuple[DueConversation, Draft | Failed]] = list(zip(due, opened(results, Draft), strict=True))
+        if self.model is not None and self.model.is_on:
+            pairs = await self._put_aside(self.model, pairs)
         await asyncio.gather(*(self._file(one, result) for one, result in pairs))
+
+    async def _put_aside(
+        self, model: ModelStep, pairs: Sequence[tuple[DueConversation, Draft | Failed]]
+    ) -> list[tuple[DueConversation, Draft | Failed]]:
+        """What can be filed now. What the model step is asked about waits outside, so that it holds up nobody; what
+        went on while it was asked about is not asked about again: its customer would wait for as long as he writes."""
+        drafts = [(one, result) for one, result in pairs if isinstance(result, Draft)]
+        found = await model.look_up([(draft, self._is_public(one.channel)) for one, draft in drafts])
+        ready: list[tuple[DueConversation, Draft | Failed]] = [(o, r) for o, r in pairs if isinstance(r, Failed)]
+        for (one, draft), step in zip(drafts, found, strict=True):
+            is_overtaken = one.id in self._overtaken
+            self._overtaken.discard(one.id)
+            if isinstance(step, Draft) or is_overtaken:
+                ready.append((one, step if isinstance(step, Draft) else draft))
+            else:
+                self._keep(self._guarded(self._ask(model, one, step), self._journal.release_conversations, [one.id]))
+        return ready
+
+    async def _ask(self, model: ModelStep, conversation: DueConversation, question: Question) -> None:
+        if not await self._file(conversation, await model.ask(question)):
+            self._overtaken.add(conversation.id)
 
     async def _derive_one_by_one(self, due: Sequence[DueConversation], error: WorkerLost) -> None:
         if len(due) == 1:
@@ -209,20 +255,22 @@ class Filing:
         for conversation in due:
             await self._derive([conversation])
 
-    async def _file(self, conversation: DueConversation, result: Any) -> None:
+    async def _file(self, conversation: DueConversation, result: Draft | Failed) -> bool:
+        """False: it has moved on meanwhile, and stays due."""
         if isinstance(result, Failed):
             log.warning("underivable", complaint=conversation.reference, reason=result.reason)
             await self._journal.fail_conversation(conversation, result.reason)
-            return
+            return True
         reader = self.readers.get(conversation.channel) or _stranger(conversation.channel)
         settles = reader.policy.threading is Threading.CHAT
         try:
-            await self._journal.file(conversation, result, self.router, settles=settles)
+            return await self._journal.file(conversation, result, self.router, settles=settles)
         except JournalUnavailable:
             raise
         except Exception as error:  # its own fault: the others go on
             log.exception("unfilable", complaint=conversation.reference)
             await self._journal.fail_conversation(conversation, f"{type(error).__name__}: {error}")
+            return True
 
     def _derive_job(self, due: DueConversation) -> DeriveJob:
         reader = self.readers.get(due.channel) or _stranger(due.channel)
@@ -235,11 +283,20 @@ class Filing:
         return DeriveJob(conversation=conversation, facts=reader.facts, public=reader.policy.public)
 
     def _start(self, work: Any, release: Any, ids: Sequence[int]) -> None:
-        task = asyncio.create_task(self._slotted(work, release, ids))
+        self._keep(self._slotted(work, release, ids))
+
+    def _keep(self, work: Any) -> None:
+        task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
     async def _slotted(self, work: Any, release: Any, ids: Sequence[int]) -> None:
+        try:
+            await self._guarded(work, release, ids)
+        finally:
+            self._slots.release()
+
+    async def _guarded(self, work: Any, release: Any, ids: Sequence[int]) -> None:
         try:
             await work
         except JournalUnavailable as error:
@@ -249,8 +306,6 @@ class Filing:
             log.exception("filing_failed")
             await asyncio.sleep(1)
             await release(ids)
-        finally:
-            self._slots.release()
 
 
 def _stranger(channel: str) -> Reader:
