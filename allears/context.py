@@ -75,6 +75,9 @@ class TokenVault:
     async def put(self, space: str, name: str, value: Mapping[str, Any]) -> None:
         await self._journal.put_token(space, name, self._cipher().encrypt(encode(dict(value))))
 
+    async def delete(self, space: str, name: str) -> None:
+        await self._journal.delete_token(space, name)
+
     @asynccontextmanager
     async def lock(self, name: str) -> AsyncIterator[None]:
         async with self._locks[name]:
@@ -132,6 +135,9 @@ class OwnTokens:
 
     async def put(self, name: str, value: Mapping[str, Any]) -> None:
         await self._vault.put(self._space, name, value)
+
+    async def delete(self, name: str) -> None:
+        await self._vault.delete(self._space, name)
 
     def lock(self, name: str) -> contextlib.AbstractAsyncContextManager[None]:
         return self._vault.lock(name)

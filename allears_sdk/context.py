@@ -37,6 +37,9 @@ class Tokens(Protocol):
     async def put(self, name: str, value: Mapping[str, Any]) -> None:
         """On disk when this returns."""
 
+    async def delete(self, name: str) -> None:
+        """Gone from the disk when this returns; nothing happens where there is none."""
+
     def lock(self, name: str) -> AbstractAsyncContextManager[None]:
         """One refresh at a time, across channels of the same account."""
 

@@ -36,7 +36,10 @@ def reaction_to(error: Exception) -> Reaction:
         advice = "correct this channel's settings and reload, or resume the channel once the cause is gone"
         return Reaction(state="stopped", cause=cause, delay_seconds=math.inf, holds_channel=True, advice=advice)
     if isinstance(error, AuthError):
-        advice = "renew its credentials; then reload where the file names them, else resume the channel; tried every 15 minutes"
+        advice = (
+            "renew its credentials; then reload where the file names them, else resume the channel "
+            "(`allears channels resume NAME`); tried every 15 minutes until then"
+        )
         return Reaction(
             state="stopped", cause=cause, delay_seconds=AUTH_RETRY_SECONDS, holds_channel=True, advice=advice
         )

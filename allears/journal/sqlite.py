@@ -271,6 +271,10 @@ class SqliteJournal:
         query = "INSERT INTO tokens VALUES (?,?,?) ON CONFLICT (space, name) DO UPDATE SET value = excluded.value"
         await self._writer.submit(lambda sql: sql.execute(query, (space, name, value)).rowcount)
 
+    async def delete_token(self, space: str, name: str) -> None:
+        query = "DELETE FROM tokens WHERE space=? AND name=?"
+        await self._writer.submit(lambda sql: sql.execute(query, (space, name)).rowcount)
+
     async def letters(self, *, state: str = "open", limit: int = 100, before: int | None = None) -> Sequence[Letter]:
         return await self._read(lambda sql: letters.listed(sql, state, limit, before))
 

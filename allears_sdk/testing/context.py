@@ -30,6 +30,9 @@ class MemoryTokens:
     async def put(self, name: str, value: Mapping[str, Any]) -> None:
         self.values[name] = dict(value)
 
+    async def delete(self, name: str) -> None:
+        self.values.pop(name, None)
+
     @asynccontextmanager
     async def lock(self, name: str) -> AsyncIterator[None]:
         async with self._locks[name]:

@@ -53,7 +53,7 @@ class Hook:
                 await self._api.ask("deleteWebhook", bool)
                 self._context.log.info("webhook_removed", url=before)
             if before:
-                await self._context.tokens.put(_NOTE, {})
+                await self._context.tokens.delete(_NOTE)
         self._has_left = True
 
     async def describe(self) -> Sequence[str]:

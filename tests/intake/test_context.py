@@ -54,6 +54,10 @@ async def test_each_has_its_own_tokens(contexts: Contexts) -> None:
     await contexts.channel("shop").tokens.put("access", SECRET)
     assert await contexts.channel("mall").tokens.get("access") is None
     assert await contexts.destination("shop").tokens.get("access") is None
+    await contexts.channel("mall").tokens.put("access", SECRET)
+    await contexts.channel("shop").tokens.delete("access")
+    assert await contexts.channel("shop").tokens.get("access") is None
+    assert await contexts.channel("mall").tokens.get("access") == SECRET
 
 
 async def test_with_another_key_a_token_is_as_good_as_none(

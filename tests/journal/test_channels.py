@@ -105,6 +105,10 @@ async def test_tokens_are_bytes_by_space_and_name(desk: Desk) -> None:
     await desk.reopen()
     assert await desk.journal.token("account:wx", "access") == b"newer"
     assert await desk.journal.token("other", "access") is None
+    for _ in range(2):  # what is not there is deleted too
+        await desk.journal.delete_token("account:wx", "access")
+    assert await desk.journal.token("account:wx", "access") is None
+    assert await desk.journal.token("account:wx", "refresh") == b"r"
 
 
 async def test_letters_are_listed_newest_first_in_pages(desk: Desk) -> None:

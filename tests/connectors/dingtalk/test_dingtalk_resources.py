@@ -9,9 +9,10 @@ import pytest
 from aiohttp import web
 
 from allears_sdk.connector import Address, Media
+from allears_sdk.context import Context
 from allears_sdk.errors import AllearsError, AuthError, ConfigError, InDoubt, Rejected, RetryLater, Unavailable, Void
 from allears_sdk.message import Ref
-from allears_sdk.testing import FakeClock
+from allears_sdk.testing import FakeClock, MemoryTokens
 from connectors.dingtalk import DingTalkConnector
 from tests.connectors.dingtalk.conftest import Make
 from tests.connectors.dingtalk.dingtalk_server import CLIENT_ID, GROUP, OUTSIDER, STAFF, DingTalkServer, post, refuse
@@ -109,6 +110,20 @@ async def test_the_newest_session_counts(pushed_to: Make, dingtalk: DingTalkServ
     clock.advance(5000)
     await connector.reply(address, "已受理", "KEY")
     assert len(dingtalk.answers) == 1
+
+
+async def test_sessions_that_are_over_are_thrown_away(
+    pushed_to: Make, dingtalk: DingTalkServer, clock: FakeClock, context: Context
+) -> None:
+    tokens = context.tokens
+    assert isinstance(tokens, MemoryTokens)
+    connector = pushed_to(acknowledge={})
+    for number in range(3):
+        await opened(connector, dingtalk.say("退款", conversationId=f"cid{number}=="), clock)
+    assert len(tokens.values) == 3
+    clock.advance(5400)
+    await opened(connector, dingtalk.say("还没处理吗", conversationId="cid0=="), clock)
+    assert len(tokens.values) == 1
 
 
 async def test_too_late(pushed_to: Make, dingtalk: DingTalkServer, clock: FakeClock) -> None:
