@@ -14,16 +14,17 @@ from contextlib import AsyncExitStack
 from datetime import timedelta
 from functools import partial
 from importlib.metadata import version
-from typing import Any
+from typing import Any, cast
 
 import structlog
 
 from allears import logs
-from allears.context import Contexts, SystemClock
+from allears.context import Contexts, LazyRemote, SystemClock
 from allears.delivery.engine import Engine
 from allears.delivery.replies import ReplySink, reply_settings
 from allears.fetching.stage import Fetching
 from allears.filing.acknowledging import responder
+from allears.filing.model_step import ModelStep
 from allears.filing.own_addresses import own_addresses
 from allears.filing.routing import answering, to_all
 from allears.filing.stage import Filing, Reader
@@ -95,7 +96,7 @@ class Daemon:
     async def reload(self, configuration: Configuration) -> None:
         """Swap changed channels and destinations; the rest goes on undisturbed."""
         changes = changed(self.configuration, configuration)
-        restart = sorted(changes.sections - {"routing"})
+        restart = sorted(changes.sections - {"routing", "model"})
         if restart:
             log.warning("restart_needed", sections=restart, reason="these sections are read at the start only")
         self.configuration = configuration
@@ -125,6 +126,7 @@ class Daemon:
         parts.push_async_callback(lambda: self._engine.stop(self._left(0.9)))
         workers = Workers(self.configuration.daemon.workers)
         self._filing = Filing(self.journal, workers, self.clock, {}, to_all(()))
+        self._model = self._filing.model = self._make_model(parts)
         self._intake = Intake(
             self.journal, self._contexts, Timing(clock=self.clock), backlog=lambda: self._backlog_reason
         )
@@ -136,6 +138,14 @@ class Daemon:
         self._start_task(parts, self._filing.run(), "filing")
         fetching = Fetching(self.journal, self.clock, self._intake, is_full=self._is_disk_full)
         self._start_task(parts, fetching.run(), "fetching")
+
+    def _make_model(self, parts: AsyncExitStack) -> ModelStep:
+        """With a client of its own: a slow endpoint takes no connection from channels."""
+        from allears_sdk.remote import Remote
+
+        remote = LazyRemote(lambda: Remote(clock=self.clock))
+        parts.push_async_callback(remote.close)
+        return ModelStep(self.journal.answers, cast("Remote", remote), self.clock)
 
     async def _start_rooms(self, parts: AsyncExitStack) -> None:
         public, admin = self.configuration.public, self.configuration.admin
@@ -165,6 +175,7 @@ class Daemon:
             language=self.configuration.daemon.language,
             public_url=self.public_url,
             allowed_hosts=admin.allowed_hosts,
+            model=self._model,
             version=version("allears"),
         )
         await self._admin.start()
@@ -192,6 +203,7 @@ class Daemon:
     async def _apply(self) -> None:
         """Make channels and destinations those of the configuration. Destinations first: nothing is filed nowhere."""
         await self._engine.apply(self._sinks(), self.configuration.daemon.stop_seconds)
+        self._model.apply(self.configuration.model)
         self._filing.router = answering(to_all(self._destinations()), self._responders())
         await self._intake.apply(self.configuration.channels)
         policies = self._intake.policies()

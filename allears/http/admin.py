@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from datetime import tzinfo
 from ipaddress import ip_address
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 
@@ -21,6 +22,9 @@ from allears.http.admin_state import STATE, AdminState, Controls
 from allears.journal.journal import Journal
 from allears_sdk.context import Clock
 from allears_sdk.errors import ConfigError
+
+if TYPE_CHECKING:
+    from allears.filing.model_step import ModelStep
 
 MAX_BODY_BYTES = 64 * 1024
 STOP_SECONDS = 2.0
@@ -45,6 +49,7 @@ class AdminServer:
         version: str = "",
         allowed_hosts: Sequence[str] = (),
         zone: tzinfo | None = None,
+        model: ModelStep | None = None,
     ) -> None:
         credentials = Credentials(token=token, username=username, password=password)
         if not credentials.are_set and not is_loopback(host):
@@ -61,6 +66,7 @@ class AdminServer:
             public_url=public_url.rstrip("/"),
             version=version,
             zone=zone,
+            model=model,
         )
 
     async def start(self) -> None:

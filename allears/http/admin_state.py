@@ -19,6 +19,7 @@ from allears_sdk.context import Clock
 from allears_sdk.message import Message, Raw
 
 if TYPE_CHECKING:
+    from allears.filing.model_step import ModelStep
     from allears.intake.intake import ChannelState
 
 log = structlog.get_logger("allears.admin")
@@ -52,6 +53,7 @@ class AdminState:
     public_url: str
     version: str
     zone: tzinfo | None
+    model: ModelStep | None = None
     pages: Pages = field(default_factory=Pages)
     broken: str = ""
     """Why the journal's file cannot be trusted any more."""

@@ -16,6 +16,7 @@ from allears.journal.unfiled import UnfiledCount
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
 
+    from allears.filing.model_step import ModelFigures, ModelStep
     from allears.intake.intake import ChannelState
 
 EXPOSITION = "text/plain; version=0.0.4; charset=utf-8"
@@ -41,6 +42,7 @@ class Figures:
     journal_bytes: int
     unfiled: Sequence[UnfiledCount] = ()
     fetches: Sequence[FetchCount] = ()
+    model: ModelFigures | None = None
 
     def collect(self) -> Iterator[Metric]:
         """prometheus_client's collector interface."""
@@ -50,9 +52,18 @@ class Figures:
         yield from _fetches(self)
         yield from _destinations(self)
         yield from _journal(self)
+        if self.model is not None:
+            yield from _model(self.model)
 
 
-async def gather(journal: Journal, states: Mapping[str, ChannelState], *, now: datetime, version: str) -> Figures:
+async def gather(
+    journal: Journal,
+    states: Mapping[str, ChannelState],
+    *,
+    now: datetime,
+    version: str,
+    model: ModelStep | None = None,
+) -> Figures:
     return Figures(
         now=now,
         version=version,
@@ -63,6 +74,7 @@ async def gather(journal: Journal, states: Mapping[str, ChannelState], *, now: d
         journal_bytes=await journal.size_bytes(),
         unfiled=await journal.unfiled_counts(),
         fetches=await journal.fetches.counts(),
+        model=await model.figures() if model is not None else None,
     )
 
 
@@ -188,6 +200,29 @@ def _journal(figures: Figures) -> Iterator[Metric]:
     yield letters
     yield GaugeMetricFamily(
         "allears_journal_bytes", "Size of the journal's database and its log, without blobs.", figures.journal_bytes
+    )
+
+
+def _model(figures: ModelFigures) -> Iterator[Metric]:
+    from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+
+    counted = (
+        ("allears_model_calls", "Calls of the model step by what came of them.", "result", figures.calls),
+        ("allears_model_skipped", "Questions that were not asked, by reason.", "reason", figures.skipped),
+        ("allears_model_ignored", "Parts of answers that were not believed, by reason.", "reason", figures.ignored),
+        ("allears_model_fields", "Fields that were filled.", "field", figures.filled),
+    )
+    for name, meaning, label, counts in counted:
+        family = CounterMetricFamily(name, meaning, labels=[label])
+        for value, count in sorted(counts.items()):
+            family.add_metric([value], count)
+        yield family
+    remembered = CounterMetricFamily("allears_model_remembered", "Questions that had been answered before.")
+    remembered.add_metric([], figures.remembered)
+    yield remembered
+    yield GaugeMetricFamily("allears_model_up", "0 while the endpoint fails and is left alone.", float(figures.is_up))
+    yield GaugeMetricFamily(
+        "allears_model_calls_left", "Of the calls that an hour may have.", float(figures.calls_left)
     )
 
 
