@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 
 from allears.journal import bulk, conversations, threads
 from allears.journal.conversations import MAX_RELATED, Row
@@ -14,7 +15,8 @@ from allears_sdk.message import Kind, Message, Role
 
 def find(sql: sqlite3.Connection, channel: str, message: Message, at: float, policy: Policy) -> tuple[Row, bool]:
     """The newest that is not idle: of what the message answers, then of its speaker in this room, then of the room.
-    Made when there is none: (row, made just now)."""
+    The matter of a message that is answered is never idle: whoever answers it says which one is meant. Made when there
+    is none: (row, made just now)."""
     names = (message.external_id, *message.known_as, *message.thread[:-1], *own_names(message), *message.thread[-1:])
     found = conversations.by_names(sql, channel, names)
     if message.author.role is Role.CUSTOMER:
@@ -22,7 +24,7 @@ def find(sql: sqlite3.Connection, channel: str, message: Message, at: float, pol
     else:
         found = _spoken_to(found, message)
     for one in found:
-        if threads.is_open_chat(one.last_at, message, at, policy.idle_seconds):
+        if threads.is_open_chat(one.last_at, message, at, policy.idle_seconds) or _holds(sql, one, message.thread):
             return one, False
     digest = threads.seed_of(channel, message, Threading.CHAT)
     related = [one.reference for one in found][:MAX_RELATED]
@@ -45,9 +47,13 @@ def _takes_part(sql: sqlite3.Connection, row: Row, message: Message) -> bool:
     query = "SELECT 1 FROM messages WHERE conversation_id=? AND counts=1 LIMIT 1"
     if sql.execute(query, (row.id,)).fetchone() is None:
         return True  # nobody's yet: an agent began it
+    return _holds(sql, row, (message.external_id, *message.known_as, *message.thread))
+
+
+def _holds(sql: sqlite3.Connection, row: Row, names: Sequence[str]) -> bool:
+    """Whether one of these is a message there; the name of a room is none."""
     query = "SELECT 1 FROM messages WHERE channel=? AND conversation_id=? AND external_id IN"
-    named = (message.external_id, *message.known_as, *message.thread)
-    return any(bulk.select(sql, query, named, row.channel, row.id))
+    return any(bulk.select(sql, query, names, row.channel, row.id))
 
 
 def _spoken_to(found: list[Row], message: Message) -> list[Row]:

@@ -188,6 +188,20 @@ async def test_chats_found_at_joining_are_threaded_alike(desk: Desk) -> None:
     assert first in desk.related(second)
 
 
+async def test_an_answer_goes_on_with_what_it_answers_however_old(desk: Desk) -> None:
+    """A platform's thread hangs under a message; a room has a name that is no message's."""
+    first = await desk.hear("chat", "1", said("屏幕碎了", thread="room-7", external_id="room-7:m1"))
+    desk.clock.advance(30 * 86_400)
+    second = await desk.hear("chat", "2", said("耳机也坏了", thread="room-7", external_id="room-7:m2"))
+    assert second != first
+    assert await desk.hear("chat", "3", said("还没有人回复", thread="room-7:m1", external_id="room-7:m3")) == first
+    assert await desk.hear("chat", "4", said("换了耳机", thread="room-7", external_id="room-7:m4")) == second
+    quoting = replace(said("屏幕修了吗", external_id="room-7:m5"), thread=("room-7:m1", "room-7"))
+    assert await desk.hear("chat", "5", quoting) == first
+    desk.clock.advance(30 * 86_400)
+    assert await desk.hear("chat", "6", said("一直没修", thread="room-7:m3", external_id="room-7:m6")) == first
+
+
 async def test_an_edit_finds_its_message_however_old(desk: Desk) -> None:
     first = await desk.hear("chat", "1", said("屏幕碎了", thread="room-7", external_id="m1"))
     desk.clock.advance(7200)
