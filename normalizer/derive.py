@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, TypedDict
 
@@ -18,16 +19,16 @@ from allears_sdk.complaint import (
 )
 from allears_sdk.message import Author, Kind, Message, Role
 from normalizer.conversation import Conversation, Facts
-from normalizer.fields.category import category_of
+from normalizer.fields.consulted import category_with, consult, expectation_with, nature_with, priority_with
 from normalizer.fields.entities import entities_of
-from normalizer.fields.expectation import expectation_of
 from normalizer.fields.language import detect
-from normalizer.fields.nature import is_greeting, nature_of
+from normalizer.fields.nature import is_greeting
 from normalizer.fields.own import decided, own_category, own_expectation, own_nature, own_priority
-from normalizer.fields.priority import priority_of
 from normalizer.fields.reading import Reading, Readings, current, read
 from normalizer.fields.signals import weigh
 from normalizer.fields.title import title_of
+from normalizer.model import Model
+from normalizer.model import load as load_model
 from normalizer.rules import Rules, load
 
 __all__ = ["changes", "derive", "deserves_filing", "is_greeting"]
@@ -61,7 +62,12 @@ Sources = dict[str, Provenance]
 """Why fields say what they say, by field."""
 
 
-def derive(conversation: Conversation, facts: Facts, rules: Rules | None = None) -> Complaint:
+def derive(
+    conversation: Conversation,
+    facts: Facts,
+    rules: Rules | None = None,
+    model: Callable[[], Model | None] = load_model,
+) -> Complaint:
     """Never raises on any text; rules read the customer's first 20,000 characters."""
     messages = current(conversation)
     customers = [message for message in messages if message.author.role is Role.CUSTOMER]
@@ -73,7 +79,7 @@ def derive(conversation: Conversation, facts: Facts, rules: Rules | None = None)
     contact, reached = _contact(author, named)
     customer_id = author.id or author.email or author.phone or author.handle
     known = {"customer_id": _AS_SAID} if customer_id else {}
-    judgement, judged = _judge(readings.words, customers, facts, rules)
+    judgement, judged = _judge(readings.words, customers, facts, rules, model)
     words, worded = _words(readings, customers)
     return Complaint(
         id=conversation.reference,
@@ -183,15 +189,17 @@ class _Judgement(TypedDict):
     expectation: tuple[str, ...]
 
 
-def _judge(reading: Reading, customers: list[Message], facts: Facts, rules: Rules) -> tuple[_Judgement, Sources]:
+def _judge(
+    reading: Reading, customers: list[Message], facts: Facts, rules: Rules, model: Callable[[], Model | None]
+) -> tuple[_Judgement, Sources]:
     """What only the words say."""
     signals = weigh(reading, rules)
-    own = decided(signals, rules)
-    nature, why = own_nature(signals, own) or nature_of(signals, customers, facts)
-    category, category_source = own_category(signals, own, nature) or category_of(signals, nature)
-    ordinary = priority_of(signals, nature, category, facts)
+    own, opinion = decided(signals, rules), consult(signals, customers, facts, model)
+    nature, why = own_nature(signals, own) or nature_with(opinion, signals, customers, facts)
+    category, category_source = own_category(signals, own, nature) or category_with(opinion, signals, nature)
+    ordinary = priority_with(opinion, signals, nature, category, facts)
     priority, priority_source = own_priority(signals, own, nature, ordinary)
-    expectation, wanted = own_expectation(signals, own, nature, expectation_of(signals, nature))
+    expectation, wanted = own_expectation(signals, own, nature, expectation_with(opinion, signals, nature))
     sources = {"nature": why, "expectation": wanted, "category": category_source, "priority": priority_source}
     judgement = _Judgement(nature=nature, category=category, priority=priority, expectation=expectation)
     return judgement, {name: source for name, source in sources.items() if source is not None}

@@ -14,7 +14,7 @@ _SERIOUS = (
     "product.not_as_described",
 )
 
-_OF_SUGGESTIONS = ("product.design", "service.process", "service.self_service", "billing.", "policy.", "other")
+OF_SUGGESTIONS = ("product.design", "service.process", "service.self_service", "billing.", "policy.", "other")
 """Nothing is broken or late for who only has an idea."""
 
 
@@ -24,7 +24,7 @@ def category_of(signals: Signals, nature: str) -> tuple[str, Provenance | None]:
         return "", None
     found = dict(signals.of("category"))
     if nature == "suggestion":
-        found = {value: signs for value, signs in found.items() if value.startswith(_OF_SUGGESTIONS)}
+        found = {value: signs for value, signs in found.items() if value.startswith(OF_SUGGESTIONS)}
     if not found:
         default = "product.design" if nature == "suggestion" else "other"
         return default, Provenance(source="default", score=0.2)

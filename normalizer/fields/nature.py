@@ -44,12 +44,15 @@ class Scores(NamedTuple):
 
 
 def nature_of(signals: Signals, messages: list[Message], facts: Facts) -> tuple[str, Provenance]:
-    settled = _before_words(signals, messages)
-    if settled is not None:
-        return settled
-    rated = _by_rating(signals, messages, facts)
-    if rated is not None:
-        return rated
+    return settled_nature(signals, messages, facts) or weighed_nature(signals, messages)
+
+
+def settled_nature(signals: Signals, messages: list[Message], facts: Facts) -> tuple[str, Provenance] | None:
+    """What needs no weighing: said by the channel, by a machine's or a spammer's words, by a rating."""
+    return _before_words(signals, messages) or _by_rating(signals, messages, facts)
+
+
+def weighed_nature(signals: Signals, messages: list[Message]) -> tuple[str, Provenance]:
     scores = _scores(signals)
     nature = _weighed(scores, signals, _is_to_us(signals, messages))
     if nature:

@@ -34,6 +34,11 @@ def priority_of(signals: Signals, nature: str, category: str, facts: Facts) -> t
     return _ordinary(signals, signs, category)
 
 
+def is_certain(level: str, why: Provenance) -> bool:
+    """Words of danger and what is known of the customer are no matter of opinion."""
+    return why.source == "channel" or level == "P1"
+
+
 def _is_known_to_matter(facts: Facts) -> bool:
     level = facts.customer_level.casefold()
     return facts.earlier_contacts >= _THIRD_CONTACT or any(name in level for name in _VIP)
