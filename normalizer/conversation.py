@@ -45,9 +45,22 @@ class Conversation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Identifiers:
+    """By what a record is linked with others, as keyed hashes."""
+
+    customers: tuple[int, ...] = ()
+    """The strongest first."""
+    orders: tuple[int, ...] = ()
+    since: float = 0.0
+    """Seconds since 1970: complaints without news after it are not linked any more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
     """A derived record on its way to being filed."""
 
     record: Complaint
     files: bool
     """Whether it deserves filing."""
+    identifiers: Identifiers | None = None
+    """None: it is linked with nothing."""

@@ -9,10 +9,12 @@ from datetime import datetime
 
 import msgspec
 
-from allears.journal import bulk, conversations, fetches, replies, unfiled
+from allears.journal import bulk, conversations, fetches, links, replies, unfiled
 from allears.journal.arrivals import Arrival, counts
 from allears.journal.conversations import Row
+from allears.journal.links import Circle, Place
 from allears.journal.records import DueConversation, Reply, Route, Router
+from allears.journal.routed import routed
 from allears.journal.rows import known_moment, stamp
 from allears_sdk import codec
 from allears_sdk.complaint import Complaint, Event, EventKind
@@ -66,7 +68,9 @@ class _New:
     counts: bool
 
 
-def opening(row: Row, arrival: Arrival, message: Message, router: Router, before: Before) -> Filed | None:
+def opening(
+    row: Row, arrival: Arrival, message: Message, router: Router, before: Before, circle: Circle
+) -> Filed | None:
     """The first event of a conversation of one message, with the record its worker made, without deriving again. None
     when it does not deserve filing."""
     draft = arrival.draft
@@ -75,6 +79,7 @@ def opening(row: Row, arrival: Arrival, message: Message, router: Router, before
     derived = replace(
         draft.record, id=row.reference, related=tuple(row.related), received_at=known_moment(row.opened_at)
     )
+    derived = circle.place(derived, draft, Place(conversation=row.id, reference=row.reference))
     route = router(derived)
     event = Event(
         id=event_id(row.reference, _key(message.external_id, message.revision)),
@@ -82,7 +87,7 @@ def opening(row: Row, arrival: Arrival, message: Message, router: Router, before
         sequence=1,
         kind=EventKind.OPENED,
         at=known_moment(arrival.received_at),
-        record=_routed(derived, None, route),
+        record=routed(derived, None, route),
         messages=(message.external_id,),
     )
     said_at = arrival.received_at if message.posted_at is None else stamp(message.posted_at)
@@ -124,11 +129,24 @@ def file_due(
     record = _settled(sql, conversation, draft, latest, now)
     if record is None:
         return True
+    record = _placed(sql, conversation, draft, record, latest)
     if latest is None or any(message.counts for message in fresh):
         _file(sql, conversation, record, latest, [fresh] if settles else _one_by_one(fresh), router, before, now)
     elif _is_completed(latest.record, record) and (came := fetches.untold(sql, conversation.id)):
         _file_completed(sql, conversation, record, latest, came, router, before, now)
     return True
+
+
+def _placed(
+    sql: sqlite3.Connection, conversation: DueConversation, draft: Draft, record: Complaint, latest: Event | None
+) -> Complaint:
+    """Among the others of its customer and order, which may have been filed since it was read."""
+    record = replace(record, related=links.related_of(sql, conversation.id))
+    circle = Circle(sql, [draft])
+    place = Place(conversation=conversation.id, reference=conversation.reference)
+    record = circle.place(record, draft, place, latest.record if latest else None)
+    circle.write()
+    return record
 
 
 def _is_completed(before: Complaint, after: Complaint) -> bool:
@@ -149,7 +167,7 @@ def _file_completed(
 ) -> None:
     """An event without messages: what was still at the platform has come, or never will."""
     route = router(derived)
-    event = _event(_routed(derived, latest.record, route), latest, (), now, key=max(key for key, _ in came))
+    event = _event(routed(derived, latest.record, route), latest, (), now, key=max(key for key, _ in came))
     filed = Filed(
         event=event, conversation=conversation.id, channel=conversation.channel, at=now, route=route,
         doubtful=min(said_at for _, said_at in came) < before,
@@ -189,7 +207,7 @@ def _file(
 ) -> None:
     route = router(derived)
     for messages in groups:
-        record = _routed(derived, latest.record if latest else None, route)
+        record = routed(derived, latest.record if latest else None, route)
         latest = _event(record, latest, messages, now)
         filed = Filed(
             event=latest, conversation=conversation.id, channel=conversation.channel, at=now, route=route,
@@ -252,16 +270,6 @@ def _new_messages(sql: sqlite3.Connection, conversation: int) -> list[_New]:
         _New(id=row[0], external_id=row[1], revision=row[2], kind=row[3], said_at=row[4], counts=bool(row[5]))
         for row in rows
     ]
-
-
-def _routed(record: Complaint, previous: Complaint | None, route: Route) -> Complaint:
-    """Routing is decided at the opening and kept."""
-    if previous is not None:
-        return replace(record, team=previous.team, assignee=previous.assignee, handler=previous.handler)
-    handler = record.handler or route.assignee or route.team
-    if (record.team, record.assignee, record.handler) == (route.team, route.assignee, handler):
-        return record
-    return replace(record, team=route.team, assignee=route.assignee, handler=handler)
 
 
 def _event(record: Complaint, latest: Event | None, fresh: Sequence[_New], at: float, *, key: str = "") -> Event:

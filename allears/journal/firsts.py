@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from allears.journal import arrivals, conversations, fetches, filing, messages, threads, unfiled
 from allears.journal.arrivals import Arrival
 from allears.journal.conversations import Opening
+from allears.journal.links import Circle
 from allears.journal.records import Router
 from allears_sdk.connector import Threading
 
@@ -17,6 +18,7 @@ def file(sql: sqlite3.Connection, arrived: Sequence[Arrival], router: Router, be
     shares no name with anybody before him, so that order makes no difference."""
     openings = _openings(sql, arrived)
     made = conversations.open_many(sql, list(openings.values()))
+    circle = Circle(sql, [arrival.draft for arrival in arrived])
     rows: list[tuple[object, ...]] = []
     filed: list[filing.Filed] = []
     kept: list[tuple[object, ...]] = []
@@ -28,7 +30,7 @@ def file(sql: sqlite3.Connection, arrived: Sequence[Arrival], router: Router, be
             left.append(arrival)
             continue
         (message,) = arrival.messages
-        one = filing.opening(row, arrival, message, router, before)
+        one = filing.opening(row, arrival, message, router, before, circle)
         rows.append(messages.row(arrival, message, row.id, one.event.id if one else None))
         if one:
             filed.append(one)
@@ -36,6 +38,7 @@ def file(sql: sqlite3.Connection, arrived: Sequence[Arrival], router: Router, be
             kept.append(arrivals.unfiled_row(arrival, row.id, row.reference))
     messages.insert(sql, rows)
     filing.write_openings(sql, filed)
+    circle.write()
     unfiled.write(sql, kept)
     return left
 

@@ -12,6 +12,7 @@ from allears.journal import arrivals, chats, conversations, fetches, filing, fir
 from allears.journal.accepting import write_letter
 from allears.journal.arrivals import Arrival
 from allears.journal.conversations import Row
+from allears.journal.links import Circle
 from allears.journal.raws import MAX_ATTEMPTS
 from allears.journal.records import DueConversation, LetterKind, Policy, Reading, Router
 from allears.journal.rows import known_moment
@@ -108,10 +109,12 @@ def _join_message(
     if lacks:
         message = fetches.completed(sql, arrival.channel, message, now)
     stands_alone = is_first and arrival.draft is not None and not is_chat and not lacks
-    filed = filing.opening(row, arrival, message, router, before) if stands_alone else None
+    circle = Circle(sql, [arrival.draft if stands_alone else None])
+    filed = filing.opening(row, arrival, message, router, before, circle) if stands_alone else None
     messages.insert(sql, [messages.row(arrival, message, row.id, filed.event.id if filed else None)])
     if filed:
         filing.write_openings(sql, [filed])
+        circle.write()
     elif stands_alone:
         unfiled.write(sql, [arrivals.unfiled_row(arrival, row.id, row.reference)])
     else:

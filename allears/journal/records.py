@@ -108,9 +108,18 @@ Responder = Callable[[Complaint, Message, datetime], Reply | None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
+    """Where a complaint goes, and who handles it."""
+
     destinations: Sequence[Destination]
     team: str = ""
     assignee: str = ""
+    cc: Sequence[str] = ()
+    tags: Sequence[str] = ()
+    routes: Sequence[str] = ()
+    """Names of the routes that say so."""
+    team_by: str = ""
+    """The route that named it; so `assignee_by`."""
+    assignee_by: str = ""
     responder: Responder | None = None
 
 
