@@ -6,7 +6,7 @@ import click
 
 from allears.cli.failures import Exit
 from allears.cli.house import run
-from allears.cli.logins import TIMEOUT_SECONDS, as_rows, as_table, log_in, selected
+from allears.cli.logins import TIMEOUT_SECONDS, as_rows, as_table, log_in, log_in_to_model, selected
 from allears.cli.session import Session, configured, with_session
 
 
@@ -22,6 +22,7 @@ def check(session: Session, timeout_seconds: float) -> None:
     warnings = [describe(fault, session.language) for fault in configuration.warnings]
     doors = [*selected(configuration, "channels"), *selected(configuration, "destinations")]
     logins = run(log_in(configuration, doors, session, timeout_seconds))
+    logins += run(log_in_to_model(configuration.model, session, timeout_seconds))
     failed = sum(login.result == "failed" for login in logins)
     tried = sum(login.result != "skipped" for login in logins)
     source = str(configuration.source or session.say("built_in"))

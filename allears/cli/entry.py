@@ -26,6 +26,7 @@ _COMMANDS = {
     "backup": "allears.cli.backup:backup",
     "restore": "allears.cli.backup:restore",
     "normalise": "allears.cli.normalise:normalise",
+    "model": "allears.cli.model:model",
     "schema": "allears.cli.schema:schema",
     "new-connector": "allears.cli.new_connector:new_connector",
 }

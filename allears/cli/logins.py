@@ -8,13 +8,14 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from allears.cli.addresses import addresses_of
-from allears.cli.house import contexts_of
+from allears.cli.house import contexts_of, quiet
 from allears.cli.session import Session, table
 from allears_sdk.errors import AllearsError
 
 if TYPE_CHECKING:
     from allears.context import Contexts
     from allears.settings import Configuration
+    from allears.settings.model_section import ModelSection
     from allears_sdk.connector import Identity
 
 TIMEOUT_SECONDS = 20.0
@@ -86,6 +87,27 @@ async def log_in(
                 return login.moved(str(place), str(folder)).in_room(room)
 
         return list(await asyncio.gather(*(one(door) for door in doors)))
+
+
+async def log_in_to_model(
+    section: ModelSection, session: Session, timeout_seconds: float = TIMEOUT_SECONDS
+) -> list[Login]:
+    """Nothing where none is configured."""
+    from urllib.parse import urlsplit
+
+    if not section.is_complete:
+        return []
+    kind = urlsplit(section.base_url).netloc.rpartition("@")[2]
+    if not section.enabled:
+        return [Login(section="model", name=section.model, kind=kind, result="skipped")]
+    from allears.cli.model_trial import check
+
+    with quiet():
+        return [
+            await checked(
+                session, "model", section.model, kind, lambda: check(section), timeout_seconds=timeout_seconds
+            )
+        ]
 
 
 async def _try(door: _Door, contexts: Contexts, session: Session, timeout_seconds: float) -> Login:

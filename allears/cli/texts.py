@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from allears.cli import model_texts
+
 HELP: Mapping[str, Mapping[str, str]] = {
     "en": {
         "": "allears listens wherever customers complain, and files every complaint once.\n\nExit codes: 0 done, "
@@ -56,6 +58,7 @@ HELP: Mapping[str, Mapping[str, str]] = {
         "normalise --channel": "Name of the channel for mails.",
         "normalise --region": "Country in which phone numbers without a country code are read.",
         "normalise --timezone": "IANA zone of times without one.",
+        **model_texts.HELP["en"],
         "schema": "Print the JSON Schema of the complaint record.",
         "schema --config": "That of the configuration file instead.",
         "new-connector": "Write a new connector: code, tests, fixtures and pages that pass as they are.\n\nInside a "
@@ -120,6 +123,7 @@ HELP: Mapping[str, Mapping[str, str]] = {
         "normalise --channel": "邮件所属渠道的名称。",
         "normalise --region": "没有国家代码的电话号码按哪个国家解读。",
         "normalise --timezone": "没有时区的时间按哪个 IANA 时区解读。",
+        **model_texts.HELP["zh"],
         "schema": "打印投诉记录的 JSON Schema。",
         "schema --config": "改为打印配置文件的 JSON Schema。",
         "new-connector": "生成一个新连接器：代码、测试、样例和文档，不改动即可通过全部检查。\n\n在 allears 的源码目录内"
@@ -163,6 +167,7 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "no_such_channel": 'no channel is called "{name}"{hint}',
         "no_such_destination": 'no destination is called "{name}"{hint}',
         "no_such_letter": "no letter has the number {id}; see `allears letters list`",
+        **model_texts.TEXTS["en"],
         "name": "NAME",
         "kind": "KIND",
         "section": "WHAT",
@@ -285,6 +290,7 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "no_such_channel": "没有名为“{name}”的渠道{hint}",
         "no_such_destination": "没有名为“{name}”的目的地{hint}",
         "no_such_letter": "没有编号为 {id} 的信件；见 `allears letters list`",
+        **model_texts.TEXTS["zh"],
         "name": "名称",
         "kind": "类型",
         "section": "类别",
