@@ -8,7 +8,8 @@ from typing import Any
 
 import msgspec
 
-from allears.journal import bulk, conversations
+from allears.journal import bulk, conversations, forgotten
+from allears.journal.forgotten import Left
 from allears.journal.records import Deposit, LetterKind, RawState
 from allears.journal.rows import dump, stamp
 from allears_sdk.connector import Accepted, Gap, Missing, Threading
@@ -37,9 +38,10 @@ class Step(msgspec.Struct, frozen=True):
 
 def accept_many(sql: sqlite3.Connection, steps: Sequence[Step]) -> list[list[Accepted]]:
     """Store deposits as one: few statements for many raws. Each deposit's answers, in order."""
-    fresh = _insert(sql, _rows(steps))
+    left = forgotten.raws_left(sql, ((step.deposit.channel, raw.key) for step in steps for raw in step.deposit.raws))
+    fresh = _insert(sql, _rows(steps, left))
     threads = conversations.item_references(sql, _item_threads(steps))
-    accepted = [_accept(sql, step, fresh, threads) for step in steps]
+    accepted = [_accept(sql, step, fresh, threads, left) for step in steps]
     _count(sql, steps, accepted)
     return accepted
 
@@ -59,10 +61,19 @@ def _insert(sql: sqlite3.Connection, rows: Sequence[tuple[Any, ...]]) -> dict[tu
 
 
 def _accept(
-    sql: sqlite3.Connection, step: Step, fresh: dict[tuple[str, str], int], threads: Mapping[tuple[str, str], str]
+    sql: sqlite3.Connection,
+    step: Step,
+    fresh: dict[tuple[str, str], int],
+    threads: Mapping[tuple[str, str], str],
+    left: Mapping[tuple[str, str], Left],
 ) -> list[Accepted]:
     deposit = step.deposit
-    accepted = [_accept_one(sql, step, index, fresh, threads) for index in range(len(deposit.raws))]
+    accepted = [
+        Accepted(key=raw.key, is_new=False)
+        if _is_forgotten(left, deposit.channel, raw)
+        else _accept_one(sql, step, index, fresh, threads)
+        for index, raw in enumerate(deposit.raws)
+    ]
     if deposit.cursor is not None:
         sql.execute(
             "INSERT INTO cursors (channel, stream, value) VALUES (?,?,?)"
@@ -98,11 +109,26 @@ def _count(sql: sqlite3.Connection, steps: Sequence[Step], accepted: Sequence[Se
 
 def known(sql: sqlite3.Connection, channel: str, keys: Sequence[str]) -> frozenset[str]:
     query = "SELECT raw_key FROM raws WHERE channel=? AND raw_key IN"
-    return frozenset(key for (key,) in bulk.select(sql, query, keys, channel))
+    stored = frozenset(key for (key,) in bulk.select(sql, query, keys, channel))
+    return stored.union(key for _, key in forgotten.raws_left(sql, ((channel, key) for key in keys)))
 
 
-def _rows(steps: Sequence[Step]) -> list[tuple[object, ...]]:
-    return [_row(step, raw, 1, step.blobs.get(index)) for step in steps for index, raw in enumerate(step.deposit.raws)]
+def _rows(steps: Sequence[Step], left: Mapping[tuple[str, str], Left]) -> list[tuple[object, ...]]:
+    return [
+        _row(step, raw, _first_ordinal(left, step.deposit.channel, raw), step.blobs.get(index))
+        for step in steps
+        for index, raw in enumerate(step.deposit.raws)
+        if not _is_forgotten(left, step.deposit.channel, raw)
+    ]
+
+
+def _is_forgotten(left: Mapping[tuple[str, str], Left], channel: str, raw: Raw) -> bool:
+    return bool(left) and (channel, raw.key) in left and left[channel, raw.key].covers(raw.digest)
+
+
+def _first_ordinal(left: Mapping[tuple[str, str], Left], channel: str, raw: Raw) -> int:
+    """What is said anew where something was forgotten is a later revision of it."""
+    return left[channel, raw.key].ordinal + 1 if left and (channel, raw.key) in left else 1
 
 
 def _row(step: Step, raw: Raw, ordinal: int, blob: str | None) -> tuple[object, ...]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from allears.journal import bulk, unfiled
+from allears.journal import bulk, erasing, forgotten, unfiled
 from allears.journal.records import Policy, Reading
 from allears.journal.rows import known_moment, stamp
 from allears_sdk.message import Message, Role
@@ -50,8 +50,17 @@ def claim(sql: sqlite3.Connection, readings: Sequence[Reading], policies: Mappin
     for reading in readings:
         row = claimed.pop(reading.raw_id, None)  # popped: a raw that was read twice arrives once
         if row is not None:
-            arrivals.append(_arrival(row, reading, policies[row[1]]))
+            arrivals += _welcome(sql, _arrival(row, reading, policies[row[1]]))
     return arrivals
+
+
+def _welcome(sql: sqlite3.Connection, arrival: Arrival) -> list[Arrival]:
+    """Without messages that were forgotten and come back by another way; with none left the raw goes too."""
+    messages = forgotten.without_forgotten(sql, arrival.channel, arrival.messages)
+    if len(messages) == len(arrival.messages):
+        return [arrival]
+    erasing.erase_raws(sql, [arrival.raw_id], only_contents=bool(messages))
+    return [msgspec.structs.replace(arrival, messages=messages, draft=None)] if messages else []
 
 
 def counts(message: Message) -> bool:

@@ -26,8 +26,7 @@ class Blobs:
         """Store once, fsync file and folder; returns the SHA-256 in hex."""
         name = hashlib.sha256(content).hexdigest()
         target = self.path(name)
-        if target.exists() and target.stat().st_size == len(content):
-            os.utime(target)  # young again: what is a day old and unnamed is removed
+        if _is_young_again(target, len(content)):
             return name
         if not target.parent.exists():
             target.parent.mkdir(exist_ok=True, mode=0o700)
@@ -35,6 +34,17 @@ class Blobs:
         _write_whole(target, content)
         sync_folder(target.parent)
         return name
+
+
+def _is_young_again(target: Path, size: int) -> bool:
+    """Whether it is there: what is a day old and unnamed is removed, at any moment."""
+    try:
+        if target.stat().st_size != size:
+            return False
+        os.utime(target)
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def _write_whole(target: Path, content: bytes) -> None:

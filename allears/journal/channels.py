@@ -12,7 +12,7 @@ from allears_sdk.connector import Threading
 
 _NAMED = (
     "channels", "cursors", "raws", "conversations", "names", "messages", "complaints", "deliveries", "unfiled",
-    "fetches",
+    "fetches", "forgotten",
 )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from allears.journal.blobs import Blobs, sync_folder
 from allears.journal.opening import FILE, mark_restored
+from allears.journal.sweeping import held
 from allears.journal.writer import connect
 
 _KEY = "tokens.key"
@@ -23,6 +24,11 @@ def back_up(data_folder: Path, folder: Path, report: Report = lambda done, total
     """Copy a journal, in use or not, into an empty or new folder. Raises FileExistsError when it is neither."""
     if folder.exists() and any(folder.iterdir()):
         raise FileExistsError(f"{folder} is not empty: name a new folder for this backup")
+    with held(data_folder):
+        _copy(data_folder, folder, report)
+
+
+def _copy(data_folder: Path, folder: Path, report: Report) -> None:
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     partial = folder / f".{FILE}"
     with closing(connect(data_folder / FILE)) as source, closing(sqlite3.connect(partial)) as target:

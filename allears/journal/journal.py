@@ -29,6 +29,7 @@ from allears.journal.records import (
     StoredRaw,
 )
 from allears.journal.unfiled import UnfiledCount, UnfiledRow
+from allears.journal.upkeep import Upkeep
 from allears_sdk.connector import Accepted, Cursor
 from normalizer.conversation import Draft
 
@@ -41,6 +42,8 @@ class Journal(Protocol):
 
     fetches: Fetches
     answers: Answers
+
+    upkeep: Upkeep
 
     deposits: int
     """How many have been accepted since the start: the stages after it give way to a flood."""

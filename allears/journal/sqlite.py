@@ -53,6 +53,7 @@ from allears.journal.records import (
 )
 from allears.journal.rows import dump, load, moment, stamp
 from allears.journal.unfiled import UnfiledCount, UnfiledRow
+from allears.journal.upkeep import SqliteUpkeep, Upkeep
 from allears.journal.writer import Writer, connect, translated
 from allears_sdk.connector import Accepted, Cursor
 from allears_sdk.context import Clock
@@ -98,6 +99,7 @@ class SqliteJournal:
         self._reading = connect(folder / opening.FILE, read_only=True)
         roll = SqliteFetches(self._writer, self._read, self._write_blob, self._blobs, self.bells, clock)
         self.fetches: Fetches = roll
+        self.upkeep: Upkeep = SqliteUpkeep(folder, self._writer, self._read, self._blobs, clock)
         self.answers: Answers = SqliteAnswers(self._writer, self._read, clock)
         self._leased_raws: set[int] = set()
         self._leased_conversations: set[int] = set()
