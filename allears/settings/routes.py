@@ -20,7 +20,7 @@ CONDITIONS = (
     "language",
     "sender_domain",
 )
-"""What a route may ask for, in the order in which it is looked at: the dearest last but for the rare ones."""
+"""What a route may ask for."""
 
 
 class RouteTarget(Settings):
