@@ -38,12 +38,13 @@ class Changes:
 
 
 def changed(old: Configuration, new: Configuration) -> Changes:
-    """The difference between two configurations; a changed secret is a change."""
+    """The difference between two configurations; a changed secret is a change, and so is a file of rules."""
     parts = {**{name: name for name in SECTIONS}, "allears": "daemon", "routes": "routes"}
+    sections = {name for name, part in parts.items() if getattr(old, part) != getattr(new, part)}
     return Changes(
         channels=_difference(old.enabled_channels, new.enabled_channels),
         destinations=_difference(old.enabled_destinations, new.enabled_destinations),
-        sections=frozenset(name for name, part in parts.items() if getattr(old, part) != getattr(new, part)),
+        sections=frozenset(sections | ({"rules"} if old.own_rules != new.own_rules else set())),
     )
 
 

@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDic
 from allears.settings.knowledge import CatalogueSection, CustomersSection
 from allears.settings.model_section import ModelSection
 from allears.settings.routes import RoutingSection
+from allears.settings.rules_section import RulesSection
 from allears.settings.sections import AdminSection, DaemonSection, PublicSection
 from allears_sdk.errors import ConfigError
 
@@ -26,6 +27,7 @@ class _Rooms(BaseSettings):
     customers: CustomersSection = Field(default_factory=CustomersSection)
     catalogue: CatalogueSection = Field(default_factory=CatalogueSection)
     model: ModelSection = Field(default_factory=ModelSection)
+    rules: RulesSection = Field(default_factory=RulesSection)
 
 
 def overrides() -> dict[str, dict[str, Any]]:

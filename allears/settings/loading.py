@@ -18,12 +18,14 @@ from allears.settings.faults import Fault, InvalidConfiguration, explain, hint, 
 from allears.settings.places import fragments, line_of, lines
 from allears.settings.routes import RouteSettings, RoutingSection
 from allears.settings.routing_faults import Named, routing_faults
+from allears.settings.rules_section import RulesSection, read_own_rules
 from allears.settings.secrets import Revealer
 from allears.settings.sections import SECTIONS, Configuration, DaemonSection, Disabled, default_language
 from allears_sdk import registry
 from allears_sdk.connector import Connector
 from allears_sdk.errors import ConfigError
 from allears_sdk.settings import ChannelSettings
+from normalizer.own_rules import OwnRules
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
 _FAMILIES = {"channels": ("connector", registry.CONNECTORS), "destinations": ("sink", registry.SINKS)}
@@ -141,6 +143,7 @@ class _Loading:
         channels = self._family("channels")
         destinations = self._family("destinations")
         routes = self._routes()
+        own_rules = self._own_rules(sections["rules"])
         self._check_routing(sections["routing"] or RoutingSection(), routes, destinations)
         if self._faults and not self._is_lenient:
             name = str(self._source) if self._source else "ALLEARS_*"
@@ -149,6 +152,7 @@ class _Loading:
             daemon=daemon,
             **{name: section for name, section in sections.items() if name != "allears"},
             routes=tuple(route for _, route in routes),
+            own_rules=own_rules,
             channels=channels,
             destinations=destinations,
             disabled=tuple(self._disabled),
@@ -266,6 +270,15 @@ class _Loading:
                 if path not in revealer.failed:
                     self._fault((*place, *path), message)
             return None
+
+    def _own_rules(self, section: RulesSection | None) -> OwnRules:
+        """Nothing where a file is at fault."""
+        if section is None or not section.files:
+            return OwnRules()
+        read = read_own_rules(section, self._folder, self._language)
+        self._faults += read.faults
+        self._warnings += read.warnings
+        return OwnRules() if read.faults else read.rules
 
     def _routes(self) -> list[tuple[int, RouteSettings]]:
         """Those that are valid, with their place among all."""

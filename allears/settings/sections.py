@@ -17,7 +17,9 @@ from allears.settings.faults import Fault
 from allears.settings.knowledge import CatalogueSection, CustomersSection
 from allears.settings.model_section import ModelSection
 from allears.settings.routes import RouteSettings, RoutingSection
+from allears.settings.rules_section import RulesSection
 from allears_sdk.settings import ChannelSettings, DestinationSettings, Settings
+from normalizer.own_rules import OwnRules
 
 LOOPBACK = "127.0.0.1"
 
@@ -191,6 +193,9 @@ class Configuration:
     environment: frozenset[str] = field(default=frozenset())
     """Names of the variables that override the file."""
     model: ModelSection = field(default_factory=ModelSection)
+    rules: RulesSection = field(default_factory=RulesSection)
+    own_rules: OwnRules = field(default_factory=OwnRules)
+    """What stands in the files that `rules` names."""
 
     @property
     def enabled_channels(self) -> Mapping[str, ChannelSettings]:
@@ -229,6 +234,7 @@ SECTIONS: Mapping[str, type[Settings]] = MappingProxyType(
         "customers": CustomersSection,
         "catalogue": CatalogueSection,
         "model": ModelSection,
+        "rules": RulesSection,
     }
 )
 """Section names as they stand in the file."""

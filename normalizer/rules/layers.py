@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Any, Literal
 
 from allears_sdk.complaint import Entities
+from normalizer.own_rules import OwnRules
 from normalizer.rules.faults import (
     RuleFault,
     Trouble,
@@ -41,16 +42,6 @@ _PLAIN = ("language", "off", *_ABOVE)
 _SHAPE = "shape:"
 
 State = Literal["packaged", "own", "replaces", "extended", "off"]
-
-
-@dataclass(frozen=True, slots=True)
-class OwnRules:
-    """The admin's rule files as they were read: (name, text), in order. Small enough to go with every batch."""
-
-    files: tuple[tuple[str, str], ...] = ()
-
-    def __bool__(self) -> bool:
-        return bool(self.files)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
