@@ -27,6 +27,7 @@ _TELLING_MODEL = 4
 class _Found:
     reading: Reading
     not_names: frozenset[str]
+    given_names: frozenset[str]
     spans: dict[str, list[Span]] = field(default_factory=dict)
     claimed: list[Span] = field(default_factory=list)
     names: dict[str, str] = field(default_factory=dict)
@@ -67,7 +68,7 @@ def _provenance(found: _Found, kind: str) -> Provenance:
 
 def _search(reading: Reading, shapes: Shapes, *, is_own: bool) -> _Found:
     """By shape, in their order; signatures and numbers read out only in the customer's own words."""
-    text, found = reading.text, _Found(reading, shapes.not_names)
+    text, found = reading.text, _Found(reading, shapes.not_names, shapes.given_names)
     has = {
         "digit": _DIGIT.search(text) is not None,
         "latin": _LATIN.search(text) is not None,
@@ -102,6 +103,8 @@ def _holds(found: _Found, shape: Shape, match: re.Match[str], words: str) -> boo
     """What a shape alone cannot say."""
     if shape.name == "model":
         return bool(match["en"] or match["zh"]) or len(match["model"]) >= _TELLING_MODEL
+    if shape.name == "given" and re.split(r"[ .]", words, maxsplit=1)[0].casefold() not in found.given_names:
+        return False
     if shape.kind == "person" and shape.cased:
         return not any(word.strip(".").casefold() in found.not_names for word in words.split())
     return True

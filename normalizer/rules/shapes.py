@@ -74,6 +74,8 @@ class Shapes:
     signature: tuple[Shape, ...]
     not_names: frozenset[str]
     """Words that no person's name contains (Ltd, Manager, Regards), case-folded."""
+    given_names: frozenset[str]
+    """What people are called and hardly anything else is (Oliver, not Will or Paris), case-folded."""
     _all: tuple[Shape, ...] = field(init=False, repr=False)
     _guards: Guards = field(init=False, repr=False)
     _literals: Words = field(init=False, repr=False)
@@ -103,6 +105,7 @@ def shapes_of(shapes: Sequence[Shape]) -> Shapes:
         tuple(shape for shape in shapes if shape.where == "text"),
         tuple(shape for shape in shapes if shape.where == "signature"),
         frozenset(_packaged()["not_names"].split()),
+        frozenset(_packaged()["given_names"].split()),
     )
 
 
