@@ -1,4 +1,4 @@
-"""`allears channels`: list, test, try, login, pause, resume, rename."""
+"""`allears channels`: list, test, try, login, pause, resume, refetch, rename."""
 
 from __future__ import annotations
 
@@ -96,6 +96,16 @@ def resume(session: Session, name: str) -> None:
 
 
 @channels.command()
+@click.argument("name")
+@configured
+@with_session
+def refetch(session: Session, name: str) -> None:
+    configuration = session.glance()
+    count = run(_refetch(session, configuration, name))
+    session.emit({"name": name, "files": count}, session.say("refetched", count=count, name=name))
+
+
+@channels.command()
 @click.argument("old")
 @click.argument("new")
 @configured
@@ -168,6 +178,14 @@ async def _note(session: Session, configuration: Configuration, name: str, kind:
     """A running daemon heeds what it finds in the journal."""
     async with journal_of(session, configuration.daemon.data_folder) as journal:
         await journal.note_channel(name, connector=kind, state=state)
+
+
+async def _refetch(session: Session, configuration: Configuration, name: str) -> int:
+    async with journal_of(session, configuration.daemon.data_folder) as journal:
+        names = [row.name for row in await journal.channels()]
+        if name not in names:
+            raise no_such(session, "channels", name, names)
+        return await journal.fetches.retry(name)
 
 
 async def _rename(session: Session, configuration: Configuration, old: str, new: str) -> None:

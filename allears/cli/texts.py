@@ -24,7 +24,7 @@ HELP: Mapping[str, Mapping[str, str]] = {
         "check --timeout-seconds": "How long one log-in may take.",
         "run": "Hear every channel and file what it brings, until stopped.",
         "status": "How channels, destinations and letters stand.",
-        "channels": "Channels: list, test, try, login, pause, resume, rename.",
+        "channels": "Channels: list, test, try, login, pause, resume, refetch, rename.",
         "channels list": "All channels, with their state and counts.",
         "channels test": "Log in to one channel, or to all.",
         "channels try": "Show the records an item would give; stores nothing.\n\nFILE is one item "
@@ -34,6 +34,8 @@ HELP: Mapping[str, Mapping[str, str]] = {
         "may be up or down; one that waits for this log-in goes on at once.",
         "channels pause": "Stop reading a channel; what is pushed is still stored.",
         "channels resume": "Read a paused channel again.",
+        "channels refetch": "Ask once more for files that could not be had.\n\nAfter the cause is gone: a permission, "
+        "max_attachment_bytes. What a platform has thrown away stays away.",
         "channels rename": "Move all that is kept under one name to another.\n\nThen rename it in the file too.",
         "sinks": "Destinations: list, test.",
         "sinks list": "All destinations, with their counts.",
@@ -90,7 +92,7 @@ HELP: Mapping[str, Mapping[str, str]] = {
         "check --timeout-seconds": "单次登录最多等多少秒。",
         "run": "倾听所有渠道并入单，直到停止。",
         "status": "渠道、目的地和待处理信件的状态。",
-        "channels": "渠道：列出、测试、试读、登录授权、暂停、恢复、改名。",
+        "channels": "渠道：列出、测试、试读、登录授权、暂停、恢复、重新获取文件、改名。",
         "channels list": "所有渠道及其状态和计数。",
         "channels test": "登录一个或全部渠道。",
         "channels try": "显示一次请求或一个文件会得到的消息和记录，不保存任何内容。\n\nFILE 是平台发来的一条原始内容："
@@ -100,6 +102,8 @@ HELP: Mapping[str, Mapping[str, str]] = {
         "正在等待授权的渠道会立即恢复。",
         "channels pause": "暂停读取一个渠道；推送来的仍会保存。",
         "channels resume": "恢复读取已暂停的渠道。",
+        "channels refetch": "再次获取未能取得的文件。\n\n请先消除原因：权限，或 max_attachment_bytes。"
+        "平台已经删除的文件无法取回。",
         "channels rename": "把一个名称下的全部数据移到新名称。\n\n之后请在配置文件中同样改名。",
         "sinks": "目的地：列出、测试。",
         "sinks list": "所有目的地及其计数。",
@@ -222,6 +226,7 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "login_kept": "access was granted and is kept; now trying it …",
         "paused": "{name} is paused; what is pushed to it is still stored",
         "resumed": "{name} is read again",
+        "refetched": "{count} file(s) of {name} are asked for again",
         "renamed": "{old} is now {new} in the journal; rename [channels.{old}] to [channels.{new}] in {source} too",
         "bad_name": "\"{name}\" cannot be a name: a-z, 0-9 and '-', starting with a letter or digit",
         "name_taken": '"{name}" is taken already',
@@ -345,6 +350,7 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "login_kept": "已获得授权并保存；正在试用……",
         "paused": "{name} 已暂停；推送来的仍会保存",
         "resumed": "{name} 已恢复读取",
+        "refetched": "{name} 的 {count} 个文件将重新获取",
         "renamed": "日志库中 {old} 已改名为 {new}；请在 {source} 中把 [channels.{old}] 也改为 [channels.{new}]",
         "bad_name": "“{name}”不能作名称：只能用 a-z、0-9 和 -，且以字母或数字开头",
         "name_taken": "“{name}”已被使用",

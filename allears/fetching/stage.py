@@ -195,7 +195,8 @@ class Fetching:
             if not isinstance(error, RetryLater):
                 self._troubled.add(due.channel)
                 self._channels.note_fetching(due.channel, f"files cannot be fetched: {error}")
-        log.info("fetch_put_off", channel=due.channel, attempts=due.attempts + 1, reason=str(error))
+        say = log.debug if due.attempts else log.info  # once for each: the state shows the rest
+        say("fetch_put_off", channel=due.channel, attempts=due.attempts + 1, reason=str(error))
         at = self._clock.now() + timedelta(seconds=seconds)
         await self._journal.fetches.put_off(due.id, str(error), at)
 

@@ -43,6 +43,9 @@ class Fetches(Protocol):
     async def keep_profile(self, fetch: int, author: Author) -> None:
         """Fills what is empty in the author of every message that waits for the same."""
 
+    async def retry(self, channel: str) -> int:
+        """Ask once more for a channel's files that were given up: how many those are."""
+
     async def counts(self) -> Sequence[FetchCount]:
         """By channel, those that have any."""
 
@@ -102,6 +105,10 @@ class SqliteFetches:
     async def keep_profile(self, fetch: int, author: Author) -> None:
         now = stamp(self._clock.now())
         await self._end(fetch, lambda sql: fetches.finish(sql, fetch, author, now))
+
+    async def retry(self, channel: str) -> int:
+        now = stamp(self._clock.now())
+        return await self._writer.submit(lambda sql: fetches.retry(sql, channel, now), ring=self._bells.fetches.set)
 
     async def counts(self) -> Sequence[FetchCount]:
         found: list[FetchCount] = await self._read(fetches.counts)

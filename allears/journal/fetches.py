@@ -19,6 +19,8 @@ PROFILE = -1
 """The place of what is no attachment: the author's profile."""
 GIVE_UP_SECONDS = 7 * 86_400.0
 """For what the platform does not say how long it keeps."""
+RETRY_SECONDS = 86_400.0
+"""What is asked for again by hand is given at least so long."""
 PROFILE_SECONDS = 86_400.0
 """So long a profile is known before it is asked for again."""
 MOST_FILES = 100
@@ -127,15 +129,29 @@ def finish(sql: sqlite3.Connection, fetch_id: int, outcome: Fetched | Author | s
         timers.note_fetched(sql, conversation, now, more=more)
 
 
+def retry(sql: sqlite3.Connection, channel: str, now: float) -> int:
+    """Ask again for the files of a channel that were given up: how many. Their messages say `pending` meanwhile."""
+    rows = sql.execute(
+        "UPDATE fetches SET state='waiting', attempts=0, reason='', finished_at=NULL, event_id=NULL, next_at=:now,"
+        " fetch_before=max(fetch_before, :now + :least) WHERE channel=:channel AND state='skipped' AND place > :profile"
+        " RETURNING message_id, place, locator, fetch_before",
+        {"now": now, "least": RETRY_SECONDS, "channel": channel, "profile": PROFILE},
+    ).fetchall()
+    for message_id, place, locator, before in rows:
+        _complete(sql, message_id, place, Ref(locator=codec.decode(locator, dict), fetch_before=known_moment(before)))
+    return len(rows)
+
+
 def untold(sql: sqlite3.Connection, conversation: int) -> list[tuple[str, float]]:
     """What has been fetched (or given up) since the last event: a key for each, and when its message was said."""
     rows = sql.execute(
-        "SELECT m.external_id, m.revision, f.place, coalesce(m.posted_at, m.received_at) FROM fetches f"
+        "SELECT m.external_id, m.revision, f.place || coalesce(' ' || f.blob, ''),"
+        " coalesce(m.posted_at, m.received_at) FROM fetches f"
         " JOIN messages m ON m.id = f.message_id WHERE f.conversation_id=? AND f.state != 'waiting'"
         " AND f.event_id IS NULL ORDER BY f.finished_at, f.id",
         (conversation,),
     )
-    return [(f"{external_id}\n{revision}\nfetched {place}", said_at) for external_id, revision, place, said_at in rows]
+    return [(f"{external_id}\n{revision}\nfetched {what}", said_at) for external_id, revision, what, said_at in rows]
 
 
 def tell(sql: sqlite3.Connection, conversation: int, event_id: str) -> None:
@@ -188,14 +204,14 @@ def _outcome(state: str, blob: str | None, result: bytes | None, reason: str) ->
     return codec.decode(result, Fetched) if blob else codec.decode(result, Author)
 
 
-def _complete(sql: sqlite3.Connection, message_id: int, place: int, outcome: Fetched | Author | str) -> None:
+def _complete(sql: sqlite3.Connection, message_id: int, place: int, outcome: Fetched | Author | str | Ref) -> None:
     row = sql.execute("SELECT body FROM messages WHERE id=?", (message_id,)).fetchone()
     if row is not None:
         message = _with(codec.decode(row[0], Message), place, outcome)
         sql.execute("UPDATE messages SET body=? WHERE id=?", (codec.encode(message), message_id))
 
 
-def _with(message: Message, place: int, outcome: Fetched | Author | str) -> Message:
+def _with(message: Message, place: int, outcome: Fetched | Author | str | Ref) -> Message:
     if place == PROFILE:
         return replace(message, author=_named(message.author, outcome if isinstance(outcome, Author) else None))
     if place >= len(message.attachments) or isinstance(outcome, Author):
@@ -206,7 +222,9 @@ def _with(message: Message, place: int, outcome: Fetched | Author | str) -> Mess
     return replace(message, attachments=tuple(attachments))
 
 
-def _filled(attachment: Attachment, outcome: Fetched | str) -> Attachment:
+def _filled(attachment: Attachment, outcome: Fetched | str | Ref) -> Attachment:
+    if isinstance(outcome, Ref):
+        return replace(attachment, ref=outcome, skipped="")
     if isinstance(outcome, str):
         return replace(attachment, ref=None, skipped=outcome)
     return replace(

@@ -182,6 +182,11 @@ def test_pause_and_resume(allears: Allears, journal: Path) -> None:
     assert 'did you mean "inbox"' in missing.err
 
 
+def test_refetch(allears: Allears, journal: Path) -> None:
+    assert allears("channels", "refetch", "nothing").code == 5
+    assert "0 file(s) of inbox" in allears("channels", "refetch", "inbox").out
+
+
 def test_rename(allears: Allears, journal: Path) -> None:
     assert allears("channels", "rename", "inbox", "Desk").code == 2
     assert allears("channels", "rename", "inbox", "form").code == 2

@@ -163,6 +163,48 @@ async def test_refused_credentials_rest_the_channel_too(pier: Pier) -> None:
     assert pier.troubles[1:] == [("chat", "")]
 
 
+async def test_what_was_given_up_is_asked_for_again_by_hand(pier: Pier) -> None:
+    """The limit was too low; the platform refused for want of a permission that it has now."""
+    refused = Rejected("no permission to download files")
+    pier.has("m-1", refused, refused, photo())
+    pier.has("m-2", Rejected("gone"))
+    await pier.say("c-0", BROKEN, pier.file("m-1", name="broken.jpg"), pier.file("m-2", name="bill.pdf"))
+    await pier.settle(30)
+    assert await pier.desk.journal.fetches.retry("review") == 0
+    assert await pier.desk.journal.fetches.retry("chat") == 2
+    await pier.settle(60)
+    assert len(await pier.office.events()) == 1, "nothing has come: nothing to tell"
+    assert await pier.desk.journal.fetches.retry("chat") == 2
+    await pier.settle(60)
+    *_, told = await pier.office.events()
+    assert [(one.name, one.sha256, one.skipped) for one in files(told)] == [
+        ("broken.jpg", SHA256, ""),
+        ("bill.pdf", "", "gone"),
+    ]
+    assert await pier.desk.journal.fetches.retry("chat") == 1
+    await pier.settle(60)
+    assert len(await pier.office.events()) == 2
+    assert pier.platform.asked.count("m-1") == 3
+
+
+async def test_a_file_that_came_by_hand_after_its_loss_was_told_is_told_too(pier: Pier) -> None:
+    pier.has("m-1", Rejected("gone"), photo())
+    pier.platform.open.clear()
+    await pier.say("c-0", BROKEN, pier.file("m-1"))
+    await pier.settle(61)
+    pier.platform.open.set()
+    await pier.settle(1)
+    assert files((await pier.office.events())[-1])[0].skipped == "gone"
+    await pier.desk.journal.fetches.retry("chat")
+    await pier.settle(60)
+    events = await pier.office.events()
+    assert [(one.pending, one.skipped, one.sha256) for event in events for one in files(event)] == [
+        (True, "", ""),
+        (False, "gone", ""),
+        (False, "", SHA256),
+    ]
+
+
 @pytest.mark.parametrize("announced", [True, False])
 async def test_what_is_too_large_is_left_there(pier: Pier, announced: bool) -> None:
     pier.platform = pier.make_platform(max_attachment_bytes=10)
