@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, TypedDict
 
@@ -19,7 +18,7 @@ from allears_sdk.complaint import (
 )
 from allears_sdk.message import Author, Kind, Message, Role
 from normalizer.conversation import Conversation, Facts
-from normalizer.fields.consulted import category_with, consult, expectation_with, nature_with, priority_with
+from normalizer.fields.consulted import Load, consult
 from normalizer.fields.entities import entities_of
 from normalizer.fields.language import detect
 from normalizer.fields.nature import is_greeting
@@ -27,7 +26,6 @@ from normalizer.fields.own import decided, own_category, own_expectation, own_na
 from normalizer.fields.reading import Reading, Readings, current, read
 from normalizer.fields.signals import weigh
 from normalizer.fields.title import title_of
-from normalizer.model import Model
 from normalizer.model import load as load_model
 from normalizer.rules import Rules, load
 
@@ -66,7 +64,7 @@ def derive(
     conversation: Conversation,
     facts: Facts,
     rules: Rules | None = None,
-    model: Callable[[], Model | None] = load_model,
+    model: Load = load_model,
 ) -> Complaint:
     """Never raises on any text; rules read the customer's first 20,000 characters."""
     messages = current(conversation)
@@ -190,16 +188,15 @@ class _Judgement(TypedDict):
 
 
 def _judge(
-    reading: Reading, customers: list[Message], facts: Facts, rules: Rules, model: Callable[[], Model | None]
+    reading: Reading, customers: list[Message], facts: Facts, rules: Rules, model: Load
 ) -> tuple[_Judgement, Sources]:
     """What only the words say."""
     signals = weigh(reading, rules)
-    own, opinion = decided(signals, rules), consult(signals, customers, facts, model)
-    nature, why = own_nature(signals, own) or nature_with(opinion, signals, customers, facts)
-    category, category_source = own_category(signals, own, nature) or category_with(opinion, signals, nature)
-    ordinary = priority_with(opinion, signals, nature, category, facts)
-    priority, priority_source = own_priority(signals, own, nature, ordinary)
-    expectation, wanted = own_expectation(signals, own, nature, expectation_with(opinion, signals, nature))
+    own, consulted = decided(signals, rules), consult(signals, customers, facts, model)
+    nature, why = own_nature(signals, own) or consulted.nature()
+    category, category_source = own_category(signals, own, nature) or consulted.category(nature)
+    priority, priority_source = own_priority(signals, own, nature, consulted.priority(nature, category))
+    expectation, wanted = own_expectation(signals, own, nature, consulted.expectation(nature))
     sources = {"nature": why, "expectation": wanted, "category": category_source, "priority": priority_source}
     judgement = _Judgement(nature=nature, category=category, priority=priority, expectation=expectation)
     return judgement, {name: source for name, source in sources.items() if source is not None}

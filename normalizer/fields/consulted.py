@@ -6,6 +6,7 @@ The rules' own answer goes into the model twice: among its measures, and with th
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from allears_sdk.complaint import Evidence, Provenance
 from allears_sdk.message import Message, Visibility
@@ -14,116 +15,124 @@ from normalizer.fields.category import OF_SUGGESTIONS, category_of
 from normalizer.fields.expectation import expectation_of
 from normalizer.fields.nature import settled_nature, weighed_nature
 from normalizer.fields.priority import is_certain, priority_of
-from normalizer.fields.signals import Sign, Signals
+from normalizer.fields.signals import Signals
 from normalizer.model import Measures, Model, Opinion, measures
 
 _MAX_EVIDENCE = 5
 _MAX_SIGNS = 3
 _LANGUAGES = ("", "zh", "en")
-_NO_FACTS = Facts(channel="", connector="")
-_COMPLAINED = frozenset({"complaint", "suggestion"})
 _WANTING = frozenset({"complaint", "request"})
 
 Named = tuple[str, Provenance]
+Load = Callable[[], Model | None]
 
 
-def measured(signals: Signals, messages: list[Message]) -> Measures:
-    """What the model is told beside the text itself."""
-    public = any(message.visibility is Visibility.PUBLIC for message in messages)
-    return measures(signals, _verdicts(signals, messages), public=public)
+@dataclass(frozen=True, slots=True)
+class Verdicts:
+    """What rules alone say of the words, taken for a complaint where they need one."""
+
+    nature: Named
+    category: tuple[str, Provenance | None]
+    priority: tuple[str, Provenance | None]
+    expectation: tuple[tuple[str, ...], Provenance]
+
+    def told(self) -> dict[str, str]:
+        """As the model is told of them."""
+        category = self.category[0]
+        told = {"nature": self.nature[0], "category": category, "family": category.partition(".")[0]}
+        return told | {"priority": self.priority[0]} | {f"wants {value}": "yes" for value in self.expectation[0]}
 
 
-def _verdicts(signals: Signals, messages: list[Message]) -> dict[str, str]:
-    category = category_of(signals, "complaint")[0]
-    wanted = expectation_of(signals, "complaint")[0]
-    verdicts = {
-        "nature": weighed_nature(signals, messages)[0],
-        "category": category,
-        "family": category.partition(".")[0],
-        "priority": priority_of(signals, "complaint", category, _NO_FACTS)[0],
-    }
-    return verdicts | {f"wants {value}": "yes" for value in wanted}
+def verdicts_of(signals: Signals, messages: list[Message], facts: Facts) -> Verdicts:
+    category = category_of(signals, "complaint")
+    return Verdicts(
+        nature=weighed_nature(signals, messages),
+        category=category,
+        priority=priority_of(signals, "complaint", category[0], facts),
+        expectation=expectation_of(signals, "complaint"),
+    )
 
 
-def consult(
-    signals: Signals, messages: list[Message], facts: Facts, load: Callable[[], Model | None]
-) -> Opinion | None:
-    """None where no model is shipped, the language is none of its own, or nothing was said."""
+@dataclass(frozen=True, slots=True)
+class Consultation:
+    """One text before rules and model."""
+
+    signals: Signals
+    messages: list[Message]
+    facts: Facts
+    verdicts: Verdicts
+    opinion: Opinion | None
+    """None where no model is shipped, the language is none of its own, or too little is said."""
+
+    def nature(self) -> Named:
+        settled = settled_nature(self.signals, self.messages, self.facts)
+        by_rules = settled or self.verdicts.nature
+        if settled or self.opinion is None:
+            return by_rules
+        return self._likeliest("nature", by_rules, self.opinion.probabilities("nature", by_rules[0]))
+
+    def category(self, nature: str) -> tuple[str, Provenance | None]:
+        value, why = self.verdicts.category if nature == "complaint" else category_of(self.signals, nature)
+        if self.opinion is None or why is None:
+            return value, why
+        likely = self.opinion.probabilities("category", value)
+        if nature == "suggestion":
+            likely = {name: chance for name, chance in likely.items() if name.startswith(OF_SUGGESTIONS)}
+        return self._likeliest("category", (value, why), likely)
+
+    def priority(self, nature: str, category: str) -> tuple[str, Provenance | None]:
+        value, why = priority_of(self.signals, nature, category, self.facts)
+        if self.opinion is None or why is None or nature != "complaint" or is_certain(value, why):
+            return value, why
+        return self._likeliest("priority", (value, why), self.opinion.probabilities("priority", value))
+
+    def expectation(self, nature: str) -> tuple[tuple[str, ...], Provenance]:
+        """What the model knows is taken at its word, what is too rare for it at the rules'."""
+        values, why = expectation_of(self.signals, nature)
+        if self.opinion is None or nature not in _WANTING:
+            return values, why
+        chances = self.opinion.chances("expectation")
+        bars = self.opinion.model.table.head.bars
+        wanted = {value for value, bar in bars.items() if chances[value] >= bar}
+        wanted |= {value for value in values if value not in bars and value != "none"}
+        found = tuple(sorted(wanted)) or ("none",)
+        if found == values or (nature == "request" and not wanted):
+            return values, why
+        score = min((chances[value] for value in wanted if value in chances), default=1 - max(chances.values()))
+        return found, self._by_model(score, "expectation", sorted(wanted))
+
+    def _likeliest(self, field: str, by_rules: Named, likely: Mapping[str, float]) -> Named:
+        """Where rules say the same in so many words, they are the reason; the score is the model's in any case."""
+        value = max(likely, key=likely.__getitem__)
+        said, why = by_rules
+        if value == said and why.source.startswith("rule:"):
+            return value, Provenance(source=why.source, score=round(likely[value], 2), evidence=why.evidence)
+        return value, self._by_model(likely[value], field, [value])
+
+    def _by_model(self, score: float, field: str, values: list[str]) -> Provenance:
+        assert self.opinion is not None
+        words = dict.fromkeys([words for value in values for words in self._words(self.opinion, field, value)])
+        source = f"model:{self.opinion.model.name}"
+        return Provenance(source=source, score=round(score, 2), evidence=tuple(words)[:_MAX_EVIDENCE])
+
+    def _words(self, opinion: Opinion, field: str, value: str) -> list[Evidence]:
+        """Of rules for that value the first, then the model's own."""
+        signs = self.signals.signs.get((field, value), [])[:_MAX_SIGNS]
+        spans = [(sign.start, sign.end) for sign in signs]
+        spans += opinion.words(field, value, _MAX_EVIDENCE - len(spans))
+        return [self.signals.reading.evidence(*span) for span in spans]
+
+
+def consult(signals: Signals, messages: list[Message], facts: Facts, load: Load) -> Consultation:
+    verdicts = verdicts_of(signals, messages, facts)
     hint = next((message.language for message in messages if message.language), "")
     model = load() if hint[:2].lower() in _LANGUAGES else None
-    if model is None or not signals.reading.folded.strip():
-        return None
-    opinion = Opinion(model, signals.reading, measured(signals, messages))
-    return opinion if opinion.is_founded else None
+    opinion = Opinion(model, signals.reading, measured(signals, messages, verdicts)) if model else None
+    founded = opinion if opinion is not None and opinion.is_founded else None
+    return Consultation(signals, messages, facts, verdicts, founded)
 
 
-def nature_with(opinion: Opinion | None, signals: Signals, messages: list[Message], facts: Facts) -> Named:
-    settled = settled_nature(signals, messages, facts)
-    if settled is not None:
-        return settled
-    by_rules = weighed_nature(signals, messages)
-    if opinion is None:
-        return by_rules
-    return _likeliest(opinion, signals, "nature", by_rules, opinion.probabilities("nature", by_rules[0]))
-
-
-def category_with(opinion: Opinion | None, signals: Signals, nature: str) -> tuple[str, Provenance | None]:
-    value, why = category_of(signals, nature)
-    if opinion is None or why is None:
-        return value, why
-    likely = opinion.probabilities("category", value)
-    if nature == "suggestion":
-        likely = {name: chance for name, chance in likely.items() if name.startswith(OF_SUGGESTIONS)}
-    return _likeliest(opinion, signals, "category", (value, why), likely)
-
-
-def priority_with(
-    opinion: Opinion | None, signals: Signals, nature: str, category: str, facts: Facts
-) -> tuple[str, Provenance | None]:
-    value, why = priority_of(signals, nature, category, facts)
-    if opinion is None or why is None or nature != "complaint" or is_certain(value, why):
-        return value, why
-    return _likeliest(opinion, signals, "priority", (value, why), opinion.probabilities("priority", value))
-
-
-def expectation_with(opinion: Opinion | None, signals: Signals, nature: str) -> tuple[tuple[str, ...], Provenance]:
-    """What the model knows is taken at its word, what is too rare for it at the rules'."""
-    values, why = expectation_of(signals, nature)
-    if opinion is None or nature not in _WANTING:
-        return values, why
-    bars = opinion.model.table.head.bars
-    chances = {value: opinion.chance("expectation", value) for value in bars}
-    wanted = {value for value, chance in chances.items() if chance >= bars[value]}
-    wanted |= {value for value in values if value not in bars and value != "none"}
-    if nature == "request" and not wanted:
-        return values, why
-    found = tuple(sorted(wanted)) or ("none",)
-    if found == values:
-        return values, why
-    score = min((chances[value] for value in wanted if value in chances), default=1 - max(chances.values()))
-    words = [words for value in sorted(wanted) for words in _words(opinion, signals, "expectation", value)]
-    return found, _by(opinion, score, words)
-
-
-def _likeliest(opinion: Opinion, signals: Signals, field: str, by_rules: Named, likely: Mapping[str, float]) -> Named:
-    """Where rules say the same in so many words, they are the reason; the score is the model's in any case."""
-    value = max(likely, key=lambda name: likely[name])
-    score = round(likely[value], 2)
-    said, why = by_rules
-    if value == said and why.source.startswith("rule:"):
-        return value, Provenance(source=why.source, score=score, evidence=why.evidence)
-    return value, _by(opinion, score, _words(opinion, signals, field, value))
-
-
-def _by(opinion: Opinion, score: float, words: list[Evidence]) -> Provenance:
-    evidence = tuple(dict.fromkeys(words))[:_MAX_EVIDENCE]
-    return Provenance(source=f"model:{opinion.model.name}", score=round(score, 2), evidence=evidence)
-
-
-def _words(opinion: Opinion, signals: Signals, field: str, value: str) -> list[Evidence]:
-    """Of rules for that value the first, then the model's own."""
-    signs: list[Sign] = signals.signs.get((field, value), [])[:_MAX_SIGNS]
-    spans = [(sign.start, sign.end) for sign in signs]
-    if value in opinion.model.table.fields[field]:
-        spans += opinion.words(field, value)
-    return [signals.reading.evidence(*span) for span in spans]
+def measured(signals: Signals, messages: list[Message], verdicts: Verdicts) -> Measures:
+    """What the model is given beside the text itself."""
+    public = any(message.visibility is Visibility.PUBLIC for message in messages)
+    return measures(signals, verdicts.told(), public=public)

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from functools import cached_property, lru_cache
 from importlib import resources
 from math import exp, sqrt
-from operator import itemgetter
 
 from ahocorasick_rs import AhoCorasick, Implementation
 
@@ -16,7 +15,8 @@ from normalizer.model.table import Table, parse
 
 FILE = "weights.bin"
 _SIXTEENTHS = 16
-_MOST_WORDS = 5
+_TRIES = 3
+"""Sequences looked at for each place that is shown."""
 _FEWEST_KNOWN = 0.5
 """Of a text's words; with fewer it is no language the model was trained on."""
 
@@ -57,7 +57,7 @@ class Opinion:
     def is_founded(self) -> bool:
         """Whether enough of the text is known to the model."""
         singles = self.model.table.head.singles
-        known = sum(row < singles for row in self._found)
+        known = sum([row < singles for row in self._found])
         return known >= _FEWEST_KNOWN * len(set(self._text.split()))
 
     @cached_property
@@ -72,35 +72,35 @@ class Opinion:
             for start, scale, words, noted in zip(head.start, head.scales, said, noted, strict=True)
         ]
 
+    def sums(self, field: str) -> dict[str, float]:
+        """Of one field's values, what speaks for each, as log odds."""
+        return {value: self._sums[lane] for value, lane in self.model.table.fields[field].items()}
+
     def probabilities(self, field: str, by_rules: str = "") -> Mapping[str, float]:
         """Of one field's values, 1 together; `by_rules` is what rules alone would say."""
-        head, warmth = self.model.table.head, self.model.table.head.warmth[field]
-        sums = {value: self._sums[lane] / warmth for value, lane in self.model.table.fields[field].items()}
+        head = self.model.table.head
+        sums = self.sums(field)
         if by_rules in sums:
             sums[by_rules] += head.trust[field][self._trust]
-        highest = max(sums.values())
-        raised = {value: exp(given - highest) for value, given in sums.items()}
+        highest, warmth = max(sums.values()), head.warmth[field]
+        raised = {value: exp((given - highest) / warmth) for value, given in sums.items()}
         whole = sum(raised.values())
         return {value: given / whole for value, given in raised.items()}
 
-    def chance(self, field: str, value: str) -> float:
-        """Of one value that may stand beside others."""
-        table = self.model.table
-        return 1 / (1 + exp(-self._sums[table.fields[field][value]] / table.head.warmth[field]))
+    def chances(self, field: str) -> dict[str, float]:
+        """Of values that may stand beside others, each by itself."""
+        warmth = self.model.table.head.warmth[field]
+        return {value: 1 / (1 + exp(-given / warmth)) for value, given in self.sums(field).items()}
 
-    def words(self, field: str, value: str) -> list[Span]:
-        """Places in the reading of the sequences that spoke most for a value, longest kept where several overlap."""
-        table = self.model.table
-        lane = table.fields[field][value]
-        weighed = [(table.weight(row, lane), span) for row, span in self._found.items()]
-        weighed.sort(key=itemgetter(0), reverse=True)
+    def words(self, field: str, value: str, most: int) -> list[Span]:
+        """Places in the reading of the sequences that spoke most for a value; of overlapping ones the stronger."""
+        lane = self.model.table.fields[field].get(value)
         chosen: list[Span] = []
-        for weight, (start, end) in weighed[: 3 * _MOST_WORDS]:
-            if weight > 0 and len(chosen) < _MOST_WORDS:
-                span = _trimmed(self._text, start, end)
-                if not any(start < stop and begin < end for begin, stop in chosen):
-                    chosen.append(span)
-        return [(start - 1, end - 1) for start, end in chosen]
+        for row in self.model.table.strongest(self._found, lane, _TRIES * most) if lane is not None else ():
+            start, end = _trimmed(self._text, *self._found[row])
+            if not any(start < stop and begin < end for begin, stop in chosen):
+                chosen.append((start, end))
+        return [(start - 1, end - 1) for start, end in chosen[:most]]
 
 
 def _trimmed(text: str, start: int, end: int) -> Span:

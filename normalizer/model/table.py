@@ -6,6 +6,7 @@ import sys
 from array import array
 from collections.abc import Iterable, Sequence
 from functools import cached_property
+from heapq import nlargest
 
 import msgspec
 
@@ -45,7 +46,7 @@ class Table:
     def __init__(self, head: Head, weights: bytes) -> None:
         """`weights`: row by row, a byte for each lane, 128 being nothing."""
         self.head = head
-        self._weights = weights
+        self.weights = weights
         count = len(head.lanes)
         zero = _packed(bytes([_HALF]) * count)
         self.rows = [_packed(weights[at : at + count]) - zero for at in range(0, len(weights), count)]
@@ -60,8 +61,11 @@ class Table:
             lanes.reverse()
         return [lane - _MIDDLE for lane in lanes]
 
-    def weight(self, row: int, lane: int) -> float:
-        return (self._weights[row * len(self.head.lanes) + lane] - _HALF) * self.head.scales[lane]
+    def strongest(self, rows: Iterable[int], lane: int, most: int) -> list[int]:
+        """Of some rows those that speak for a lane, the strongest first."""
+        weights, lanes = self.weights, len(self.head.lanes)
+        speaking = [(weights[row * lanes + lane], -row) for row in rows if weights[row * lanes + lane] > _HALF]
+        return [-row for _, row in nlargest(most, speaking)]
 
     @cached_property
     def fields(self) -> dict[str, dict[str, int]]:
