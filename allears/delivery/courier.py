@@ -168,11 +168,12 @@ class Courier:
         outcome = await self._attempt.resolve(due) if due.state is DeliveryState.DOUBT else None
         if outcome is None:
             frozen = self._attempt.freeze(due)
-            if isinstance(frozen, Frozen):
-                await self._journal.freeze([frozen])
+            if not isinstance(frozen, Frozen):
+                outcome = frozen
+            elif await self._freeze([(due, frozen)]):
                 outcome = await self._attempt.send(due, frozen)
             else:
-                outcome = frozen
+                return
         await self._note([outcome])
 
     async def _deliver_batch(self, due: Sequence[DueDelivery]) -> None:
@@ -185,10 +186,18 @@ class Courier:
                 sendable.append((one, step))
             else:
                 outcomes.append(step)
-        if sendable:
-            await self._journal.freeze([frozen for _, frozen in sendable])
-            outcomes += await self._attempt.send_many([one for one, _ in sendable], [step for _, step in sendable])
+        if going := await self._freeze(sendable):
+            outcomes += await self._attempt.send_many([one for one, _ in going], [step for _, step in going])
         await self._note(outcomes)
+
+    async def _freeze(self, sendable: Sequence[tuple[DueDelivery, Frozen]]) -> Sequence[tuple[DueDelivery, Frozen]]:
+        """Those that may go; what was called off meanwhile is given back."""
+        if not sendable:
+            return ()
+        going = await self._journal.freeze([frozen for _, frozen in sendable])
+        gone = [due.id for due, _ in sendable if due.id not in going]
+        await self._journal.release_deliveries(self.name, gone)
+        return [one for one in sendable if one[0].id in going]
 
     async def _note(self, outcomes: Sequence[Outcome]) -> None:
         blocked = [outcome.error for outcome in outcomes if outcome.error is not None]

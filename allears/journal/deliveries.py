@@ -29,6 +29,15 @@ _LOAD = (
 _FREEZE = (
     ") UPDATE deliveries SET state='sending', payload=new.payload, deadline=new.deadline, next_at=new.next_at,"
     " lookups=0, replayed=0 FROM new WHERE deliveries.id = new.id AND state IN ('pending','doubt','sending')"
+    " RETURNING deliveries.id"
+)
+_CALL_OFF = (
+    "UPDATE deliveries SET state='discarded', head=0, doubtful=max(doubtful, state != 'pending'), payload=NULL,"
+    " progress='{}' WHERE id IN"
+)
+_SEALED = (
+    "state IN ('pending','doubt','sending') AND line_id IN (SELECT l.id FROM lines l JOIN conversations c"
+    " ON c.id = l.conversation_id WHERE l.id = deliveries.line_id AND c.seed = x'')"
 )
 _SENT = (
     "UPDATE deliveries SET state='sent', head=0, sent_at=?, doubtful=0, reason='', attempts=attempts+1"
@@ -70,9 +79,18 @@ def next_at(sql: sqlite3.Connection, destination: str, leased: Collection[int]) 
     return min(firsts, default=None)
 
 
-def freeze(sql: sqlite3.Connection, frozen: Sequence[Frozen]) -> None:
+def freeze(sql: sqlite3.Connection, frozen: Sequence[Frozen]) -> frozenset[int]:
+    """Those that may go: nobody has called them off since they were taken."""
+    _call_off_forgotten(sql, [one.delivery for one in frozen])
     rows = [(one.delivery, one.payload, stamp(one.deadline), stamp(one.resolve_at)) for one in frozen]
-    bulk.write(sql, "WITH new (id, payload, deadline, next_at) AS (VALUES", _FREEZE, rows)
+    done = bulk.execute(sql, "WITH new (id, payload, deadline, next_at) AS (VALUES", _FREEZE, rows)
+    return frozenset(delivery for (delivery,) in done)
+
+
+def _call_off_forgotten(sql: sqlite3.Connection, ids: Sequence[int]) -> None:
+    """What was in doubt when its customer was forgotten has been looked up and is not there: it is not sent again."""
+    if sql.execute("SELECT 1 FROM forgetting_items LIMIT 1").fetchone() is not None:
+        bulk.update(sql, _CALL_OFF, f"AND {_SEALED}", ids)
 
 
 def note_progress(sql: sqlite3.Connection, delivery: int, note: Mapping[str, Any]) -> None:

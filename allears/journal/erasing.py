@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from allears.journal import bulk, forgotten
 from allears.journal.rows import load
+from allears_sdk.reference import ticket_key
 
 UNFINISHED = "state IN ('sending','doubt')"
 """Deliveries that may be done at this moment, whatever is decided here."""
@@ -106,13 +107,19 @@ def erase_rest(sql: sqlite3.Connection, conversation: int) -> None:
 
 
 def tickets_of(sql: sqlite3.Connection, conversation: int) -> list[tuple[str, str, str]]:
-    """Where stores have it: (destination, id, address)."""
-    rows = sql.execute("SELECT destination, ticket, former FROM lines WHERE conversation_id=?", (conversation,))
-    return [
-        (destination, one["id"], one.get("url", ""))
-        for destination, ticket, former in rows
-        for one in [*load(former), *([load(ticket)] if ticket else [])]
-    ]
+    """Where stores have it: (destination, id, address); where nobody can say, (destination, attempt's key, "?")."""
+    rows = sql.execute(
+        "SELECT complaint_id, destination, successor, ticket, former, EXISTS (SELECT 1 FROM deliveries d WHERE"
+        " d.line_id = l.id AND d.doubtful=1) FROM lines l WHERE conversation_id=? AND answers IS NULL",
+        (conversation,),
+    )
+    found: list[tuple[str, str, str]] = []
+    for reference, destination, successor, ticket, former, is_doubtful in rows:
+        known = [*load(former), *([load(ticket)] if ticket else [])]
+        found += [(destination, one["id"], one.get("url", "")) for one in known]
+        if is_doubtful and not ticket:
+            found.append((destination, ticket_key(reference, destination, successor), "?"))
+    return found
 
 
 def remove_blobs(sql: sqlite3.Connection, names: Sequence[str | None]) -> None:

@@ -105,8 +105,9 @@ class Journal(Protocol):
     async def next_delivery(self, destination: str) -> datetime | None:
         """When the next head of a line may move."""
 
-    async def freeze(self, frozen: Sequence[Frozen]) -> None:
-        """State `sending`, with payload and deadline, before the first byte leaves."""
+    async def freeze(self, frozen: Sequence[Frozen]) -> Collection[int]:
+        """State `sending`, with payload and deadline, before the first byte leaves. Which of them may go: the others
+        were called off meanwhile."""
 
     async def note_progress(self, delivery: int, note: Mapping[str, Any]) -> None:
         """Keep a sink's note on disk before a step that cannot be repeated."""

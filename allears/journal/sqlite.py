@@ -225,8 +225,8 @@ class SqliteJournal:
     async def release_deliveries(self, destination: str, ids: Sequence[int]) -> None:
         self._leased_deliveries.get(destination, set()).difference_update(ids)
 
-    async def freeze(self, frozen: Sequence[Frozen]) -> None:
-        await self._writer.submit(lambda sql: deliveries.freeze(sql, frozen))
+    async def freeze(self, frozen: Sequence[Frozen]) -> Collection[int]:
+        return await self._writer.submit(lambda sql: deliveries.freeze(sql, frozen))
 
     async def note_progress(self, delivery: int, note: Mapping[str, Any]) -> None:
         await self._writer.submit(lambda sql: deliveries.note_progress(sql, delivery, note))
