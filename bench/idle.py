@@ -56,7 +56,7 @@ PACE_SECONDS = 0.1
 def measure(mailboxes: int, mails: int = 100, still_seconds: float = 30) -> dict[str, Any]:
     """Seconds, MiB, percent of one core, milliseconds."""
     knobs = Knobs(clients=mailboxes + 300, inotify_instances=2 * mailboxes + 500)
-    with Folder() as folder, Dovecot(folder, knobs) as dovecot:
+    with Folder() as folder, Dovecot(knobs) as dovecot:
         return _measure(folder, dovecot, mailboxes, min(mails, mailboxes), still_seconds)
 
 

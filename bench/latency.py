@@ -49,7 +49,7 @@ class Account:
 
 def measure(count: int) -> dict[str, Any]:
     """Milliseconds; `share` is what we add to the server's own notice, mail by mail."""
-    with Folder() as folder, Dovecot(folder) as dovecot:
+    with Folder() as folder, Dovecot() as dovecot:
         return _measure(folder, Account(dovecot, "kefu@example.com"), count)
 
 

@@ -39,7 +39,7 @@ path = "{folder}/filed.jsonl"
 
 def measure(count: int) -> dict[str, Any]:
     """Mails a second of both, what was lost or doubled, and the memory of all our processes."""
-    with Folder() as folder, Dovecot(folder) as dovecot:
+    with Folder() as folder, Dovecot() as dovecot:
         contents = mails.make(count)
         peer = _peer(dovecot, contents)
         ours = _ours(folder, dovecot, contents)

@@ -9,6 +9,7 @@ import pwd
 import shutil
 import subprocess
 import tempfile
+import weakref
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -127,15 +128,18 @@ class Knobs:
 
 
 class Dovecot:
-    """`with Dovecot(folder) as server`: any user name, each with an INBOX of its own."""
+    """`with Dovecot() as server`: any user name, each with an INBOX of its own, kept over a stop and a start.
 
-    def __init__(self, folder: Path, knobs: Knobs | None = None) -> None:
+    It lies in a folder of its own: each new session of pytest makes the folders of all others private again.
+    """
+
+    def __init__(self, knobs: Knobs | None = None) -> None:
         self.knobs = knobs or Knobs()
         self.host, self.port, self.tls_port = process.LOOPBACK, process.free_port(), process.free_port()
         self.pop3_port, self.pop3_tls_port = process.free_port(), process.free_port()
         self.password = self.knobs.password
-        self._base = folder / "dovecot"
-        self._run: Path | None = None
+        self._base = Path(tempfile.mkdtemp(prefix="dovecot-"))  # short: its socket paths must stay below 108 bytes
+        weakref.finalize(self, shutil.rmtree, self._base, ignore_errors=True)
         self._process: subprocess.Popen[bytes] | None = None
         self._inotify_before: str | None = None
 
@@ -162,9 +166,6 @@ class Dovecot:
         if self._process is not None:
             process.stop(self._process)
             self._process = None
-        if self._run is not None:
-            shutil.rmtree(self._run, ignore_errors=True)
-            self._run = None
         if self._inotify_before is not None:
             _INOTIFY.write_text(self._inotify_before)
             self._inotify_before = None
@@ -189,21 +190,20 @@ class Dovecot:
         return (self._base / "dovecot.log").read_text(errors="replace")
 
     def _make_folders(self, user: pwd.struct_passwd) -> None:
-        # Its socket paths must stay below 108 bytes, which pytest's folders are not.
-        self._run = Path(tempfile.mkdtemp(prefix="dovecot-"))
-        for name in ("mail", "home"):
-            (self._base / name).mkdir(parents=True, exist_ok=True)
+        for name in ("mail", "home", "run"):
+            (self._base / name).mkdir(exist_ok=True)
         (self._base / "output.log").touch()
+        if self.knobs.certificate:
+            shutil.copy(self.knobs.certificate, self._base / "certificate.pem")
         if os.geteuid() == 0:
-            for folder in (self._run, self._base, *self._base.iterdir()):
-                os.chown(folder, user.pw_uid, user.pw_gid)
-            _open_the_way(self._base)
+            for path in (self._base, *self._base.iterdir()):
+                os.chown(path, user.pw_uid, user.pw_gid)
 
     def _configuration(self, user: pwd.struct_passwd) -> str:
-        knobs, certificate = self.knobs, self.knobs.certificate
+        knobs, certificate = self.knobs, self._base / "certificate.pem" if self.knobs.certificate else None
         return CONFIGURATION.format(
             base=self._base,
-            run=self._run,
+            run=self._base / "run",
             user=user.pw_name,
             group=grp.getgrgid(user.pw_gid).gr_name,
             ssl="yes" if certificate else "no",
@@ -256,10 +256,3 @@ _INOTIFY = Path("/proc/sys/fs/inotify/max_user_instances")
 def _unprivileged() -> pwd.struct_passwd:
     """Who runs it: never root."""
     return pwd.getpwnam("nobody") if os.geteuid() == 0 else pwd.getpwuid(os.geteuid())
-
-
-def _open_the_way(folder: Path) -> None:
-    """Let others pass through the folders above: pytest's are private."""
-    for parent in folder.parents:
-        if parent.stat().st_uid == 0 and not parent.stat().st_mode & 0o001:
-            parent.chmod(parent.stat().st_mode | 0o011)

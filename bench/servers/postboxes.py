@@ -48,7 +48,7 @@ class Postboxes:
         self._parts = ExitStack()
         self._imap = Pymap(folder)
         can_pop = Dovecot.program() is not None and Dovecot.has_pop3()
-        self._dovecot = Dovecot(folder, Knobs(pop3=True)) if can_pop else None
+        self._dovecot = Dovecot(Knobs(pop3=True)) if can_pop else None
         self._boxes: dict[str, Mailbox] = {}
 
     @property

@@ -102,7 +102,7 @@ def authority() -> Iterator[Authority]:
 def mailbox(authority: Authority, house: House) -> Iterator[Mailbox]:
     if Dovecot.program() is None:
         missing("Dovecot (apt: dovecot-imapd)")
-    with Dovecot(house.folder, Knobs(introspection_url=f"http://127.0.0.1:{authority.port}/introspect")) as server:
+    with Dovecot(Knobs(introspection_url=f"http://127.0.0.1:{authority.port}/introspect")) as server:
         house.configure(CHANNEL.format(mail=server.port, sso=authority.port))
         yield Mailbox(server, user="kefu@example.com")
 

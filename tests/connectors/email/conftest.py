@@ -30,7 +30,7 @@ def dovecot(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dovecot]:
     if Dovecot.program() is None:
         missing("Dovecot (apt: dovecot-imapd)")
     folder = tmp_path_factory.mktemp("dovecot")
-    with Dovecot(folder, Knobs(certificate=make_certificate(folder))) as server:
+    with Dovecot(Knobs(certificate=make_certificate(folder))) as server:
         yield server
 
 

@@ -77,21 +77,21 @@ async def test_encrypted_with_a_checked_certificate(
 async def test_starttls_is_not_skipped_where_it_is_missing(
     connect: Connect, tmp_path: Path, journal: MiniJournal
 ) -> None:
-    with Dovecot(tmp_path) as server:
+    with Dovecot() as server:
         connector = await connect(Mailbox(server), tls="starttls")
         with pytest.raises(ConfigError, match="STARTTLS"):
             await hear(connector, journal)
 
 
 async def test_a_password_beyond_ascii(connect: Connect, tmp_path: Path, journal: MiniJournal) -> None:
-    with Dovecot(tmp_path, Knobs(password="口令-7")) as server:
+    with Dovecot(Knobs(password="口令-7")) as server:
         await hear(await connect(Mailbox(server)), journal)
         with pytest.raises(AuthError):
             await hear(await connect(Mailbox(server), password="口令-8"), journal)
 
 
 async def test_a_limit_on_connections_is_respected(connect: Connect, tmp_path: Path, journal: MiniJournal) -> None:
-    with Dovecot(tmp_path, Knobs(connections=1)) as server:
+    with Dovecot(Knobs(connections=1)) as server:
         box = Mailbox(server)
         first = await connect(box)
         await hear(first, journal)
@@ -153,7 +153,7 @@ def small(tmp_path_factory: pytest.TempPathFactory, dovecot: Dovecot) -> Iterato
     """Without UIDPLUS, MOVE and IDLE. Depends on `dovecot` for the skip where it is not installed."""
     folder = tmp_path_factory.mktemp("small")
     knobs = Knobs(capability="IMAP4rev1 LITERAL+ ID UNSELECT", certificate=make_certificate(folder))
-    with Dovecot(folder, knobs) as server:
+    with Dovecot(knobs) as server:
         yield server
 
 

@@ -78,7 +78,7 @@ async def box(authority: Authority, tmp_path: Path) -> AsyncIterator[Mailbox]:
     if Dovecot.program() is None:
         missing("Dovecot (apt: dovecot-imapd)")
     authority.mailbox = f"user{next(COUNT)}@example.com"
-    server = Dovecot(tmp_path, Knobs(introspection_url=f"{authority.url}/introspect"))
+    server = Dovecot(Knobs(introspection_url=f"{authority.url}/introspect"))
     await asyncio.to_thread(server.start)
     yield Mailbox(server, user=authority.mailbox)
     await asyncio.to_thread(server.stop)

@@ -30,7 +30,7 @@ def pop3_dovecot(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dovecot]:
             pytest.fail("CI must provide Dovecot's POP3 server (apt: dovecot-pop3d)")
         pytest.skip("needs Dovecot's POP3 server (apt: dovecot-pop3d)")
     folder = tmp_path_factory.mktemp("dovecot")
-    with Dovecot(folder, Knobs(pop3=True, certificate=make_certificate(folder))) as server:
+    with Dovecot(Knobs(pop3=True, certificate=make_certificate(folder))) as server:
         yield server
 
 
