@@ -36,6 +36,7 @@ from allears.journal.errors import JournalInUse, JournalUnavailable
 from allears.journal.records import REPLIES, Destination, Policy, Responder
 from allears.journal.sqlite import open_journal
 from allears.settings import Configuration, changed, load
+from allears.workers.ordeal import try_patterns
 from allears.workers.pool import Workers
 from allears_sdk import registry
 from allears_sdk.connector import Connector, Threading
@@ -43,6 +44,7 @@ from allears_sdk.errors import AllearsError, ConfigError
 from allears_sdk.settings import ChannelSettings, DestinationSettings
 from allears_sdk.sink import Sink
 from normalizer.conversation import Facts
+from normalizer.rules.pack import version_of
 
 SWEEP_SECONDS = 1.0
 POKE_SECONDS = 5.0
@@ -79,6 +81,7 @@ class Daemon:
     async def start(self) -> None:
         """Each part is stopped in the reverse order. Raises JournalInUse, JournalUnavailable or ConfigError."""
         async with AsyncExitStack() as parts:
+            await try_patterns(self.configuration)
             self.journal = await open_journal(self._folder, self.clock, on_broken=self._break)
             parts.push_async_callback(self.journal.close)
             await self._start_stages(parts)
@@ -94,9 +97,12 @@ class Daemon:
         log.info("stopped")
 
     async def reload(self, configuration: Configuration) -> None:
-        """Swap changed channels and destinations; the rest goes on undisturbed."""
+        """Swap changed channels and destinations; the rest goes on undisturbed. Raises ConfigError, and changes nothing
+        then, for rules that no text should meet."""
         changes = changed(self.configuration, configuration)
-        restart = sorted(changes.sections - {"routing", "model"})
+        if "rules" in changes.sections:
+            await try_patterns(configuration)
+        restart = sorted(changes.sections - {"routing", "model", "rules"})
         if restart:
             log.warning("restart_needed", sections=restart, reason="these sections are read at the start only")
         self.configuration = configuration
@@ -208,6 +214,8 @@ class Daemon:
         await self._intake.apply(self.configuration.channels)
         policies = self._intake.policies()
         self._filing.readers = {name: self._reader(name, policy) for name, policy in policies.items()}
+        self._filing.rules = self.configuration.own_rules
+        log.info("rules", version=version_of(text for _, text in self._filing.rules.files))
         self.journal.bells.ring_all()
 
     def _sinks(self) -> Mapping[str, tuple[Sink[Any], DestinationSettings]]:

@@ -30,6 +30,7 @@ from allears.workers.tasks import (
 from allears_sdk.connector import Threading
 from allears_sdk.context import Clock
 from normalizer.conversation import Conversation, Draft, Facts
+from normalizer.own_rules import OwnRules
 
 MAX_RAWS = 128
 MAX_BYTES = 8 << 20
@@ -65,6 +66,8 @@ class Filing:
         self.router = router
         self.model: ModelStep | None = None
         """Asked about what rules left open, where it is on."""
+        self.rules = OwnRules()
+        """The admin's: a batch that begins after they were replaced is read by the new ones, in every worker."""
         self._journal = journal
         self._workers = workers
         self._clock = clock
@@ -89,7 +92,7 @@ class Filing:
     async def _warm_up(self) -> None:
         try:
             reads_mail = any(one.policy.threading is Threading.MAIL for one in self.readers.values())
-            await self._workers.run(warm_up, SAMPLE_MAIL if reads_mail else b"")
+            await self._workers.run(warm_up, SAMPLE_MAIL if reads_mail else b"", self.rules)
         except WorkerLost as error:
             log.warning("worker_lost", reason=str(error))
 
@@ -133,7 +136,7 @@ class Filing:
 
     async def _read(self, taken: Sequence[StoredRaw]) -> None:
         try:
-            results = await self._workers.run(read_raws, [self._read_job(stored) for stored in taken])
+            results = await self._workers.run(read_raws, [self._read_job(stored) for stored in taken], self.rules)
         except WorkerLost as error:
             await self._read_one_by_one(taken, error)
             return
@@ -217,7 +220,7 @@ class Filing:
 
     async def _derive(self, due: Sequence[DueConversation]) -> None:
         try:
-            results = await self._workers.run(derive_records, [self._derive_job(one) for one in due])
+            results = await self._workers.run(derive_records, [self._derive_job(one) for one in due], self.rules)
         except WorkerLost as error:
             await self._derive_one_by_one(due, error)
             return

@@ -17,8 +17,9 @@ from normalizer import readers
 from normalizer.conversation import Conversation, Draft, Facts, Heard
 from normalizer.derive import derive, deserves_filing
 from normalizer.own_mail import placed
-from normalizer.rules import load as load_rules
-from normalizer.rules.shapes import load_shapes
+from normalizer.own_rules import OwnRules
+from normalizer.rules import Rules
+from normalizer.rules.layers import compose
 
 T = TypeVar("T")
 
@@ -26,6 +27,8 @@ SAMPLE_MAIL = (
     b"From: a@example.com\r\nSubject: =?utf-8?B?5oqV6K+J?=\r\nContent-Type: text/html; charset=gb18030\r\n\r\n"
     b"<p>Order 1024 is broken, \xcd\xcb\xbf\xee</p>"
 )
+
+NO_RULES = OwnRules()
 
 _AT = datetime(2026, 1, 1, tzinfo=UTC)
 _polite = False
@@ -66,31 +69,32 @@ class Failed:
     """The raw itself is at fault: quarantine at once instead of trying again."""
 
 
-def warm_up(sample: bytes = b"") -> None:
+def warm_up(sample: bytes = b"", own: OwnRules = NO_RULES) -> None:
     """Have the rules loaded before the first message comes, and out of the garbage collector's way; with a sample
     mail also what reads mail [the first one took 45 ms]."""
-    load_rules()
-    load_shapes()
+    rules = compose(own)
     if sample:
         facts = Facts(channel="", connector="")
         raw = Raw(key="", body=sample, media_type=RFC822, received_at=_AT)
-        _read(ReadJob(raw_id=0, raw=raw, body_file="", facts=facts, stands_alone=True, public=False))
+        _read(ReadJob(raw_id=0, raw=raw, body_file="", facts=facts, stands_alone=True, public=False), rules)
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
 
 
-def read_raws(jobs: Sequence[ReadJob]) -> list[bytes | Failed]:
+def read_raws(jobs: Sequence[ReadJob], own: OwnRules = NO_RULES) -> list[bytes | Failed]:
     """Each raw's messages, and its record where it stands alone, for `opened` to make a `Read` of. Nothing one raw
-    does touches another."""
+    does touches another. `own` rules come with each batch: all that a worker reads of it, it reads by these."""
     _be_polite()
-    return [_guarded(_read, job) for job in jobs]
+    rules = compose(own)
+    return [_guarded(_read, job, rules) for job in jobs]
 
 
-def derive_records(jobs: Sequence[DeriveJob]) -> list[bytes | Failed]:
+def derive_records(jobs: Sequence[DeriveJob], own: OwnRules = NO_RULES) -> list[bytes | Failed]:
     """Each conversation's record, for `opened` to make a `Draft` of."""
     _be_polite()
-    return [_guarded(_derive, job) for job in jobs]
+    rules = compose(own)
+    return [_guarded(_derive, job, rules) for job in jobs]
 
 
 def opened(results: Sequence[bytes | Failed], kind: type[T]) -> list[T | Failed]:
@@ -107,21 +111,21 @@ def _opened(result: bytes | Failed, kind: type[T]) -> T | Failed:
         return Failed(reason=str(error), is_bad=False)
 
 
-def _guarded(step: Any, job: Any) -> bytes | Failed:
+def _guarded(step: Any, job: Any, rules: Rules) -> bytes | Failed:
     try:
-        return encode(step(job))
+        return encode(step(job, rules))
     except BadMessage as error:
         return Failed(reason=str(error), is_bad=True)
     except Exception as error:  # a reader's bug costs its raw an attempt, nothing else
         return Failed(reason=f"{type(error).__name__}: {error}", is_bad=False)
 
 
-def _read(job: ReadJob) -> Read:
+def _read(job: ReadJob, rules: Rules) -> Read:
     raw = replace(job.raw, body=Path(job.body_file).read_bytes()) if job.body_file else job.raw
     messages = [placed(_light(message), job.facts.own) for message in _parse(raw, job)]
     draft = None
     if len(messages) == 1 and job.stands_alone:
-        draft = _draft_alone(messages[0], raw, job)
+        draft = _draft_alone(messages[0], raw, job, rules)
     return Read(messages=messages, draft=draft)
 
 
@@ -134,15 +138,15 @@ def _parse(raw: Raw, job: ReadJob) -> Sequence[Message]:
     return messages
 
 
-def _draft_alone(message: Message, raw: Raw, job: ReadJob) -> Draft:
+def _draft_alone(message: Message, raw: Raw, job: ReadJob, rules: Rules) -> Draft:
     named = replace(message, external_id=message.external_id or raw.key, revision=message.revision or str(raw.ordinal))
     heard = Heard(message=named, received_at=raw.received_at)
     conversation = Conversation(reference="", opened_at=raw.received_at, messages=(heard,))
-    return _derive(DeriveJob(conversation=conversation, facts=job.facts, public=job.public))
+    return _derive(DeriveJob(conversation=conversation, facts=job.facts, public=job.public), rules)
 
 
-def _derive(job: DeriveJob) -> Draft:
-    record = derive(job.conversation, job.facts)
+def _derive(job: DeriveJob, rules: Rules) -> Draft:
+    record = derive(job.conversation, job.facts, rules)
     return Draft(record=record, files=deserves_filing(record, public=job.public))
 
 
