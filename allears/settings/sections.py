@@ -16,6 +16,7 @@ from pydantic_core import PydanticCustomError
 from allears.settings.faults import Fault
 from allears.settings.knowledge import CatalogueSection, CustomersSection
 from allears.settings.model_section import ModelSection
+from allears.settings.retention_section import RetentionSection
 from allears.settings.routes import RouteSettings, RoutingSection
 from allears.settings.rules_section import RulesSection
 from allears_sdk.settings import ChannelSettings, DestinationSettings, Settings
@@ -194,6 +195,7 @@ class Configuration:
     """Names of the variables that override the file."""
     model: ModelSection = field(default_factory=ModelSection)
     rules: RulesSection = field(default_factory=RulesSection)
+    retention: RetentionSection = field(default_factory=RetentionSection)
     own_rules: OwnRules = field(default_factory=OwnRules)
     """What stands in the files that `rules` names."""
 
@@ -235,6 +237,7 @@ SECTIONS: Mapping[str, type[Settings]] = MappingProxyType(
         "catalogue": CatalogueSection,
         "model": ModelSection,
         "rules": RulesSection,
+        "retention": RetentionSection,
     }
 )
 """Section names as they stand in the file."""
