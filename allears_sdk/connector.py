@@ -190,12 +190,25 @@ class Media:
     name: str = ""
 
 
+class Words(str):
+    """An English text that knows how it is said in Chinese: `Words("heard by polling", zh="定时读取")`."""
+
+    __slots__ = ("zh",)
+    zh: str
+
+    def __new__(cls, en: str, *, zh: str) -> Words:
+        words = super().__new__(cls, en)
+        words.zh = zh
+        return words
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
     """What `check` found: who we are over there and what we can read."""
 
     account: str
     details: Sequence[str] = ()
+    """`Words`, where they are more than names. A path that begins with `/in/` is shown as the whole address."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

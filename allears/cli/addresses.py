@@ -10,7 +10,8 @@ if TYPE_CHECKING:
 
 
 def addresses_of(configuration: Configuration) -> dict[str, Any]:
-    """`console` and `public` ("" where the port is chosen at the start), `forms`, and `inboxes`: watched folders."""
+    """`console` and `public` ("" where the port is chosen at the start), `forms`, `chats`: pages that show
+    a chat's widget, and `inboxes`: watched folders."""
     admin, public = configuration.admin, configuration.public
     scheme = "https" if public.tls_certificate else "http"
     room = public.base_url.rstrip("/") or _url(scheme, public.host, public.port)
@@ -19,8 +20,15 @@ def addresses_of(configuration: Configuration) -> dict[str, Any]:
         "console": _url("http", admin.host, admin.port),
         "public": room,
         "forms": [f"{room}/in/{name}" for name in forms] if room else [],
+        "chats": [f"{room}/in/{name}" for name in chats(configuration)] if room else [],
         "inboxes": [str(path) for path in inboxes(configuration)],
     }
+
+
+def chats(configuration: Configuration) -> list[str]:
+    """Names of the chats that have a page of their own."""
+    channels = configuration.enabled_channels.items()
+    return [name for name, one in channels if one.connector == "webchat" and getattr(one, "demo_page", False)]
 
 
 def inboxes(configuration: Configuration) -> list[Path]:

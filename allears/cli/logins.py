@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 TIMEOUT_SECONDS = 20.0
 _AT_ONCE = 16
+_ROOM = re.compile(r"(?<![^\s：])/in/")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,8 +37,9 @@ class Login:
     reason: str = ""
 
     def in_room(self, room: str) -> Login:
-        """With the whole address where the account is a path of the public room: what to enter at the platform."""
-        return replace(self, account=room + self.account) if self.account.startswith("/in/") else self
+        """With whole addresses instead of paths of the public room: what to enter at the platform."""
+        account, *details = (_ROOM.sub(lambda _: f"{room}/in/", line) for line in (self.account, *self.details))
+        return replace(self, account=account, details=tuple(details))
 
     def moved(self, place: str, folder: str) -> Login:
         """With paths as they will be: before the first run they were those of a passing house."""
@@ -143,7 +146,7 @@ async def checked(
         return login("failed", reason=_masked(f"{error} ({error.detail})" if error.detail else str(error)))
     except Exception as error:  # a bug in one component must not hide the others' results
         return login("failed", reason=_masked(f"{type(error).__name__}: {error}"))
-    return login("ok", account=identity.account, details=tuple(identity.details))
+    return login("ok", account=identity.account, details=tuple(_said(line, session) for line in identity.details))
 
 
 async def _knock(door: _Door, contexts: Contexts) -> Identity:
@@ -176,6 +179,12 @@ def component_of(section: str, name: str, settings: Any, contexts: Contexts) -> 
     return registry.sink_class(settings.sink)(settings, contexts.destination(name))
 
 
+def _said(line: str, session: Session) -> str:
+    from allears_sdk.connector import Words
+
+    return line.zh if session.language == "zh" and isinstance(line, Words) else str(line)
+
+
 def _masked(text: str) -> str:
     from allears_sdk.masking import KINDS, mask_text
 
@@ -194,7 +203,7 @@ def as_table(logins: Sequence[Login], session: Session) -> str:
             login.name,
             login.kind,
             session.say(login.result),
-            login.reason or "; ".join([login.account, *login.details]),
+            login.reason or session.say("semicolon").join([login.account, *login.details]),
         ]
         for login in logins
     ]

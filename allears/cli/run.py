@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from allears.cli.addresses import inboxes
+from allears.cli.addresses import chats, inboxes
 from allears.cli.failures import Exit
 from allears.cli.session import Session, configured, with_session
 
@@ -37,13 +37,16 @@ def _serve(session: Session, configuration: Configuration) -> int:
     from allears.daemon import run as serve
 
     def announce(daemon: Daemon) -> None:
-        """Where a person finds the console, every form and every watched folder; the ports are open now."""
+        """Where a person finds the console, every form, chat and watched folder; the ports are open now."""
         watched = inboxes(configuration)
         forms = [session.say("form_at", url=url) for url in daemon.form_urls]
+        talks = [f"{daemon.public_url}/in/{name}" for name in chats(configuration)]
+        addresses = {"console": daemon.console_url, "forms": daemon.form_urls, "chats": talks}
         session.emit(
-            {"console": daemon.console_url, "forms": daemon.form_urls, "inboxes": [str(path) for path in watched]},
+            {**addresses, "inboxes": [str(path) for path in watched]},
             session.say("console_at", url=daemon.console_url),
             *forms,
+            *(session.say("chat_at", url=url) for url in talks),
             *(session.say("folder_at", path=path) for path in watched),
         )
         sys.stdout.flush()

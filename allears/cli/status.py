@@ -40,6 +40,7 @@ def status(session: Session) -> None:
         session.say("daemon_up" if found["daemon"] == "up" else "daemon_down"),
         *([session.say("console_at", url=addresses["console"])] if addresses["console"] else []),
         *(session.say("form_at", url=url) for url in addresses["forms"]),
+        *(session.say("chat_at", url=url) for url in addresses["chats"]),
         "",
         session.say("complaint_count", count=found["complaints"]),
         session.say("unfiled", count=sum(found["unfiled"].values()), natures=_counted(found["unfiled"], session)),

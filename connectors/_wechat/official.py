@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TypeVar
 
-from allears_sdk.connector import Accepted, Address, Answer, Identity
+from allears_sdk.connector import Accepted, Address, Answer, Identity, Words
 from allears_sdk.context import Context
 from allears_sdk.errors import Void
 from allears_sdk.message import Raw
@@ -16,6 +16,7 @@ from connectors._wechat.fields import Fields
 from connectors._wechat.passive import hand_over
 from connectors._wechat.settings import AppSettings
 
+_MODES = {"secure": "安全模式", "compatible": "兼容模式", "plain": "明文模式"}
 WINDOW = timedelta(hours=48)
 """So long after a customer's last word an account may write to him, five times."""
 A = TypeVar("A", bound=AppSettings)
@@ -39,11 +40,13 @@ class AppConnector(CallbackConnector[A]):
         super().__init__(settings, context, door=door, api=api)
 
     async def check(self) -> Identity:
-        heard = f"callback /in/{self.context.name}, mode {self.settings.mode}"
-        if not self.settings.secret:
-            return Identity(account=self.settings.app_id, details=(heard, "no app_secret: no files, no answers"))
-        await self.api.tokens.get()
-        return Identity(account=self.settings.app_id, details=(heard, "the app secret is accepted"))
+        address, mode = f"/in/{self.context.name}", self.settings.mode
+        heard = Words(f"callback {address} in {mode} mode", zh=f"回调 {address} （{_MODES[mode]}）")
+        secret = Words("no app_secret: no files, no answers", zh="没有 app_secret：不能取文件，不能答复")
+        if self.settings.secret:
+            await self.api.tokens.get()
+            secret = Words("the app secret is accepted", zh="AppSecret 有效")
+        return Identity(account=self.settings.app_id, details=(heard, secret))
 
     def answer(self, fields: Fields, raw: Raw, accepted: Accepted) -> Answer:
         given = hand_over(self.door, fields, raw) if self.settings.hand_over else None

@@ -23,6 +23,7 @@ from allears_sdk.connector import (
     Request,
     Threading,
     Wake,
+    Words,
 )
 from allears_sdk.context import Context
 from allears_sdk.errors import Unavailable
@@ -74,9 +75,13 @@ class DingTalkConnector(Connector[DingTalkSettings]):
 
     async def check(self) -> Identity:
         await self._api.prove()
-        details = ["messages over Stream mode" if not self._is_pushed_to else "messages by HTTP mode"]
-        if self._is_pushed_to and not self.settings.path_secret:
-            details.append("without a path_secret: DingTalk's signature does not cover what is posted")
+        if not self._is_pushed_to:
+            heard = Words("messages over Stream mode", zh="以 Stream 模式接收消息")
+            return Identity(account=self.settings.client_id, details=(heard,))
+        details = [Words("messages by HTTP mode", zh="以 HTTP 模式接收消息")]
+        if not self.settings.path_secret:
+            bare = "without a path_secret: DingTalk's signature does not cover what is posted"
+            details.append(Words(bare, zh="没有 path_secret：钉钉的签名不包含正文"))
         return Identity(account=self.settings.client_id, details=tuple(details))
 
     async def streams(self) -> Sequence[str]:

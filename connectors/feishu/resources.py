@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import quote
 
 from allears_sdk.codec import decode, encode
-from allears_sdk.connector import Address, Identity, Media
+from allears_sdk.connector import Address, Identity, Media, Words
 from allears_sdk.errors import AllearsError, InDoubt, Rejected, Void
 from allears_sdk.message import Author, Ref
 from connectors.feishu.api import FeishuApi
@@ -26,14 +26,16 @@ async def find_self(api: FeishuApi) -> Identity:
     return Identity(account=f"{name} ({api.settings.app_id})", details=tuple(details))
 
 
-async def _describe_groups(api: FeishuApi) -> str:
+async def _describe_groups(api: FeishuApi) -> Words:
     try:
         page = await api.get("/open-apis/im/v1/chats", page_size=100)
     except AllearsError as error:
-        return f"groups cannot be read back: {error}"
+        return Words(f"groups cannot be read back: {error}", zh=f"群消息无法补读：{error}")
     items = page.get("items")
     count = len(items) if isinstance(items, list) else 0
-    return f"in {count}{' or more' if page.get('has_more') else ''} groups"
+    if page.get("has_more"):
+        return Words(f"in {count} or more groups", zh=f"在至少 {count} 个群里")
+    return Words(f"in {count} groups", zh=f"在 {count} 个群里")
 
 
 async def fetch(api: FeishuApi, ref: Ref) -> Media | Author:

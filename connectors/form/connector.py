@@ -16,6 +16,7 @@ from allears_sdk.connector import (
     Reception,
     Request,
     Threading,
+    Words,
 )
 from allears_sdk.context import Context
 from allears_sdk.message import FORM_DATA, MESSAGE_JSON, Message, Raw
@@ -62,7 +63,10 @@ class FormConnector(Connector[FormSettings]):
 
     async def check(self) -> Identity:
         address = self.settings.public_address or f"/in/{self.context.name}"
-        return Identity(account=address, details=(f"JSON posts {'need the token' if self._token else 'are open'}",))
+        posts = Words("JSON posts are open", zh="JSON 接口对所有人开放")
+        if self._token:
+            posts = Words("JSON posts need the token", zh="JSON 接口需要令牌")
+        return Identity(account=address, details=(posts,))
 
     @staticmethod
     def parse(raw: Raw, settings: Any) -> Sequence[Message]:

@@ -21,6 +21,7 @@ from allears_sdk.connector import (
     Request,
     Threading,
     Wake,
+    Words,
 )
 from allears_sdk.context import Context
 from allears_sdk.errors import AuthError, ConfigError
@@ -192,15 +193,22 @@ class SlackConnector(Connector[SlackSettings]):
         self._check_listed()
         return Identity(account=", ".join(accounts), details=(*details, _heard(self.settings)))
 
-    async def _readable(self, workspace: Workspace, scopes: Sequence[str]) -> list[str]:
+    async def _readable(self, workspace: Workspace, scopes: Sequence[str]) -> list[Words]:
         found = [one for one in (await workspace.survey()).values() if one.kind in ("channel", "group")]
         names = ", ".join(f"#{one.name or one.id}" for one in found[:10])
         direct = len(workspace.conversations) - len(found)
-        lines = [f"{len(found)} channels: {names}" if found else "no channel yet: invite the bot to one"]
-        lines.append(f"{direct} direct conversations" if self.settings.direct_messages else "no direct messages")
+        lines = [Words("no channel yet: invite the bot to one", zh="还不在任何频道里：请把机器人邀请进去")]
+        if found:
+            lines = [Words(f"{len(found)} channels: {names}", zh=f"{len(found)} 个频道：{names}")]
+        if self.settings.direct_messages:
+            lines.append(Words(f"{direct} direct conversations", zh=f"{direct} 个私信会话"))
+        else:
+            lines.append(Words("no direct messages", zh="不读私信"))
         wanted = ("users:read", "files:read", *(("chat:write",) if self.settings.acknowledges else ()))
         lacking = [scope for scope in wanted if scopes and scope not in scopes]
-        return [*lines, *([f"the token lacks {', '.join(lacking)}"] if lacking else [])]
+        if lacking:
+            lines.append(Words(f"the token lacks {', '.join(lacking)}", zh=f"令牌缺少权限：{'、'.join(lacking)}"))
+        return lines
 
     def _check_listed(self) -> None:
         seen = {channel for workspace in self._workspaces.all for channel in workspace.conversations}
@@ -217,7 +225,9 @@ def _secret(secret: SecretStr | None) -> str:
     return secret.get_secret_value() if secret else ""
 
 
-def _heard(settings: SlackSettings) -> str:
+def _heard(settings: SlackSettings) -> Words:
     if settings.app_token is not None:
-        return "Socket Mode: heard at once"
-    return "Events API: heard at once" if settings.signing_secret is not None else "heard by polling"
+        return Words("Socket Mode: heard at once", zh="Socket Mode：即时收到")
+    if settings.signing_secret is not None:
+        return Words("Events API: heard at once", zh="Events API：即时收到")
+    return Words("heard by polling", zh="定时读取")

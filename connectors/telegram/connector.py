@@ -23,6 +23,7 @@ from allears_sdk.connector import (
     Reception,
     Request,
     Threading,
+    Words,
 )
 from allears_sdk.context import Context
 from allears_sdk.errors import Rejected, Void
@@ -72,9 +73,13 @@ class TelegramConnector(Connector[TelegramSettings]):
 
     async def check(self) -> Identity:
         me = await self._api.ask("getMe", Me)
-        groups = "every message" if me.can_read_all_group_messages else "commands, mentions and answers to it alone"
-        details = (f"in groups it is shown {groups}", *await self._hook.describe())
-        return Identity(account=f"@{me.username} ({me.first_name})", details=details)
+        shown = Words(
+            "in groups it is shown commands, mentions and answers to it alone",
+            zh="在群里只收到命令、@ 它的消息和对它的回复",
+        )
+        if me.can_read_all_group_messages:
+            shown = Words("in groups it is shown every message", zh="在群里收到全部消息")
+        return Identity(account=f"@{me.username} ({me.first_name})", details=(shown, await self._hook.describe()))
 
     # Asking
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from urllib.parse import urlsplit
 
+from allears_sdk.connector import Words
 from allears_sdk.context import Context
 from allears_sdk.errors import ConfigError, Rejected
 from allears_sdk.signing import sha256_hex
@@ -56,15 +56,19 @@ class Hook:
                 await self._context.tokens.delete(_NOTE)
         self._has_left = True
 
-    async def describe(self) -> Sequence[str]:
+    async def describe(self) -> Words:
         """For `check`. Raises ConfigError where what is set over there cannot go with our settings."""
         found = await self._api.ask("getWebhookInfo", Webhook)
         self._refuse_strangers(found, await self._set_before())
+        count, url, error = found.pending_update_count, self._settings.webhook_url, found.last_error_message
         if not self.is_wanted:
-            return (f"asked: {found.pending_update_count} updates wait",)
-        error = f"; its last error: {found.last_error_message}" if found.last_error_message else ""
-        state = f"{found.pending_update_count} updates wait{error}" if found.url else "set when allears runs"
-        return (f"pushed to {self._settings.webhook_url}: {state}",)
+            return Words(f"asked: {count} updates wait", zh=f"主动读取：{count} 条待读")
+        if not found.url:
+            return Words(f"pushed to {url}: set when allears runs", zh=f"推送到 {url}：allears 运行时设置")
+        return Words(
+            f"pushed to {url}: {count} updates wait{f'; its last error: {error}' if error else ''}",
+            zh=f"推送到 {url}：{count} 条待推{f'；最近的错误：{error}' if error else ''}",
+        )
 
     async def _set_before(self) -> str:
         return str((await self._context.tokens.get(_NOTE) or {}).get("url", ""))

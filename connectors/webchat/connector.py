@@ -17,6 +17,7 @@ from allears_sdk.connector import (
     Reception,
     Request,
     Threading,
+    Words,
 )
 from allears_sdk.context import Context
 from allears_sdk.message import Message, Raw
@@ -62,12 +63,16 @@ class WebchatConnector(Connector[WebchatSettings]):
 
     async def check(self) -> Identity:
         settings = self.settings
-        own = "its own page" if settings.demo_page else "nowhere: set allowed_origins"
-        origins = ", ".join(settings.allowed_origins) or own
-        writers = (f"visitors write from {origins}",) if settings.visitors else ()
-        programs = ("programs write with a key",) if settings.api_key or settings.signing_secret else ()
-        address = settings.public_address or f"/in/{self.context.name}"
-        return Identity(account=address, details=(*writers, *programs))
+        details = []
+        if settings.visitors:
+            own, own_zh = "nowhere: set allowed_origins", "无处：请设置 allowed_origins"
+            if settings.demo_page:
+                own, own_zh = "its own page", "它自己的页面"
+            origins = ", ".join(settings.allowed_origins)
+            details.append(Words(f"visitors write from {origins or own}", zh=f"访客来自 {origins or own_zh}"))
+        if settings.api_key or settings.signing_secret:
+            details.append(Words("programs write with a key", zh="程序凭密钥写入"))
+        return Identity(account=settings.public_address or f"/in/{self.context.name}", details=tuple(details))
 
     @staticmethod
     def parse(raw: Raw, settings: Any) -> Sequence[Message]:

@@ -19,6 +19,7 @@ from allears_sdk.connector import (
     Reception,
     Request,
     Threading,
+    Words,
 )
 from allears_sdk.context import Context
 from allears_sdk.errors import Rejected
@@ -67,8 +68,11 @@ class WebhookConnector(Connector[WebhookSettings]):
     async def check(self) -> Identity:
         address = self.settings.public_address or f"/in/{self.context.name}"
         method = self.settings.auth.method
-        proof = "anyone may post" if method == "none" else f"senders prove themselves by {method}"
-        ending = ("the address ends with /SECRET",) if self.settings.auth.place == "path" else ()
+        proof = Words(f"senders prove themselves by {method}", zh=f"发送方以 {method} 证明身份")
+        if method == "none":
+            proof = Words("anyone may post", zh="任何人都可以提交")
+        secret = Words("the address ends with /SECRET", zh="地址以 /密钥 结尾")
+        ending = (secret,) if self.settings.auth.place == "path" else ()
         return Identity(account=address, details=(proof, *ending))
 
     async def receive(self, request: Request) -> Reception:

@@ -21,6 +21,7 @@ from allears_sdk.connector import (
     Request,
     Threading,
     Wake,
+    Words,
 )
 from allears_sdk.context import Context
 from allears_sdk.errors import ConfigError, Rejected, Void
@@ -71,7 +72,9 @@ class WechatKfConnector(Connector[WechatKfSettings]):
                 raise ConfigError(f"the app may not manage the account {wanted}, or there is none: see open_kfids")
         read_here = self.settings.open_kfids or tuple(accounts)
         names = [f"{accounts[one] or one} ({one})" for one in read_here]
-        heard = f"callback /in/{self.context.name}" if self._door else "no callback: heard by polls alone"
+        heard = Words("no callback: heard by polls alone", zh="没有回调：只靠定时读取")
+        if self._door:
+            heard = Words(f"callback /in/{self.context.name}", zh=f"回调 /in/{self.context.name}")
         return Identity(account=self.settings.corp_id, details=(*names, heard))
 
     async def streams(self) -> Sequence[str]:

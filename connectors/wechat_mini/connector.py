@@ -17,6 +17,7 @@ from allears_sdk.connector import (
     Request,
     Threading,
     Wake,
+    Words,
 )
 from allears_sdk.context import Context
 from allears_sdk.errors import Void
@@ -57,7 +58,9 @@ class WechatMiniConnector(AppConnector[WechatMiniSettings]):
         if self._reviews is None:
             return found
         count = await self._reviews.count()
-        return Identity(account=found.account, details=(*found.details, f"{count} reviews ({self.settings.reviews})"))
+        kept = self.settings.reviews
+        told = Words(f"{count} reviews ({kept})", zh=f"交易评价 {count} 条（{kept}）")
+        return Identity(account=found.account, details=(*found.details, told))
 
     async def streams(self) -> Sequence[str]:
         return () if self._reviews is None else (self._stream,)

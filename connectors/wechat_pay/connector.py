@@ -19,6 +19,7 @@ from allears_sdk.connector import (
     Reception,
     Request,
     Threading,
+    Words,
 )
 from allears_sdk.context import Context
 from allears_sdk.errors import Rejected, Void
@@ -68,9 +69,12 @@ class WechatPayConnector(Connector[WechatPaySettings]):
         about = {"begin_date": today, "end_date": today, "complainted_mchid": self.settings.complainted_mchid}
         answer = await self._api.get(COMPLAINTS, limit=1, offset=0, **about)
         told = await registered(self._api)
-        heard = f"notifications go to {told}" if told else "no notifications: heard by polling"
+        heard = Words("no notifications: heard by polling", zh="没有通知：只靠定时读取")
+        if told:
+            heard = Words(f"notifications go to {told}", zh=f"通知发往 {told}")
+        count = answer.get("total_count", 0)
         return Identity(
-            account=self.settings.mchid, details=(f"complaints today: {answer.get('total_count', 0)}", heard)
+            account=self.settings.mchid, details=(Words(f"complaints today: {count}", zh=f"今天的投诉：{count}"), heard)
         )
 
     async def streams(self) -> Sequence[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from allears_sdk.connector import Accepted, Answer, ConnectorSpec, Hears, Identity, Threading
+from allears_sdk.connector import Accepted, Answer, ConnectorSpec, Hears, Identity, Threading, Words
 from allears_sdk.context import Context
 from allears_sdk.errors import Void
 from allears_sdk.message import Author, Message, Raw
@@ -51,9 +51,10 @@ class WecomConnector(CallbackConnector[WecomSettings]):
         super().__init__(settings, context, door=door, api=api)
 
     async def check(self) -> Identity:
-        heard = f"callback /in/{self.context.name}"
+        heard = Words(f"callback /in/{self.context.name}", zh=f"回调 /in/{self.context.name}")
         if not self.settings.app_secret:
-            return Identity(account=self.settings.corp_id, details=(heard, "no secret: no files, names or answers"))
+            lacking = Words("no secret: no files, names or answers", zh="没有 secret：不能取文件和姓名，不能答复")
+            return Identity(account=self.settings.corp_id, details=(heard, lacking))
         app = Fields(await self.api.get("/cgi-bin/agent/get", agentid=self.settings.agent_id))
         return Identity(account=f"{app.word('name')} ({self.settings.agent_id})", details=(heard,))
 

@@ -109,6 +109,14 @@ sink = "list"
     assert not (tmp_path / "data").exists()
 
 
+def test_check_speaks_the_readers_language_and_gives_whole_addresses(allears: Allears, tmp_path: Path) -> None:
+    chat = '[channels.chat]\nconnector = "webchat"\nallowed_origins = ["https://shop.example.com"]\n'
+    (tmp_path / "allears.toml").write_text(f'[public]\nbase_url = "https://hear.example.com"\n{chat}')
+    english, chinese = allears("check").out, allears("check", "--language", "zh").out
+    assert "https://hear.example.com/in/chat; visitors write from https://shop.example.com" in english
+    assert "https://hear.example.com/in/chat；访客来自 https://shop.example.com" in chinese
+
+
 def test_a_file_in_use_is_well_and_checking_makes_none(allears: Allears, tmp_path: Path) -> None:
     (tmp_path / "allears.toml").write_text('[destinations.archive]\nsink = "jsonl"\npath = "out/complaints.jsonl"\n')
     assert allears("check").code == 0
