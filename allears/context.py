@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
+import hmac
 import os
 import time
 from collections import defaultdict
@@ -95,6 +97,12 @@ class TokenVault:
                     f"{self._key_file} is not a key; restore it from a backup, or remove it and log in again"
                 ) from None
         return self._fernet
+
+
+def secret(data_folder: Path, purpose: str) -> bytes:
+    """32 bytes of the data folder's own for one purpose, from the key its tokens are sealed with."""
+    key = _read_key(data_folder / KEY_FILE, lambda: base64.urlsafe_b64encode(os.urandom(32)))
+    return hmac.digest(key, purpose.encode(), "sha256")
 
 
 def _read_key(path: Path, generate: Callable[[], bytes]) -> bytes:

@@ -19,11 +19,14 @@ from typing import Any, cast
 import structlog
 
 from allears import logs
-from allears.context import Contexts, LazyRemote, SystemClock
+from allears.context import Contexts, LazyRemote, SystemClock, secret
 from allears.delivery.engine import Engine
 from allears.delivery.replies import ReplySink, reply_settings
 from allears.fetching.stage import Fetching
 from allears.filing.acknowledging import responder
+from allears.filing.destinations import routing_of
+from allears.filing.identity import Seal
+from allears.filing.knowledge import Knowledge, Library
 from allears.filing.model_step import ModelStep
 from allears.filing.own_addresses import own_addresses
 from allears.filing.routing import answering, to_all
@@ -33,7 +36,7 @@ from allears.http.public import PublicServer
 from allears.intake.intake import Intake
 from allears.intake.timing import Timing
 from allears.journal.errors import JournalInUse, JournalUnavailable
-from allears.journal.records import REPLIES, Destination, Policy, Responder
+from allears.journal.records import REPLIES, Policy, Responder
 from allears.journal.sqlite import open_journal
 from allears.settings import Configuration, changed, load
 from allears.workers.ordeal import try_patterns
@@ -58,6 +61,9 @@ M_ARENA_MAX = -8
 """As in glibc's malloc.h."""
 MIN_FREE_BYTES = 256 << 20
 MAX_BACKLOG = timedelta(minutes=15)
+
+READ_ANEW = frozenset({"routing", "routes", "customers", "catalogue", "model", "rules"})
+"""Sections that a reload puts in force; all others are read at the start only."""
 
 EXIT_OK, EXIT_CONFIG, EXIT_JOURNAL = 0, 3, 4
 
@@ -102,7 +108,7 @@ class Daemon:
         changes = changed(self.configuration, configuration)
         if "rules" in changes.sections:
             await try_patterns(configuration)
-        restart = sorted(changes.sections - {"routing", "model", "rules"})
+        restart = sorted(changes.sections - READ_ANEW)
         if restart:
             log.warning("restart_needed", sections=restart, reason="these sections are read at the start only")
         self.configuration = configuration
@@ -131,6 +137,8 @@ class Daemon:
         await self._engine.start()
         parts.push_async_callback(lambda: self._engine.stop(self._left(0.9)))
         workers = Workers(self.configuration.daemon.workers)
+        self._library = Library(workers)
+        self._seal = Seal(await asyncio.to_thread(secret, self._folder, "identity"))
         self._filing = Filing(self.journal, workers, self.clock, {}, to_all(()))
         self._model = self._filing.model = self._make_model(parts)
         self._intake = Intake(
@@ -210,13 +218,20 @@ class Daemon:
         """Make channels and destinations those of the configuration. Destinations first: nothing is filed nowhere."""
         await self._engine.apply(self._sinks(), self.configuration.daemon.stop_seconds)
         self._model.apply(self.configuration.model)
-        self._filing.router = answering(to_all(self._destinations()), self._responders())
+        self._filing.router = answering(routing_of(self.configuration), self._responders())
+        self._filing.knowledge = await self._know()
         await self._intake.apply(self.configuration.channels)
         policies = self._intake.policies()
         self._filing.readers = {name: self._reader(name, policy) for name, policy in policies.items()}
         self._filing.rules = self.configuration.own_rules
         log.info("rules", version=version_of(text for _, text in self._filing.rules.files))
         self.journal.bells.ring_all()
+
+    async def _know(self) -> Knowledge:
+        """Customers and products, read anew: their files may have changed though the configuration has not."""
+        section = self.configuration.customers
+        customers, catalogue = await self._library.read(section, self.configuration.catalogue)
+        return Knowledge(seal=self._seal, clock=self.clock, section=section, customers=customers, catalogue=catalogue)
 
     def _sinks(self) -> Mapping[str, tuple[Sink[Any], DestinationSettings]]:
         sinks: dict[str, tuple[Sink[Any], DestinationSettings]] = {}
@@ -245,17 +260,6 @@ class Daemon:
             for name, channel in self.configuration.enabled_channels.items()
             if channel.acknowledges is not None
         }
-
-    def _destinations(self) -> list[Destination]:
-        """A destination whose kind does not load now still gets its lines: they wait for it."""
-        settings = self.configuration.enabled_destinations
-        found = [
-            Destination(name=name, is_view=registry.sink_class(settings[name].sink).spec.is_view)
-            for name in self.configuration.default_destinations
-        ]
-        lost = [one.name for one in self.configuration.disabled if one.section == "destinations"]
-        wanted = self.configuration.routing.destinations
-        return found + [Destination(name=name) for name in lost if not wanted or name in wanted]
 
     def _reader(self, name: str, policy: Policy) -> Reader:
         settings = self.configuration.channels.get(name) or ChannelSettings(connector="")

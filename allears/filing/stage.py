@@ -9,6 +9,7 @@ from typing import Any
 
 import structlog
 
+from allears.filing.knowledge import Knowledge
 from allears.filing.model_step import ModelStep
 from allears.filing.model_step_question import Question
 from allears.journal.bells import wait
@@ -68,6 +69,8 @@ class Filing:
         """Asked about what rules left open, where it is on."""
         self.rules = OwnRules()
         """The admin's: a batch that begins after they were replaced is read by the new ones, in every worker."""
+        self.knowledge: Knowledge | None = None
+        """Of customers and products; without it records say what their words say."""
         self._journal = journal
         self._workers = workers
         self._clock = clock
@@ -163,11 +166,23 @@ class Filing:
             channels = {stored.id: stored.channel for stored in taken}
             readings = await self._looked_up(self.model, readings, channels)
         if readings:
-            await self._journal.join(readings, policies, self.router)
+            await self._journal.join(self._completed(taken, readings), policies, self.router)
         for stored, result in pairs:
             if isinstance(result, Failed):
                 log.warning("unreadable", raw=stored.id, channel=stored.channel, reason=result.reason)
                 await self._journal.fail_raws([stored.id], result.reason, quarantine=result.is_bad)
+
+    def _completed(self, taken: Sequence[StoredRaw], readings: Sequence[Reading]) -> Sequence[Reading]:
+        """With what is known of customers and products."""
+        if self.knowledge is None:
+            return readings
+        facts = {stored.id: self.readers[stored.channel].facts for stored in taken if stored.channel in self.readers}
+        return [
+            replace(one, draft=self.knowledge.complete(one.draft, facts[one.raw_id]))
+            if one.draft is not None and one.draft.files and one.raw_id in facts
+            else one
+            for one in readings
+        ]
 
     async def _looked_up(
         self, model: ModelStep, readings: Sequence[Reading], channels: Mapping[int, str]
@@ -267,6 +282,7 @@ class Filing:
         reader = self.readers.get(conversation.channel) or _stranger(conversation.channel)
         settles = reader.policy.threading is Threading.CHAT
         try:
+            result = self.knowledge.complete(result, reader.facts) if self.knowledge is not None else result
             return await self._journal.file(conversation, result, self.router, settles=settles)
         except JournalUnavailable:
             raise
