@@ -26,6 +26,7 @@ _GREETING = re.compile(
     r"|请问|谢谢|唔该|多谢|好的|嗯+|哦+|ok|okay|hi+|hello+|hey+|hiya|yo|good(?:morning|afternoon|evening|day)|morning"
     r"|greetings|dear(?:sir|madam|team|all)|thanks?|thankyou|there|anyonethere|test|测试|老板|[呀啊哦呢吧哈嘛])+"
 )
+_HAN = re.compile("[\u4e00-\u9fff]")
 _SAID = re.compile(r"[^\W_]+")
 
 
@@ -129,7 +130,7 @@ def _weighed(scores: Scores, signals: Signals, to_us: bool) -> str:
     if scores.suggestion >= _STRONG and scores.grievance < (_HEAVY if scores.praise else _STRONG):
         return "suggestion"
     asked = max(scores.question, scores.request)
-    if scores.grievance < _HEAVY and asked >= max(_STRONG, scores.grievance):
+    if asked >= max(_STRONG, scores.grievance if scores.grievance < _HEAVY else scores.grievance + _ENOUGH):
         return "question" if scores.question >= scores.request else "request"
     unopposed = to_us and scores.grievance > max(scores.praise, asked)
     if scores.grievance >= (_ENOUGH if to_us else _ENOUGH_TO_NOBODY) or unopposed:
@@ -138,7 +139,7 @@ def _weighed(scores: Scores, signals: Signals, to_us: bool) -> str:
         "request": scores.request,
         "suggestion": scores.suggestion,
         "question": scores.question,
-        "praise": scores.praise,
+        "praise": scores.praise if to_us else scores.praise - _STRONG,
         "other": signals.score("nature", "other"),
     }
     best = max(ordinary, key=lambda name: ordinary[name])
@@ -154,7 +155,7 @@ def _complains(scores: Scores, signals: Signals) -> str:
             return "other"
         if max(scores.question, scores.request) >= _STRONG:
             return "question" if scores.question > scores.request else "request"
-    return "praise" if scores.praise >= 4 * scores.grievance and signals.contrast_at < 0 else "complaint"
+    return "praise" if scores.praise >= 2 * scores.grievance and signals.contrast_at < 0 else "complaint"
 
 
 def _signs_for(signals: Signals, nature: str) -> list[Sign]:
@@ -183,8 +184,11 @@ def _is_public(messages: list[Message]) -> bool:
 
 
 def _is_to_us(signals: Signals, messages: list[Message]) -> bool:
-    """Who writes on a direct channel, rates, or calls a firm by its handle; others swear at their football team."""
-    return signals.to_firm or not _is_public(messages) or any(message.rating for message in messages)
+    """Who writes on a direct channel, rates, or calls a firm by its handle; in English many others write in public,
+    and swear at their football team."""
+    if signals.to_firm or not _is_public(messages) or any(message.rating for message in messages):
+        return True
+    return _HAN.search(signals.reading.folded) is not None
 
 
 def _is_statement(text: str) -> bool:
