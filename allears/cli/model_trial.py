@@ -71,7 +71,7 @@ async def ask(question: Question) -> Trial:
         text=question.text,
         seconds=round(seconds, 2),
         answer={name: _shown(question, name, draft.record) for name in answer},
-        ignored=ignored + more,
+        ignored=dict(ignored + more),
         rules=_values(question.draft.record),
         record=_values(draft.record),
     )
