@@ -25,6 +25,8 @@ _COMMANDS = {
     "letters": "allears.cli.letters:letters",
     "backup": "allears.cli.backup:backup",
     "restore": "allears.cli.backup:restore",
+    "forget": "allears.cli.forget:forget",
+    "rules": "allears.cli.rules:rules",
     "normalise": "allears.cli.normalise:normalise",
     "model": "allears.cli.model:model",
     "schema": "allears.cli.schema:schema",

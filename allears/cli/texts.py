@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from allears.cli import model_texts
+from allears.cli import forget_texts, model_texts
 
 HELP: Mapping[str, Mapping[str, str]] = {
     "en": {
@@ -61,6 +61,8 @@ HELP: Mapping[str, Mapping[str, str]] = {
         "normalise --region": "Country in which phone numbers without a country code are read.",
         "normalise --timezone": "IANA zone of times without one.",
         **model_texts.HELP["en"],
+        **rules_texts.HELP["en"],
+        **forget_texts.HELP["en"],
         "schema": "Print the JSON Schema of the complaint record.",
         "schema --config": "That of the configuration file instead.",
         "new-connector": "Write a new connector: code, tests, fixtures and pages that pass as they are.\n\nInside a "
@@ -128,6 +130,8 @@ HELP: Mapping[str, Mapping[str, str]] = {
         "normalise --region": "没有国家代码的电话号码按哪个国家解读。",
         "normalise --timezone": "没有时区的时间按哪个 IANA 时区解读。",
         **model_texts.HELP["zh"],
+        **rules_texts.HELP["zh"],
+        **forget_texts.HELP["zh"],
         "schema": "打印投诉记录的 JSON Schema。",
         "schema --config": "改为打印配置文件的 JSON Schema。",
         "new-connector": "生成一个新连接器：代码、测试、样例和文档，不改动即可通过全部检查。\n\n在 allears 的源码目录内"
@@ -172,6 +176,8 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "no_such_destination": 'no destination is called "{name}"{hint}',
         "no_such_letter": "no letter has the number {id}; see `allears letters list`",
         **model_texts.TEXTS["en"],
+        **rules_texts.TEXTS["en"],
+        **forget_texts.TEXTS["en"],
         "name": "NAME",
         "kind": "KIND",
         "section": "WHAT",
@@ -298,6 +304,8 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "no_such_destination": "没有名为“{name}”的目的地{hint}",
         "no_such_letter": "没有编号为 {id} 的信件；见 `allears letters list`",
         **model_texts.TEXTS["zh"],
+        **rules_texts.TEXTS["zh"],
+        **forget_texts.TEXTS["zh"],
         "name": "名称",
         "kind": "类型",
         "section": "类别",
