@@ -140,6 +140,7 @@ async def test_receiver_gets_a_signed_cloud_event(make: Make, receiver: Receiver
             "size": 48211,
             "sha256": "9f" * 32,
             "skipped": "",
+            "pending": False,
             "message": "",
         }
     ]
