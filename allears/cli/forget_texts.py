@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 HELP: Mapping[str, Mapping[str, str]] = {
     "en": {
-        "forget": "Erase all that is kept of a customer.\n\nCUSTOMER is a mail address, a phone number, a customer's id "
-        "or a reference (ALE-…): whoever opened it. Shows what there is; with --yes it goes. Without CUSTOMER: what was "
-        "forgotten before, and with --yes what of it had to wait. The daemon may be up or down.",
+        "forget": "Erase all that is kept of a customer.\n\nCUSTOMER is a mail address, a phone number, a customer's "
+        "id or a reference (ALE-…): whoever opened it. Shows what there is; with --yes it goes. Without CUSTOMER: what "
+        "was forgotten before, and with --yes what of it had to wait. The daemon may be up or down.",
         "forget --yes": "Erase it. What is not asked for by --yes is only shown.",
         "forget --except": "Leave out this reference, or the letter of this number; repeatable.",
         "forget --compact": "Write the journal's file anew at the end, however long it takes; nothing is accepted "
@@ -42,9 +42,9 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "forget_sending": "a delivery of {references} is on its way: the rest of it goes once the store has answered",
         "forget_backups": "backups made before keep a copy: erase them, or run this again after restoring one",
         "forget_dry": "nothing was erased; with --yes it is",
-        "forget_done": "forgotten: conversations {conversations}, messages {messages}; deliveries called off: {cancelled}",
-        "forget_left": "{count} things have to wait (a delivery on its way, a backup being made); a running daemon goes "
-        "on by itself, or run `allears forget --yes`",
+        "forget_done": "forgotten: conversations {conversations}, messages {messages}, called off: {cancelled}",
+        "forget_left": "{count} things have to wait (a delivery on its way, a backup being made); a running daemon "
+        "goes on by itself, or run `allears forget --yes`",
         "forget_traces": "the journal's file was not written anew, and unused places in it may hold traces: run "
         "`allears forget --compact` at a quiet hour",
         "forget_compact": "the journal's file was written anew",
