@@ -29,6 +29,7 @@ _COMMANDS = {
     "rules": "allears.cli.rules:rules",
     "normalise": "allears.cli.normalise:normalise",
     "model": "allears.cli.model:model",
+    "route": "allears.cli.route:route",
     "schema": "allears.cli.schema:schema",
     "new-connector": "allears.cli.new_connector:new_connector",
 }

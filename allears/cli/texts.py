@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from allears.cli import forget_texts, model_texts
+from allears.cli import forget_texts, model_texts, rules_texts
 
 HELP: Mapping[str, Mapping[str, str]] = {
     "en": {
@@ -61,6 +61,7 @@ HELP: Mapping[str, Mapping[str, str]] = {
         "normalise --region": "Country in which phone numbers without a country code are read.",
         "normalise --timezone": "IANA zone of times without one.",
         **model_texts.HELP["en"],
+        **route_texts.HELP["en"],
         **rules_texts.HELP["en"],
         **forget_texts.HELP["en"],
         "schema": "Print the JSON Schema of the complaint record.",
@@ -130,6 +131,7 @@ HELP: Mapping[str, Mapping[str, str]] = {
         "normalise --region": "没有国家代码的电话号码按哪个国家解读。",
         "normalise --timezone": "没有时区的时间按哪个 IANA 时区解读。",
         **model_texts.HELP["zh"],
+        **route_texts.HELP["zh"],
         **rules_texts.HELP["zh"],
         **forget_texts.HELP["zh"],
         "schema": "打印投诉记录的 JSON Schema。",
@@ -176,6 +178,7 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "no_such_destination": 'no destination is called "{name}"{hint}',
         "no_such_letter": "no letter has the number {id}; see `allears letters list`",
         **model_texts.TEXTS["en"],
+        **route_texts.TEXTS["en"],
         **rules_texts.TEXTS["en"],
         **forget_texts.TEXTS["en"],
         "name": "NAME",
@@ -304,6 +307,7 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "no_such_destination": "没有名为“{name}”的目的地{hint}",
         "no_such_letter": "没有编号为 {id} 的信件；见 `allears letters list`",
         **model_texts.TEXTS["zh"],
+        **route_texts.TEXTS["zh"],
         **rules_texts.TEXTS["zh"],
         **forget_texts.TEXTS["zh"],
         "name": "名称",
