@@ -16,15 +16,18 @@ from allears.cli.session import Session, configured, with_session
 @with_session
 def check(session: Session, timeout_seconds: float) -> None:
     """Replaced by the text of the reader's language."""
+    from allears.cli.route_knowledge import doubts, faults
     from allears.settings import describe
 
     configuration = session.configuration()
+    unread = faults(configuration, session)
     warnings = [describe(fault, session.language) for fault in configuration.warnings]
+    warnings += [*unread, *doubts(configuration, session)]
     doors = [*selected(configuration, "channels"), *selected(configuration, "destinations")]
     logins = run(log_in(configuration, doors, session, timeout_seconds))
     logins += run(log_in_to_model(configuration.model, session, timeout_seconds))
-    failed = sum(login.result == "failed" for login in logins)
-    tried = sum(login.result != "skipped" for login in logins)
+    failed = sum(login.result == "failed" for login in logins) + len(unread)
+    tried = sum(login.result != "skipped" for login in logins) + len(unread)
     source = str(configuration.source or session.say("built_in"))
     summary = session.say("check_failed" if failed else "check_ok", failed=failed, count=tried)
     session.emit(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from allears.cli import forget_texts, model_texts, rules_texts
+from allears.cli import forget_texts, model_texts, route_texts, rules_texts
 
 HELP: Mapping[str, Mapping[str, str]] = {
     "en": {

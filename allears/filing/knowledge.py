@@ -50,7 +50,8 @@ class Knowledge:
 
     def _completed(self, draft: Draft, facts: Facts) -> Draft:
         identity = identity_of(draft.record, facts.region, facts.own)
-        record = about_product(about_customer(draft.record, identity, self), self.catalogue)
+        record = about_customer(draft.record, identity, self.customers, self.section)
+        record = about_product(record, self.catalogue)
         return replace(draft, record=record, identifiers=self._identifiers(identity))
 
     def _identifiers(self, identity: Identity) -> Identifiers | None:
@@ -60,13 +61,12 @@ class Knowledge:
         customers, orders = self.seal.all(identity.customer), self.seal.all(identity.orders)
         return Identifiers(customers=customers, orders=orders, since=since)
 
-    def is_vip(self, level: str) -> bool:
-        level = level.casefold()
-        return any(word.casefold() in level for word in self.section.vip_levels if word)
 
-
-def about_customer(record: Complaint, identity: Identity, knowledge: Knowledge) -> Complaint:
-    profile = knowledge.customers.find(identity.customer) if knowledge.customers is not None else None
+def about_customer(
+    record: Complaint, identity: Identity, customers: Customers | None, section: CustomersSection
+) -> Complaint:
+    """The record with level, region and key as the file has them; P2 at least for whoever matters."""
+    profile = customers.find(identity.customer) if customers is not None else None
     known = record.customer
     level = (profile.level if profile else "") or known.level
     region = (profile.region if profile else "") or known.region or country(identity.customer)
@@ -78,10 +78,11 @@ def about_customer(record: Complaint, identity: Identity, knowledge: Knowledge) 
             customer=replace(known, level=level, region=region, key=key),
             provenance={**record.provenance, **sources} if sources else record.provenance,
         )
-    return raised(record, "level") if level and knowledge.is_vip(level) else record
+    return raised(record, "level") if level and _is_vip(level, section) else record
 
 
 def about_product(record: Complaint, catalogue: Catalogue | None) -> Complaint:
+    """The record with the line of the first product it names."""
     if catalogue is None or record.product_line:
         return record
     line, words = catalogue.find(record)
@@ -89,6 +90,11 @@ def about_product(record: Complaint, catalogue: Catalogue | None) -> Complaint:
         return record
     source = Provenance(source="catalogue", evidence=(Evidence(message="", words=words),))
     return replace(record, product_line=line, provenance={**record.provenance, "product_line": source})
+
+
+def _is_vip(level: str, section: CustomersSection) -> bool:
+    level = level.casefold()
+    return any(word.casefold() in level for word in section.vip_levels if word)
 
 
 def _sources(profile: Profile | None) -> dict[str, Provenance]:

@@ -86,6 +86,11 @@ class Routing:
         self._words = words_of([one for conditions in self._conditions for one in conditions])
         self._route = lru_cache(1024)(self._build)
 
+    @property
+    def usual(self) -> list[str]:
+        """Names of the destinations of a route that names none."""
+        return [one.name for one in self._usual]
+
     def __call__(self, record: Complaint) -> Route:
         return self._route(self._matching(record))
 
