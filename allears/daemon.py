@@ -31,6 +31,7 @@ from allears.filing.model_step import ModelStep
 from allears.filing.own_addresses import own_addresses
 from allears.filing.routing import answering, to_all
 from allears.filing.stage import Filing, Reader
+from allears.housekeeping import Housekeeping
 from allears.http.admin import AdminServer
 from allears.http.public import PublicServer
 from allears.intake.intake import Intake
@@ -62,7 +63,7 @@ M_ARENA_MAX = -8
 MIN_FREE_BYTES = 256 << 20
 MAX_BACKLOG = timedelta(minutes=15)
 
-READ_ANEW = frozenset({"routing", "routes", "customers", "catalogue", "model", "rules"})
+READ_ANEW = frozenset({"routing", "routes", "customers", "catalogue", "model", "rules", "retention"})
 """Sections that a reload puts in force; all others are read at the start only."""
 
 EXIT_OK, EXIT_CONFIG, EXIT_JOURNAL = 0, 3, 4
@@ -144,6 +145,7 @@ class Daemon:
         self._intake = Intake(
             self.journal, self._contexts, Timing(clock=self.clock), backlog=lambda: self._backlog_reason
         )
+        self._housekeeping = Housekeeping(self.journal, self.clock, self.configuration.retention)
         await self._intake.start()
         parts.push_async_callback(lambda: self._intake.stop(self._left(0.5)))
         await self._apply()
@@ -152,6 +154,7 @@ class Daemon:
         self._start_task(parts, self._filing.run(), "filing")
         fetching = Fetching(self.journal, self.clock, self._intake, is_full=self._is_disk_full)
         self._start_task(parts, fetching.run(), "fetching")
+        self._start_task(parts, self._housekeeping.run(), "housekeeping")
 
     def _make_model(self, parts: AsyncExitStack) -> ModelStep:
         """With a client of its own: a slow endpoint takes no connection from channels."""
@@ -218,6 +221,7 @@ class Daemon:
         """Make channels and destinations those of the configuration. Destinations first: nothing is filed nowhere."""
         await self._engine.apply(self._sinks(), self.configuration.daemon.stop_seconds)
         self._model.apply(self.configuration.model)
+        self._housekeeping.settings = self.configuration.retention
         self._filing.router = answering(routing_of(self.configuration), self._responders())
         self._filing.knowledge = await self._know()
         await self._intake.apply(self.configuration.channels)

@@ -22,8 +22,8 @@ Report = Callable[[int, int], None]
 
 BREATH_SECONDS = 0.005
 """Between two steps: a daemon beside us writes meanwhile."""
-MOST_BYTES_BESIDE_A_DAEMON = 256 << 20
-"""Writing a journal of this size anew takes about [2 s], in which nothing can be accepted."""
+MOST_BYTES_BESIDE_A_DAEMON = 512 << 20
+"""Writing a journal anew takes [0.45 s per 100 MB], in which nothing can be accepted: senders wait, or come again."""
 _TRIES = 50
 _TRY_SECONDS = 0.1
 
