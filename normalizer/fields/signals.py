@@ -96,7 +96,9 @@ def _weigh(signals: Signals, pack: Pack, folded: str, found: Found) -> None:
         rule, start, end = hit.rule, hit.start, hit.end
         if start < last.get(rule.id, 0):
             continue
-        if found.may_negate and rule.negatable and _is_negated(signals.reading, pack, start):
+        if found.may_negate and rule.negatable and _stands_behind(pack.negation, signals.reading, start):
+            continue
+        if rule.field == "expectation" and _stands_behind(pack.reported, signals.reading, start):
             continue
         last[rule.id] = end
         weight = rule.weight * _factor(heard.setdefault(rule.id, set()), folded[start:end])
@@ -112,9 +114,10 @@ def _factor(known: set[str], words: str) -> float:
     return factor
 
 
-def _is_negated(reading: Reading, pack: Pack, start: int) -> bool:
+def _stands_behind(words: re.Pattern[str], reading: Reading, start: int) -> bool:
+    """Whether what is at `start` follows on `words` in its clause."""
     before = reading.folded[max(0, start - _NEGATION_REACH) : start]
-    if pack.negation.search(before) is None:
+    if words.search(before) is None:
         return False
     begin = reading.clause_start(start, _NEGATION_REACH)
-    return pack.negation.search(reading.folded[begin:start]) is not None
+    return words.search(reading.folded[begin:start]) is not None

@@ -37,7 +37,7 @@ from normalizer.rules.shapes import Shape, packaged_shapes, read_shape, shapes_o
 
 KINDS = tuple(kind.name for kind in fields(Entities))
 _TABLES = ("rule", "extend", "shape")
-_ABOVE = ("negation", "contrast", "firm")
+_ABOVE = ("negation", "contrast", "firm", "reported")
 _PLAIN = ("language", "off", *_ABOVE)
 _SHAPE = "shape:"
 

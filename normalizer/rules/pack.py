@@ -89,6 +89,8 @@ class Pack:
     contrast: re.Pattern[str]
     firm: re.Pattern[str]
     """An @handle that answers for a firm (@AskAcme, @acme_support): who writes to it writes as a customer."""
+    reported: re.Pattern[str]
+    """What before an ask in its clause says that somebody of the firm said it (客服说给我退)."""
     _words: Words = field(init=False, repr=False)
     _by_word: dict[str, tuple[Rule, ...]] = field(init=False, repr=False)
     _guards: Guards = field(init=False, repr=False)
@@ -179,13 +181,13 @@ def build(layers: Sequence[Mapping[str, Any]]) -> Pack:
 
 
 def pack_of(data: Mapping[str, Any], rules: tuple[Rule, ...]) -> Pack:
-    """Of these rules; its language, negation, contrast and firm are those of `data`."""
+    """Of these rules; its language and the patterns above its rules are those of `data`."""
     try:
-        negation = re.compile(f"(?:{data.get('negation', '(?!)')})$")
+        negation, reported = (re.compile(f"(?:{data.get(key, '(?!)')})$") for key in ("negation", "reported"))
         contrast, firm = (re.compile(data.get(key, "(?!)")) for key in ("contrast", "firm"))
     except re.error as error:
-        raise RuleError(f"negation, contrast or firm is no regular expression: {error}") from error
-    return Pack(data.get("language", ""), rules, negation, contrast, firm)
+        raise RuleError(f"negation, contrast, firm or reported is no regular expression: {error}") from error
+    return Pack(data.get("language", ""), rules, negation, contrast, firm, reported)
 
 
 def read_rule(data: Mapping[str, Any], language: str) -> Rule:
