@@ -27,6 +27,7 @@ _GREETING = re.compile(
     r"|greetings|dear(?:sir|madam|team|all)|thanks?|thankyou|there|anyonethere|test|测试|老板|[呀啊哦呢吧哈嘛])+"
 )
 _HAN = re.compile("[\u4e00-\u9fff]")
+_POSTED = re.compile(r"[@#]\w|https?://")
 _SAID = re.compile(r"[^\W_]+")
 
 
@@ -130,7 +131,7 @@ def _weighed(scores: Scores, signals: Signals, to_us: bool) -> str:
     if scores.suggestion >= _STRONG and scores.grievance < (_HEAVY if scores.praise else _STRONG):
         return "suggestion"
     asked = max(scores.question, scores.request)
-    if asked >= max(_STRONG, scores.grievance if scores.grievance < _HEAVY else scores.grievance + _ENOUGH):
+    if asked >= max(_STRONG, scores.grievance if scores.grievance < _STRONG else scores.grievance + _STRONG):
         return "question" if scores.question >= scores.request else "request"
     unopposed = to_us and scores.grievance > max(scores.praise, asked)
     if scores.grievance >= (_ENOUGH if to_us else _ENOUGH_TO_NOBODY) or unopposed:
@@ -184,11 +185,12 @@ def _is_public(messages: list[Message]) -> bool:
 
 
 def _is_to_us(signals: Signals, messages: list[Message]) -> bool:
-    """Who writes on a direct channel, rates, or calls a firm by its handle; in English many others write in public,
-    and swear at their football team."""
+    """Who writes on a direct channel, reviews, or calls a firm by its handle. In English many others write where
+    everybody reads, and swear at their football team: their posts name somebody, link or carry a hashtag."""
     if signals.to_firm or not _is_public(messages) or any(message.rating for message in messages):
         return True
-    return _HAN.search(signals.reading.folded) is not None
+    text = signals.reading.folded
+    return _HAN.search(text) is not None or _POSTED.search(text) is None
 
 
 def _is_statement(text: str) -> bool:
