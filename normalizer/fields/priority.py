@@ -13,6 +13,8 @@ _BY_CATEGORY = {
     "technical.account": "P2",
     "technical.outage": "P2",
 }
+_NEVER_SLIGHT = ("logistics", "service", "technical", "billing.payment", "product.not_as_described")
+"""Lateness, conduct, money and the wrong goods are no trifles, though a word of moderation (有点, a bit) stands by."""
 _VIP = ("vip", "platinum", "diamond", "black", "黑钻", "钻石", "白金", "至尊", "svip")
 _THIRD_CONTACT = 2
 
@@ -46,7 +48,7 @@ def _is_known_to_matter(facts: Facts) -> bool:
 
 def _ordinary(signals: Signals, signs: list[Sign], category: str) -> tuple[str, Provenance]:
     stated = _BY_CATEGORY.get(category)
-    slight = [sign for sign in signs if sign.rule.value == "P4"]
+    slight = [sign for sign in signs if sign.rule.value == "P4" and not category.startswith(_NEVER_SLIGHT)]
     if stated and not slight:
         return stated, Provenance(source=f"category:{category}", score=0.7)
     if slight:
