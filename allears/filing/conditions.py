@@ -52,10 +52,16 @@ class Seen:
         self._found: dict[str, Sequence[str]] = {}
 
     def values(self, field: str) -> Sequence[str]:
+        """Folded, as conditions compare them."""
         found = self._found.get(field)
         if found is None:
-            found = self._found[field] = self._keywords() if field == KEYWORD else _VALUES[field](self._record)
+            found = self._keywords() if field == KEYWORD else [one.casefold() for one in self.said(field)]
+            self._found[field] = found
         return found
+
+    def said(self, field: str) -> Sequence[str]:
+        """As the record says it; keywords stand in its text, not here."""
+        return () if field == KEYWORD else _VALUES[field](self._record)
 
     def _keywords(self) -> Sequence[str]:
         if self._words is None:
@@ -103,7 +109,7 @@ def _covers_keyword(wide: str, narrow: str) -> bool:
 
 def _domains(record: Complaint) -> Sequence[str]:
     addresses = (record.contact.email, record.customer_id)
-    return [address.rpartition("@")[2].casefold() for address in addresses if "@" in address]
+    return list(dict.fromkeys(address.rpartition("@")[2] for address in addresses if "@" in address))
 
 
 _RULES: Mapping[str, Callable[[str, str], bool]] = {
@@ -121,13 +127,13 @@ _RULES: Mapping[str, Callable[[str, str], bool]] = {
 """When a wanted word matches a value, both folded."""
 
 _VALUES: Mapping[str, Callable[[Complaint], Sequence[str]]] = {
-    "category": lambda record: (record.category.casefold(),),
-    "nature": lambda record: (record.nature.casefold(),),
-    "priority": lambda record: (record.priority.casefold(),),
-    "customer_level": lambda record: (record.customer.level.casefold(),),
-    "product_line": lambda record: (record.product_line.casefold(),),
-    "region": lambda record: (record.customer.region.casefold(),),
-    "channel": lambda record: (record.channel.casefold(),),
-    "language": lambda record: (record.language.casefold(),),
+    "category": lambda record: (record.category,),
+    "nature": lambda record: (record.nature,),
+    "priority": lambda record: (record.priority,),
+    "customer_level": lambda record: (record.customer.level,),
+    "product_line": lambda record: (record.product_line,),
+    "region": lambda record: (record.customer.region,),
+    "channel": lambda record: (record.channel,),
+    "language": lambda record: (record.language,),
     "sender_domain": _domains,
 }

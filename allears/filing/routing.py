@@ -149,8 +149,9 @@ def _conditions(route: RouteSettings) -> tuple[Condition, ...]:
 
 
 def _answer(one: Condition, seen: Seen) -> Answer:
-    found = tuple(value for value in seen.values(one.field) if value)
-    return Answer(field=one.field, wanted=one.wanted, found=found, met=one.met(seen))
+    met = one.met(seen)
+    found = met if one.field == KEYWORD else tuple(value for value in seen.said(one.field) if value)
+    return Answer(field=one.field, wanted=one.wanted, found=found, met=met)
 
 
 def _always_before(earlier: Sequence[Condition], later: Sequence[Condition]) -> bool:
