@@ -129,7 +129,7 @@ def file_due(
     record = _settled(sql, conversation, draft, latest, now)
     if record is None:
         return True
-    record = _placed(sql, conversation, draft, record, latest)
+    record = placed(sql, conversation, draft, record, latest)
     if latest is None or any(message.counts for message in fresh):
         _file(sql, conversation, record, latest, [fresh] if settles else _one_by_one(fresh), router, before, now)
     elif _is_completed(latest.record, record) and (came := fetches.untold(sql, conversation.id)):
@@ -137,7 +137,7 @@ def file_due(
     return True
 
 
-def _placed(
+def placed(
     sql: sqlite3.Connection, conversation: DueConversation, draft: Draft, record: Complaint, latest: Event | None
 ) -> Complaint:
     """Among the others of its customer and order, which may have been filed since it was read."""
@@ -165,16 +165,33 @@ def _file_completed(
     before: Before,
     now: float,
 ) -> None:
-    """An event without messages: what was still at the platform has come, or never will."""
+    """What was still at the platform has come, or never will."""
+    doubtful = min(said_at for _, said_at in came) < before
+    key = max(key for key, _ in came)
+    event = file_without_messages(sql, conversation, derived, latest, router, now, key=key, doubtful=doubtful)
+    fetches.tell(sql, conversation.id, event.id)
+
+
+def file_without_messages(
+    sql: sqlite3.Connection,
+    conversation: DueConversation,
+    derived: Complaint,
+    latest: Event,
+    router: Router,
+    now: float,
+    *,
+    key: str,
+    doubtful: bool,
+) -> Event:
+    """An event for what nobody said. `key`: the same for the same cause, so that it is known when it comes again."""
     route = router(derived)
-    event = _event(routed(derived, latest.record, route), latest, (), now, key=max(key for key, _ in came))
+    event = _event(routed(derived, latest.record, route), latest, (), now, key=key)
     filed = Filed(
-        event=event, conversation=conversation.id, channel=conversation.channel, at=now, route=route,
-        doubtful=min(said_at for _, said_at in came) < before,
+        event=event, conversation=conversation.id, channel=conversation.channel, at=now, route=route, doubtful=doubtful,
     )  # fmt: skip
     _write(sql, [filed])
     _deliver(sql, filed)
-    fetches.tell(sql, conversation.id, event.id)
+    return event
 
 
 def _settled(

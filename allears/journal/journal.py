@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+from allears.journal.anew import Anew
 from allears.journal.answers import Answers
 from allears.journal.bells import Bells
 from allears.journal.fetch_roll import Fetches
@@ -41,6 +42,8 @@ class Journal(Protocol):
     """Rung after a commit that left work for the next stage."""
 
     fetches: Fetches
+    anew: Anew
+
     answers: Answers
 
     upkeep: Upkeep

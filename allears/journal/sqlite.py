@@ -27,6 +27,7 @@ from allears.journal import (
     timers,
     unfiled,
 )
+from allears.journal.anew import Anew, SqliteAnew
 from allears.journal.answers import Answers, SqliteAnswers
 from allears.journal.bells import Bells
 from allears.journal.blobs import Blobs
@@ -99,6 +100,7 @@ class SqliteJournal:
         self._reading = connect(folder / opening.FILE, read_only=True)
         roll = SqliteFetches(self._writer, self._read, self._write_blob, self._blobs, self.bells, clock)
         self.fetches: Fetches = roll
+        self.anew: Anew = SqliteAnew(self._writer, self._read, self._filed_before, clock)
         self.upkeep: Upkeep = SqliteUpkeep(folder, self._writer, self._read, self._blobs, clock)
         self.answers: Answers = SqliteAnswers(self._writer, self._read, clock)
         self._leased_raws: set[int] = set()
@@ -324,7 +326,6 @@ class SqliteJournal:
         return await self._read(lambda sql: dict(sql.execute("SELECT name, value FROM stamps").fetchall()))
 
     async def foreign_changes(self) -> int:
-        """A number that grows when another process (a command) has written to the journal."""
         return await self._writer.submit(lambda sql: int(sql.execute("PRAGMA data_version").fetchone()[0]))
 
     async def oldest_waiting(self) -> datetime | None:
