@@ -13,7 +13,7 @@ from normalizer.rules.fold import fold
 
 _SOMETHING = 0.7
 _ENOUGH = 1.0
-_ENOUGH_TO_NOBODY = 1.5
+_ENOUGH_TO_NOBODY = 1.7
 _STRONG = 2.0
 _HEAVY = 3.0
 _ENOUGH_TO_DROP = 1.5
