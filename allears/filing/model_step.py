@@ -57,21 +57,23 @@ class ModelStep:
     """One for a daemon. Off until `apply` gives it settings that are on."""
 
     def __init__(self, answers: Answers, remote: Remote, clock: Clock) -> None:
-        self.section = ModelSection()
         self._answers = answers
         self._remote = remote
         self._clock = clock
+        self._take(ModelSection())
         self._waiting = 0
-        self._spent_until = 0.0
         self._calls: Counter[str] = Counter()
         self._skipped: Counter[str] = Counter()
         self._ignored: Counter[str] = Counter()
         self._filled: Counter[str] = Counter()
         self._remembered = 0
-        self.apply(self.section)
 
     def apply(self, section: ModelSection) -> None:
         """From now on; what is being asked is asked to its end."""
+        if section != self.section:
+            self._take(section)
+
+    def _take(self, section: ModelSection) -> None:
         self.section = section
         self._turns = asyncio.Semaphore(section.concurrency)
         self._breaker = Breaker(self._clock)
@@ -87,7 +89,8 @@ class ModelStep:
         questions = []
         for draft, public in drafts:
             questions.append(self._question(draft, public=public))
-            await asyncio.sleep(0)  # masking a hundred long texts would hold the loop
+            if questions[-1] is not None:  # masking a hundred long texts in one go would hold the loop
+                await asyncio.sleep(0)
         known = await self._answers.known({one.key for one in questions if one is not None})
         room = MAX_WAITING - self._waiting
         found: list[Draft | Question] = []

@@ -9,14 +9,16 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from allears.filing.model_step_answer import Answer, Malformed, read_answer
 from allears.filing.model_step_filling import filled
 from allears.filing.model_step_mask import masked
-from allears.filing.model_step_question import Question, question_about
+from allears.filing.model_step_question import VALUES, Question, question_about
 from allears.settings.model_section import ModelSection
 from allears_sdk import codec
-from allears_sdk.complaint import Complaint, Provenance
+from allears_sdk.complaint import NATURES, Complaint, Provenance
 from allears_sdk.message import Author, Message, Rating, Visibility
 from normalizer.conversation import Conversation, Draft, Facts, Heard
 from normalizer.derive import derive, deserves_filing
@@ -392,3 +394,41 @@ def test_the_record_is_valid_whatever_is_answered() -> None:
             assert bool(record.category) == bool(record.priority) == (record.nature in ("complaint", "suggestion"))
             assert record.priority == "P4" or record.nature != "suggestion"
             assert record.expectation == ("none",) or record.nature in ("complaint", "request")
+
+
+# Whatever comes
+
+_WORDS = ["complaint", "praise", "P1", "refund", "other", "product.design", "my cat"]
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=20) | st.sampled_from(_WORDS),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["value", "quotes", "a"]), inner),
+    max_leaves=12,
+)
+_SAID = st.dictionaries(st.sampled_from([*VALUES, "product_or_order", "handler"]), _JSON)
+_NOTHING_NEW = (
+    "id",
+    "customer_id",
+    "contact",
+    "channel",
+    "received_at",
+    "description",
+    "attachments",
+    "handler",
+    "title",
+)
+
+
+@given(said=_SAID, nature=st.sampled_from(NATURES), public=st.booleans())
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_any_json_gives_a_valid_record(said: dict[str, Any], nature: str, public: bool) -> None:
+    asked = question(f"{OPEN} {' '.join(_WORDS)}", nature=nature, public=public)
+    answer, _ = read_answer(framed(said), asked)
+    draft, _, _ = filled(asked, answer)
+    record = codec.decode(codec.encode(draft.record), Complaint)
+    assert record == draft.record
+    assert draft.files or not asked.draft.files
+    for name in _NOTHING_NEW:
+        assert getattr(record, name) == getattr(asked.draft.record, name)
+    for name, values in VALUES.items():
+        found = getattr(record, name)
+        assert set([found] if isinstance(found, str) else found) <= {*values, ""}
