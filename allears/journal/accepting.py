@@ -40,6 +40,7 @@ def accept_many(sql: sqlite3.Connection, steps: Sequence[Step]) -> list[list[Acc
     """Store deposits as one: few statements for many raws. Each deposit's answers, in order."""
     left = forgotten.raws_left(sql, ((step.deposit.channel, raw.key) for step in steps for raw in step.deposit.raws))
     fresh = _insert(sql, _rows(steps, left))
+    forgotten.note_news(sql, ((key[0], left[key]) for key in fresh if key in left))
     threads = conversations.item_references(sql, _item_threads(steps))
     accepted = [_accept(sql, step, fresh, threads, left) for step in steps]
     _count(sql, steps, accepted)

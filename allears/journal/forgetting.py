@@ -16,6 +16,12 @@ from allears_sdk.message import Message
 STEP_ROWS = 200
 """Rows erased in one transaction, about [5 ms]."""
 _INTO_ITEMS = "INSERT INTO forgetting_items (kind, item, forgetting) VALUES"
+_CHOSEN = "(SELECT item FROM forgetting_items WHERE kind='conversation')"
+_COUNTS = (
+    "(SELECT count(*) FROM forgetting_items WHERE kind != 'blob')",
+    *(f"(SELECT count(*) FROM {one} WHERE conversation_id IN {_CHOSEN})" for one in ("messages", "fetches", "events")),
+    f"(SELECT count(*) FROM lines l JOIN deliveries d ON d.line_id = l.id WHERE l.conversation_id IN {_CHOSEN})",
+)
 _SAY_ONCE = "ON CONFLICT DO NOTHING"
 
 
@@ -70,7 +76,7 @@ def begin(sql: sqlite3.Connection, plan: Plan, by: str, now: float) -> int:
     sql.executemany(query, [(one.channel, one.name, one.conversation) for one in names])
     cancelled = sum(erasing.seal(sql, one) for one in plan.conversations)
     _blank_words(sql, plan.words)
-    raws = [*plan.raws, *_later_raws(sql, plan, chosen)]
+    raws = _without_unread(sql, [*plan.raws, *_later_raws(sql, plan, chosen)])
     for kind, items in (("conversation", plan.conversations), ("message", plan.messages), ("raw", raws)):
         bulk.write(sql, _INTO_ITEMS, _SAY_ONCE, [(kind, item, job) for item in items])
     query = "UPDATE forgettings SET conversations=?, cancelled=? WHERE id=?"
@@ -123,9 +129,10 @@ def count_left(sql: sqlite3.Connection) -> int:
     return int(sql.execute("SELECT count(*) FROM forgetting_items").fetchone()[0])
 
 
-def count_waiting(sql: sqlite3.Connection) -> int:
-    """For a delivery that is on its way."""
-    return int(sql.execute("SELECT count(*) FROM forgetting_items WHERE state='waits'").fetchone()[0])
+def count_rows(sql: sqlite3.Connection) -> int:
+    """About how many rows it will take to erase what is left."""
+    (total,) = sql.execute(f"SELECT {' + '.join(_COUNTS)}").fetchone()
+    return int(total)
 
 
 def note_compacted(sql: sqlite3.Connection, now: float) -> None:
@@ -228,6 +235,13 @@ def _later_names(sql: sqlite3.Connection, plan: Plan, chosen: set[int]) -> Itera
 def _later_raws(sql: sqlite3.Connection, plan: Plan, chosen: set[int]) -> list[int]:
     query = "SELECT id, conversation_id FROM raws WHERE id > ? AND conversation_id IS NOT NULL"
     return [raw for raw, conversation in sql.execute(query, (plan.newest_raw,)) if conversation in chosen]
+
+
+def _without_unread(sql: sqlite3.Connection, raws: Sequence[int]) -> list[int]:
+    """Those that nobody has read go at once: whoever reads them later would join them to what is being erased."""
+    unread = {raw for (raw,) in bulk.select(sql, "SELECT id FROM raws WHERE state='waiting' AND id IN", raws)}
+    erasing.erase_read_raws(sql, sorted(unread))
+    return [raw for raw in raws if raw not in unread]
 
 
 def _blank_words(sql: sqlite3.Connection, words: Sequence[str]) -> None:

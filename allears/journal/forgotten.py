@@ -32,6 +32,7 @@ class Left(msgspec.Struct, frozen=True):
     ordinal: int
     digest: bytes
     salt: bytes
+    hash: bytes
 
     def covers(self, digest: str) -> bool:
         """Whether a raw of that key says nothing new."""
@@ -48,10 +49,16 @@ def raws_left(sql: sqlite3.Connection, keys: Iterable[RawKey]) -> dict[RawKey, L
         asked.setdefault(channel, {})[_hashed(salt, "raw", key)] = key
     query = "SELECT hash, digest, ordinal FROM forgotten WHERE channel=? AND hash IN"
     return {
-        (channel, named[found]): Left(ordinal, digest or b"", salt)
+        (channel, named[found]): Left(ordinal, digest or b"", salt, found)
         for channel, named in asked.items()
         for found, digest, ordinal in bulk.select(sql, query, list(named), channel)
     }
+
+
+def note_news(sql: sqlite3.Connection, news: Iterable[tuple[str, Left]]) -> None:
+    """Of these raws later revisions are stored now, from which newer ones are told."""
+    query = "DELETE FROM forgotten WHERE channel=? AND hash=?"
+    sql.executemany(query, [(channel, one.hash) for channel, one in news])
 
 
 def without_forgotten(sql: sqlite3.Connection, channel: str, messages: Sequence[Message]) -> Sequence[Message]:

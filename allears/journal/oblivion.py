@@ -50,13 +50,12 @@ def go_on(folder: Path, now: float, report: Report) -> int:
     """Erase all that can be erased now, in small steps; how many things have to wait."""
     with _connected(folder) as sql:
         _in_transaction(sql, lambda: forgetting.wake(sql))
-        total = erased = 0
+        erased, total = 0, forgetting.count_rows(sql)
         while done := _in_transaction(sql, lambda: forgetting.step(sql, now)):
             erased += done
-            total = max(total, erased + forgetting.count_left(sql))
-            report(erased, total)
+            report(min(erased, total), total)
             time.sleep(BREATH_SECONDS)
-        _remove_files(sql, folder, now, report)
+        _remove_files(sql, folder, now)
         return forgetting.count_left(sql)
 
 
@@ -81,12 +80,11 @@ def is_compact(folder: Path) -> bool:
         return forgetting.is_compact(sql)
 
 
-def _remove_files(sql: sqlite3.Connection, folder: Path, now: float, report: Report) -> None:
+def _remove_files(sql: sqlite3.Connection, folder: Path, now: float) -> None:
     """Those that are a minute old, unless a backup is being made; the others are waited for."""
     blobs, until = Blobs(folder / "blobs"), time.monotonic() + sweeping.YOUNG_SECONDS + 1
     while names := forgetting.files_left(sql):
         gone = _remove_some(sql, folder, blobs, names, now)
-        report(0, forgetting.count_left(sql))
         if not gone:
             if time.monotonic() > until:
                 return
