@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from operator import attrgetter
 
 from allears.console.highlight import Mark, Segment, cut
 from allears.console.labels import field_label, show_value
@@ -37,8 +38,22 @@ TEMPLATE_FIELDS = (
     "handler",
 )
 _BEFORE = ("nature",)
-_AFTER = ("rating", "language", "team")
+_AFTER = (
+    "product_line",
+    "customer.level",
+    "customer.region",
+    "customer.earlier_contacts",
+    "rating",
+    "language",
+    "team",
+    "assignee",
+    "cc",
+    "tags",
+)
 _ENTITIES = ("order", "product", "tracking", "amount", "person", "phone", "email", "wechat")
+
+
+_NO_GUESS = ("channel", "admin", "script", "route", "customers", "catalogue")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,9 +188,8 @@ def _place(messages: Sequence[MessageRow], field: str, evidence: Evidence, ancho
 
 
 def _field(record: Complaint, name: str, placed: Mapping[tuple[str, int], _Placed], sight: Sight) -> FieldRow:
-    group, _, kind = name.partition(".")
-    value = getattr(record.entities, kind) if group == "entities" else getattr(record, name)
-    values = show_value(name, value, sight)
+    value: object = attrgetter(name)(record)
+    values = show_value(name, value, sight) if value else ()
     provenance = record.provenance.get(name)
     source, _, rule = provenance.source.partition(":") if provenance else ("", "", "")
     return FieldRow(
@@ -199,7 +213,7 @@ def _codes(value: object) -> Sequence[str]:
 
 def _percent(provenance: Provenance | None) -> int | None:
     """Only where certainty says something: what the channel itself states is not a guess."""
-    if provenance is None or provenance.source.startswith(("channel", "admin", "script")):
+    if provenance is None or provenance.source.startswith(_NO_GUESS):
         return None
     return round(100 * min(1.0, max(0.0, provenance.score)))
 

@@ -16,7 +16,7 @@ from allears_sdk.complaint import Complaint, Provenance
 from normalizer.conversation import Draft, Identifiers
 from normalizer.standing import raised, was_raised, with_earlier_contacts
 
-MOST_OF_ONE = 20
+MOST_OF_ONE = 10
 """An identifier in more open complaints than this is nobody's own: a desk that writes for others, a shop's phone."""
 _NEWEST = ") SELECT given.column1, (SELECT max(conversation_id) FROM links WHERE identity = given.column1) FROM given"
 _SHARING = (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from typing import Any
 
+from allears.journal.links import related_of
 from allears.journal.records import ComplaintFile, ComplaintRow, DeliveryRow, DeliveryState, MessageRow
 from allears.journal.rows import known_moment, moment
 from allears_sdk import codec
@@ -47,6 +48,7 @@ def complaint(sql: sqlite3.Connection, reference: str) -> ComplaintFile | None:
         events=events,
         messages=_messages(sql, row[0]),
         deliveries=sent,
+        related=related_of(sql, row[0]),
     )
 
 

@@ -359,3 +359,5 @@ class ComplaintFile:
     events: Sequence[Event]
     messages: Sequence[MessageRow]
     deliveries: Sequence[DeliveryRow]
+    related: Sequence[str] = ()
+    """References of other complaints of the same customer or order, as they are known now."""
