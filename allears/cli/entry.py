@@ -27,6 +27,7 @@ _COMMANDS = {
     "restore": "allears.cli.backup:restore",
     "forget": "allears.cli.forget:forget",
     "rules": "allears.cli.rules:rules",
+    "rederive": "allears.cli.rederive:rederive",
     "normalise": "allears.cli.normalise:normalise",
     "model": "allears.cli.model:model",
     "route": "allears.cli.route:route",

@@ -22,6 +22,8 @@ from normalizer.derive import changes
 _FILED = (
     " FROM complaints f JOIN conversations c ON c.id = f.conversation_id"
     " WHERE f.conversation_id > ? AND (?='' OR c.channel=?) AND f.opened_at >= ?"
+    " AND EXISTS (SELECT 1 FROM messages m WHERE m.conversation_id = f.conversation_id)"
+    " AND EXISTS (SELECT 1 FROM events e WHERE e.conversation_id = f.conversation_id)"
 )
 
 
@@ -111,12 +113,8 @@ class SqliteAnew:
 def _filed(sql: sqlite3.Connection, given: Sequence[object]) -> list[Filed]:
     columns = "SELECT c.id, c.version, c.channel, c.reference, c.opened_at, c.related"
     rows = sql.execute(f"{columns}{_FILED} ORDER BY f.conversation_id LIMIT ?", given).fetchall()
-    found = []
-    for row in rows:
-        latest = latest_event(sql, row[0])
-        if latest is not None:
-            found.append(Filed(conversation=_conversation(sql, row), record=latest.record))
-    return found
+    pairs = [(_conversation(sql, row), latest_event(sql, row[0])) for row in rows]
+    return [Filed(conversation=one, record=latest.record) for one, latest in pairs if latest is not None]
 
 
 def _conversation(sql: sqlite3.Connection, row: Any) -> DueConversation:
