@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -18,14 +19,14 @@ from tests.journal.desk import Desk, draft, mail, router, said
 PHONE, MAILBOX, WECHAT, ORDER = 11, 22, 33, 99
 
 
-def known(made: Draft, *customers: int, orders: Sequence[int] = (), since: float = 0.0, **facts: str) -> Draft:
+def known(made: Draft, *customers: int, orders: Sequence[int] = (), since: float = 0.0, **facts: Any) -> Draft:
     """With identifiers, and what a file says of the customer."""
     given = Identifiers(customers=customers, orders=tuple(orders), since=since)
     return replace(made, identifiers=given, record=replace(made.record, customer=Customer(**facts)))
 
 
 async def hear(
-    desk: Desk, channel: str, said_as: str, *customers: int, orders: Sequence[int] = (), **facts: str
+    desk: Desk, channel: str, said_as: str, *customers: int, orders: Sequence[int] = (), **facts: Any
 ) -> str:
     """A complaint that stands alone; its reference."""
     is_mail = channel == "mail"
@@ -145,7 +146,7 @@ async def test_an_identifier_that_comes_later_links_then(desk: Desk) -> None:
     assert await related(desk, first) == {opened}
 
 
-async def chat_settles(desk: Desk, *customers: int, **facts: str) -> None:
+async def chat_settles(desk: Desk, *customers: int, **facts: Any) -> None:
     await desk.read_waiting()
     desk.clock.advance(timedelta(seconds=200))
     for due in await desk.journal.due_conversations(desk.clock.now(), 10):
