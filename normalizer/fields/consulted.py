@@ -93,12 +93,13 @@ class Consultation:
             return values, why
         chances = self.opinion.chances("expectation")
         bars = self.opinion.model.table.head.bars
-        wanted = {value for value, bar in bars.items() if chances[value] >= bar}
-        wanted |= {value for value in values if value not in bars and value != "none"}
+        wanted = {value for value, bar in bars.items() if chances[value] >= bar} - {"none"}
+        if chances["none"] < bars["none"]:
+            wanted |= {value for value in values if value not in bars}
         found = tuple(sorted(wanted)) or ("none",)
         if found == values or (nature == "request" and not wanted):
             return values, why
-        score = min((chances[value] for value in wanted if value in chances), default=1 - max(chances.values()))
+        score = min((chances[value] for value in found if value in chances), default=1 - chances["none"])
         return found, self._by_model(score, "expectation", sorted(wanted))
 
     def _likeliest(self, field: str, by_rules: Named, likely: Mapping[str, float]) -> Named:

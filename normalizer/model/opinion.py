@@ -15,6 +15,8 @@ from normalizer.model.table import Table, parse
 
 FILE = "weights.bin"
 _SIXTEENTHS = 16
+_STRONG = 2.5
+"""Sum of rule weights."""
 _TRIES = 3
 """Sequences looked at for each place that is shown."""
 _FEWEST_KNOWN = 0.5
@@ -51,7 +53,12 @@ class Opinion:
         self._found = model.find(self._text)
         known = model.table.measures
         self._measured = {known[name]: value for name, value in measured.items() if name in known}
-        self._trust = "public" if "public" in measured else "private"
+        self._given, self._place = measured, "public" if "public" in measured else "private"
+
+    def ground(self, field: str, by_rules: str) -> str:
+        """What the rules' answer stands on: where it was said, and whether in strong words."""
+        strong = self._given.get(f"sum:{field}={by_rules}", 0.0) >= _STRONG
+        return f"{self._place} strong" if strong else self._place
 
     @cached_property
     def is_founded(self) -> bool:
@@ -81,7 +88,7 @@ class Opinion:
         head = self.model.table.head
         sums = self.sums(field)
         if by_rules in sums:
-            sums[by_rules] += head.trust[field][self._trust]
+            sums[by_rules] += head.trust[field][self.ground(field, by_rules)]
         highest, warmth = max(sums.values()), head.warmth[field]
         raised = {value: exp((given - highest) / warmth) for value, given in sums.items()}
         whole = sum(raised.values())

@@ -32,9 +32,10 @@ class Head(msgspec.Struct, frozen=True, kw_only=True):
     warmth: dict[str, float]
     """By field: its sums are divided by this before they are probabilities."""
     trust: dict[str, dict[str, float]]
-    """By field, then for `public` and `private` channels: what the rules' own answer has in advance."""
+    """By field, then by what the rules' answer stands on (`public strong`): what it has in advance, as log odds."""
     bars: dict[str, float]
-    """By expectation: the probability from which it is taken as said."""
+    """By expectation: the probability from which it is taken as said; from that of `none` on rules are not believed
+    either where they hear what the model does not know."""
 
 
 class Table:
