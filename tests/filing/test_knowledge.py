@@ -108,7 +108,7 @@ async def test_deriving_again_without_the_file_gives_the_same(informed: Office) 
     await informed.settle(seconds=200)
     assert informed.stage.knowledge is not None
     informed.stage.knowledge = replace(informed.stage.knowledge, customers=None)
-    await informed.say("desk", "d2", "还是没人理", author={"id": "u1", "phone": "13800138000"}, thread="d")
+    await informed.say("chat", "d2", "还是没人理", author={"id": "u1", "phone": "13800138000"}, thread="d")
     await informed.settle(seconds=200)
     (file,) = await informed.complaints()
     first = file.record
