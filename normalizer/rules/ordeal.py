@@ -22,6 +22,8 @@ _LOOK_FROM, _LOOK_SECONDS = 3000, 0.001
 """At this length a pattern in proportion is done: only what takes longer is tried on more."""
 _TELLING_SECONDS = 0.006
 """From here on the clock is good enough to compare the work for a text with that for half of it."""
+_HOPELESS_SECONDS = 2.0
+"""What took so long is not measured again."""
 _SUSPECT = 1.8
 """Work for half as many characters again over work for the text before: 1.5 in proportion, 2.25 where quadratic."""
 _PUMP = 3
@@ -67,7 +69,7 @@ def _judged(
     pattern: re.Pattern[str], text_of: Callable[[int], str], length: int, seconds: float, clock: Callable[[], float]
 ) -> Slowness | None:
     """Measured again, so that a busy machine is not taken for a slow pattern."""
-    tries = 1 if seconds > 4 * BUDGET_SECONDS else 3
+    tries = 1 if seconds > _HOPELESS_SECONDS else 3
     whole = min([seconds, *(_seconds(pattern, text_of(length), clock) for _ in range(tries - 1))])
     half = min(_seconds(pattern, text_of(length // 2), clock) for _ in range(tries))
     is_super_linear = whole > _TELLING_SECONDS and whole > half * _SUPER
