@@ -16,14 +16,34 @@ KINDS = ("email", "id_card", "bank_card", "phone")
 _START = r"(?<![A-Za-z0-9_\d])(?<![A-Za-z0-9_\d]-)"
 _END = r"(?![A-Za-z0-9_\d])(?!-[A-Za-z0-9_\d])"
 
+_GAP = r"[ \u00a0\u3000.-]?"
+"""What stands between groups of digits; one character, so that no pattern wanders."""
+
+_NUMBER = re.compile(r"(?:\d[^\d\n]?){6}")
+"""No number that is masked has fewer digits; most texts have none."""
 _EMAIL = re.compile(
-    r"(?<![A-Za-z0-9.+%'_-])([A-Za-z0-9.+%'_-]{1,64}|[^\W\x00-\x7f]{1,64})@((?:[\w-]{1,63}\.){1,8}[^\W\d_]{2,24})(?![\w@])"
+    r"(?<![A-Za-z0-9.+%'_-])([A-Za-z0-9.+%'_-]{1,64}|[^\W\x00-\x7f]{1,64})([@＠])"
+    r"((?:[\w-]{1,63}[.．]){1,8}[^\W\d_]{2,24})(?![\w@])"
 )
-_ID_CARD = re.compile(rf"{_START}\d{{17}}[\dXx]{_END}")
-_BANK_CARD = re.compile(rf"{_START}(?:[3-6]\d|2[2-7])(?:[ -]?\d){{11,17}}{_END}")
+_ID_CARD = re.compile(rf"{_START}\d{{6}}{_GAP}\d{{4}}{_GAP}\d{{4}}{_GAP}\d{{3}}[\dXxＸｘ]{_END}")
+_HONG_KONG_ID = re.compile(rf"{_START}([A-Z]{{1,2}})(\d{{6}}) ?[(（]([\dA])[)）]")
+_NAMED_ID = re.compile(
+    r"((?:身[份分][证證]|[证證]件|[护護]照|通行[证證]|回[乡鄉][证證]|居[留住][证證]|passport|\bID\b)[^\n\dA-Za-z]{0,8}"
+    r"(?:(?:number|card|no\.?|is)[^\n\dA-Za-z]{0,4}){0,2})"
+    r"([A-Z]{1,2}\d{6,10}|\d{9})(?![\dA-Za-z])",
+    re.IGNORECASE,
+)
+_BANK_CARD = re.compile(rf"{_START}(?:[3-6３-６]\d|[2２][2-7２-７])(?:{_GAP}\d){{11,17}}{_END}")
 _PHONES = (
-    re.compile(rf"{_START}(?P<kept>(?:(?:\+|00)?86[ -]?)?[1１][3-9３-９]\d)[ -]?\d{{4}}[ -]?(?P<tail>\d{{4}}){_END}"),
+    re.compile(
+        rf"{_START}(?P<kept>(?:(?:[+＋]|00)?[8８][6６]{_GAP})?[1１][3-9３-９]\d){_GAP}\d{{4}}{_GAP}(?P<tail>\d{{4}}){_END}"
+    ),
+    re.compile(
+        rf"{_START}(?P<kept>[1１](?P<gap>[ \u00a0\u3000.-])[3-9３-９](?P=gap)\d)(?:(?P=gap)\d){{4}}(?P=gap)"
+        rf"(?P<tail>\d(?:(?P=gap)\d){{3}}){_END}"
+    ),
     re.compile(rf"{_START}(?P<kept>\(?0\d{{2,3}}\)?[ -]?)\d{{3,4}}[ -]?(?P<tail>\d{{4}}){_END}"),
+    re.compile(rf"{_START}(?P<kept>0\d{{3,4}}[ -])\d{{3}}[ -]?(?P<tail>\d{{3}}){_END}"),
     re.compile(rf"{_START}(?P<kept>\+\d{{1,3}})(?:[ .()-]{{0,2}}\d){{5,10}}[ .-]?(?P<tail>\d\d){_END}"),
     re.compile(rf"{_START}(?P<kept>\(?\d{{3}}\)?[ .-]{{1,2}})\d{{3}}[.-](?P<tail>\d{{4}}){_END}"),
 )
@@ -38,8 +58,9 @@ def mask_text(text: str, kinds: Collection[str]) -> str:
     unknown = set(kinds) - set(KINDS)
     if unknown:
         raise ValueError(f"cannot mask {', '.join(sorted(unknown))}; kinds: {', '.join(KINDS)}")
+    has_number = _NUMBER.search(text) is not None
     for kind in KINDS:
-        if kind in kinds:
+        if kind in kinds and (has_number or kind == "email"):
             text = _MASKS[kind](text)
     return text
 
@@ -75,13 +96,17 @@ def is_hotline(number: str) -> bool:
 
 
 def _mask_emails(text: str) -> str:
-    if "@" not in text:
+    if "@" not in text and "＠" not in text:
         return text
-    return _EMAIL.sub(lambda match: f"{match[1][0]}***@{match[2]}", text)
+    return _EMAIL.sub(lambda match: f"{match[1][0]}***{match[2]}{match[3]}", text)
 
 
 def _mask_id_cards(text: str) -> str:
-    return _ID_CARD.sub(lambda match: _starred(match[0], 3, 4) if _is_id_card(match[0]) else match[0], text)
+    """Mainland numbers and Hong Kong's by their check characters; Taiwan's, passports and permits where they are said
+    to be such, for orders look like them."""
+    text = _ID_CARD.sub(lambda match: _starred(match[0], 3, 4) if _is_id_card(match[0]) else match[0], text)
+    text = _HONG_KONG_ID.sub(lambda match: _starred(match[0], 1, 2) if _is_hong_kong_id(match) else match[0], text)
+    return _NAMED_ID.sub(lambda match: f"{match[1]}{_starred(match[2], 1, 2)}", text)
 
 
 def _mask_bank_cards(text: str) -> str:
@@ -115,9 +140,17 @@ def _starred(text: str, first: int, last: int) -> str:
 
 def _is_id_card(text: str) -> bool:
     """GB 11643: the last of 18 places checks the others."""
-    total = sum(weight * int(digit) for weight, digit in zip(_ID_WEIGHTS, text[:17], strict=True))
-    last = text[17].upper()
-    return _ID_CHECKS[total % 11] == (last if last == "X" else str(int(last)))
+    places = [letter for letter in text if letter.isalnum()]
+    total = sum(weight * int(digit) for weight, digit in zip(_ID_WEIGHTS, places[:17], strict=True))
+    last = places[17]
+    return _ID_CHECKS[total % 11] == (str(int(last)) if last.isdigit() else "X")
+
+
+def _is_hong_kong_id(match: re.Match[str]) -> bool:
+    """One letter or two, six digits and a check character, 10 written A; weights 9 to 1, a missing letter counts 36."""
+    letters = [36] * (2 - len(match[1])) + [ord(letter) - ord("A") + 10 for letter in match[1]]
+    values = [*letters, *(int(digit) for digit in match[2]), 10 if match[3] == "A" else int(match[3])]
+    return sum(weight * value for weight, value in zip(range(9, 0, -1), values, strict=True)) % 11 == 0
 
 
 def _is_card(text: str) -> bool:
