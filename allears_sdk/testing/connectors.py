@@ -34,7 +34,7 @@ from allears_sdk.signing import BadSignature, OutsideWindow
 from allears_sdk.testing.clock import START
 from allears_sdk.testing.components import absent, check_settings, check_silent, check_spec, overrides
 from allears_sdk.testing.context import RecordingLog, make_context
-from allears_sdk.testing.journal import Died, MiniJournal, hear
+from allears_sdk.testing.journal import Died, MiniJournal, attend, hear
 
 TEXTS = tuple(f"第{number}单：屏幕碎了，要求退款。Order no. 7741{number}, refund please." for number in range(5))
 EMOJI = "气死我了😡👨‍👩‍👧 𠮷野家的卡 – café ☕ refund!"
@@ -75,6 +75,14 @@ class ConnectorContract:
         """The request by which the platform delivers an item that says `text`."""
         absent("request to receive")
         raise AssertionError
+
+    async def push(self, text: str) -> None:
+        """Have the platform tell whoever listens of an item that says `text`; wait until somebody does."""
+        absent("source that tells whoever listens")
+
+    async def push_again(self) -> None:
+        """Have it deliver again what nobody acknowledged, to whoever listens now; where it does not, a poll is to read
+        what was said."""
 
     async def left_file(self, content: bytes) -> Ref:
         """Leave a file at the platform: what `parse` names it by."""
@@ -173,6 +181,25 @@ class ConnectorContract:
         except Died:
             await connector.stop()
         await self._restarted(context, journal)
+        self._check_heard(journal)
+
+    @pytest.mark.parametrize("is_stored", [False, True], ids=["before-commit", "after-commit"])
+    @pytest.mark.parametrize("die_at", [0, 1, 2])
+    async def test_death_while_listening_loses_and_doubles_nothing(
+        self, connector: Connector[Any], journal: MiniJournal, context: Context, die_at: int, is_stored: bool
+    ) -> None:
+        _needs(connector, Hears.LISTEN)
+        if not overrides(self, ConnectorContract, "push"):
+            absent("source that tells whoever listens")
+        async with asyncio.timeout(10):
+            await attend(connector, journal, self._push_all(), lambda: False, die_at=die_at, is_stored=is_stored)
+            await connector.stop()
+            again = self.make_connector(context)
+            await again.start()
+            if Hears.POLL in again.spec.hears:
+                await hear(again, journal)
+            await attend(again, journal, self.push_again(), lambda: self._counts(journal).count(0) == 0)
+            await again.stop()
         self._check_heard(journal)
 
     async def test_edits_are_heard_each_time(self, connector: Connector[Any], journal: MiniJournal) -> None:
@@ -296,6 +323,10 @@ class ConnectorContract:
         for text in TEXTS:
             await self.put(text)
 
+    async def _push_all(self) -> None:
+        for text in TEXTS:
+            await self.push(text)
+
     async def _restarted(self, context: Context, journal: MiniJournal) -> None:
         connector = self.make_connector(context)
         await connector.start()
@@ -312,8 +343,11 @@ class ConnectorContract:
         await hear(connector, journal)
         return journal.raws[0]
 
+    def _counts(self, journal: MiniJournal) -> list[int]:
+        return [sum(text in self.words(raw) for raw in journal.raws) for text in TEXTS]
+
     def _check_heard(self, journal: MiniJournal) -> None:
-        counts = [sum(text in self.words(raw) for raw in journal.raws) for text in TEXTS]
+        counts = self._counts(journal)
         assert 0 not in counts, f"lost: heard {counts} times"
         assert counts == [1] * len(TEXTS), f"doubled: heard {counts} times"
         assert len(journal.raws) == len(TEXTS), "raws were heard that nobody put there"

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from typing import Any
 
-from allears_sdk.connector import Batch, Connector, Cursor, Gap, Missing
+from allears_sdk.connector import Batch, Connector, Cursor, Gap, Hears, Missing, Wake
 from allears_sdk.message import Raw
 
 MAX_POLLS = 100
+QUIET_SECONDS = 0.5
+"""A listener that yields nothing for so long, all having been said, has nothing more to say."""
 
 
 class Died(Exception):
@@ -76,3 +80,48 @@ async def hear(
         else:
             raise AssertionError(f"stream {stream} says there is more after {MAX_POLLS} polls")
     return batches
+
+
+async def attend(
+    connector: Connector[Any],
+    journal: MiniJournal,
+    pushed: Awaitable[None],
+    is_enough: Callable[[], bool],
+    *,
+    die_at: int | None = None,
+    is_stored: bool = False,
+) -> None:
+    """Listens as the core does, a wake being a poll, until `is_enough` or all is quiet.
+
+    With `die_at` the daemon dies at that `yield`, once `pushed` is over: before what was yielded is stored, or with
+    `is_stored` after it is, but before the line after `yield` runs.
+    """
+    pushing, count = asyncio.ensure_future(pushed), 0
+    async with aclosing(connector.listen()) as items:  # type: ignore[type-var] # every listener is an async generator
+        while (item := await _next(items, pushing)) is not None:
+            dies = count == die_at
+            if is_stored or not dies:
+                await _take(connector, journal, item)
+            if dies or is_enough():
+                await pushing  # it is said to somebody who listens
+                break
+            count += 1
+    await pushing
+
+
+async def _next(items: Any, pushing: asyncio.Future[None]) -> Batch | Wake | None:
+    """None at the end, or when nothing more comes."""
+    step = asyncio.ensure_future(anext(items, None))
+    await asyncio.wait([step, pushing], return_when=asyncio.FIRST_COMPLETED)
+    if not step.done():
+        await asyncio.wait([step], timeout=QUIET_SECONDS)
+    step.cancel()
+    await asyncio.wait([step])
+    return None if step.cancelled() else step.result()
+
+
+async def _take(connector: Connector[Any], journal: MiniJournal, item: Batch | Wake) -> None:
+    if isinstance(item, Batch):
+        journal.accept("", item)
+    elif Hears.POLL in connector.spec.hears:
+        await hear(connector, journal)

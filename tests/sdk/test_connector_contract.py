@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -333,6 +334,47 @@ async def test_a_receiver_with_random_keys_or_brittle_hands_fails(tmp_path: Path
         await contract.test_a_request_delivered_again_has_the_same_keys(RandomReceiver(context))
     with pytest.raises(UnicodeDecodeError):
         await contract.test_any_bytes_may_come_in(BrittleReceiver(context))
+
+
+class Listener(ScriptedConnector):
+    """Hears of a queue; what is taken from it is acknowledged behind the `yield`, or (too early) before."""
+
+    spec = replace(ScriptedConnector.spec, hears=frozenset({Hears.LISTEN}))
+    acks_early = False
+
+    async def listen(self) -> AsyncIterator[Batch]:
+        while True:
+            steps = list(self.script.steps)
+            for step in steps:
+                assert isinstance(step, Batch)
+                if self.acks_early:
+                    self.script.steps.remove(step)
+                yield step
+                if not self.acks_early:
+                    self.script.steps.remove(step)
+            await asyncio.sleep(0.01)
+
+
+class HastyListener(Listener):
+    acks_early = True
+
+
+class ListenerContract(ScriptedContract):
+    async def push(self, text: str) -> None:
+        await self.put(text)
+
+
+@pytest.mark.parametrize(("listener", "fails"), [(Listener, False), (HastyListener, True)])
+async def test_a_listener_that_acknowledges_what_is_not_stored_fails(
+    listener: type[Listener], fails: bool, tmp_path: Path
+) -> None:
+    contract, journal = ListenerContract(), MiniJournal()
+    contract.connector_class = listener
+    context = make_context("listener", tmp_path)
+    with pytest.raises(AssertionError, match="lost") if fails else nullcontext():
+        await contract.test_death_while_listening_loses_and_doubles_nothing(
+            contract.make_connector(context), journal, context, 1, is_stored=False
+        )
 
 
 async def test_a_script_plays_errors_once_and_notes_what_was_acked(tmp_path: Path) -> None:

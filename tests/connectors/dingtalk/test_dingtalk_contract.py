@@ -10,7 +10,7 @@ from allears_sdk.message import Ref
 from allears_sdk.testing.clock import START, FakeClock
 from allears_sdk.testing.connectors import ConnectorContract
 from connectors.dingtalk import DingTalkConnector
-from tests.connectors.dingtalk.dingtalk_server import CLIENT_ID, DingTalkServer, post
+from tests.connectors.dingtalk.dingtalk_server import CLIENT_ID, DingTalkServer, post, until
 
 
 class TestPostedTo(ConnectorContract):
@@ -38,3 +38,11 @@ class TestStream(TestPostedTo):
 
     async def request(self, text: str) -> Request:
         pytest.skip("this channel is not posted to")
+
+    async def push(self, text: str) -> None:
+        await until(lambda: self.dingtalk.sockets)
+        await self.dingtalk.push(self.dingtalk.say(text))
+
+    async def push_again(self) -> None:
+        await until(lambda: len(self.dingtalk.sockets) == 2)
+        await self.dingtalk.push_again()

@@ -27,6 +27,9 @@ class MailContract(ConnectorContract):
     async def put(self, text: str) -> None:
         self.mailbox.put(make_mail(text))
 
+    async def push(self, text: str) -> None:
+        await self.put(text)
+
     async def put_bytes(self, text: bytes) -> None:
         self.mailbox.put(make_mail_bytes(text))
 

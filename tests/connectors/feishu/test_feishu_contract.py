@@ -12,7 +12,7 @@ from allears_sdk.message import Ref
 from allears_sdk.testing.clock import START, FakeClock
 from allears_sdk.testing.connectors import ConnectorContract
 from connectors.feishu import FeishuConnector
-from tests.connectors.feishu.feishu_server import GROUP, FeishuServer, post, received
+from tests.connectors.feishu.feishu_server import GROUP, FeishuServer, post, received, until
 
 
 class FeishuContract(ConnectorContract):
@@ -54,6 +54,14 @@ class TestPostedTo(FeishuContract):
 class TestConnected(FeishuContract):
     def make_connector(self, context: Context) -> FeishuConnector:
         return FeishuConnector(self.feishu.settings(), context)
+
+    async def push(self, text: str) -> None:
+        await until(lambda: self.feishu.sockets)
+        await self.feishu.push(received(self.feishu.say(text)))
+
+    async def push_again(self) -> None:
+        await until(lambda: len(self.feishu.sockets) == 2)
+        await self.feishu.push_again()
 
     async def request(self, text: str) -> Request:
         pytest.skip("this channel is not posted to")

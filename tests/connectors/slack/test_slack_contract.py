@@ -13,7 +13,7 @@ from allears_sdk.testing.clock import START
 from allears_sdk.testing.connectors import ConnectorContract
 from connectors.slack import SlackConnector
 from tests.connectors.slack.slack_payloads import APP_TOKEN, LI_LEI, SIGNING_SECRET, SUPPORT, event, signed, stamp
-from tests.connectors.slack.slack_server import SlackServer
+from tests.connectors.slack.slack_server import SlackServer, until
 
 
 class TestPolled(ConnectorContract):
@@ -77,3 +77,7 @@ class TestEventsApi(TestPolled):
 class TestSocketMode(TestPolled):
     def make_connector(self, context: Context) -> SlackConnector:
         return SlackConnector(self.slack.settings(app_token=APP_TOKEN), context)
+
+    async def push(self, text: str) -> None:
+        await until(lambda: bool(self.slack.links))
+        self.slack.say(text)
