@@ -46,7 +46,7 @@ generate: $(VENV)/.dev ## config/ and the docs tables, from the models
 
 lock: ## new pins, from a clean environment
 	rm -rf .lock && $(PYTHON) -m venv .lock
-	.lock/bin/python -m pip --disable-pip-version-check install --quiet -e '.[test,dev]'
+	.lock/bin/python -m pip --disable-pip-version-check install --quiet -e '.[test,dev,train]'
 	.lock/bin/python scripts/lock.py > requirements.lock.new && mv requirements.lock.new requirements.lock
 	rm -rf .lock
 
