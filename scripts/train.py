@@ -2,8 +2,8 @@
 
     python scripts/train.py LABELLED... --weak UNLABELLED.jsonl [--without IDS] [--out FILE] [--folds 5]
 
-LABELLED are folders with `NAME.jsonl` (id, lang, channel_kind, text) beside `NAME.gold.jsonl` (id, gold), or files whose
-lines hold `gold` themselves. UNLABELLED has texts with the labels of their sources under `native`; those that are also
+LABELLED are folders with `A.jsonl` (id, lang, channel_kind, text) beside `A.gold.jsonl` (id, gold), to E, or files
+whose lines hold `gold` themselves. UNLABELLED has texts with the labels of their sources under `native`; those that are also
 labelled are left out, and those whose number (`u00017`) a line of IDS names. Needs the `train` extra.
 The same texts and the same rules give the same file.
 """
@@ -11,6 +11,7 @@ The same texts and the same rules give the same file.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import sys
 from collections import Counter
@@ -38,7 +39,6 @@ from normalizer.model.opinion import FILE
 from normalizer.model.table import Head, Table, dump
 from normalizer.rules import load as load_rules
 
-NAME = "linear@1"
 LEAST_SEEN = 4
 """Texts in which a sequence must stand to be in the vocabulary."""
 LEAST_LABELLED = 3
@@ -296,7 +296,7 @@ class Trainer:
         weights = (np.rint(rows / scales) + 128).astype(np.uint8).tobytes()
         vocabulary = tuple(self.backdrop.vocabulary)
         head = Head(
-            name=NAME,
+            name=f"linear@{hashlib.sha256(weights).hexdigest()[:8]}",
             lanes=tuple(answers_by_lane()),
             sequences=vocabulary,
             singles=sum(map(is_single, vocabulary)),
@@ -379,7 +379,7 @@ def best_trust(name: str, held: Sequence[Held]) -> dict[str, float]:
     for ground in GROUNDS:
         there = [one for one in held if one.opinion.ground(name, one.example.verdicts[name]) == ground]
         trials = (step / 4 for step in range(13))
-        trust[ground] = min(trials, key=lambda trial: surprise(name, there, {ground: trial}, USUAL_WARMTH))  # noqa: B023 # called at once
+        trust[ground] = min(trials, key=lambda trial: surprise(name, there, {ground: trial}, USUAL_WARMTH))
     return trust
 
 
