@@ -3,8 +3,8 @@
     python scripts/train.py LABELLED... --weak UNLABELLED.jsonl [--without IDS] [--out FILE] [--folds 5]
 
 LABELLED are folders with `A.jsonl` (id, lang, channel_kind, text) beside `A.gold.jsonl` (id, gold), to E, or files
-whose lines hold `gold` themselves. UNLABELLED has texts with the labels of their sources under `native`; those that are also
-labelled are left out, and those whose number (`u00017`) a line of IDS names. Needs the `train` extra.
+whose lines hold `gold` themselves. UNLABELLED has texts with the labels of their sources under `native`; those that
+are also labelled are left out, and those whose number (`u00017`) a line of IDS names. Needs the `train` extra.
 The same texts and the same rules give the same file.
 """
 
