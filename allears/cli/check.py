@@ -16,13 +16,14 @@ from allears.cli.session import Session, configured, with_session
 @with_session
 def check(session: Session, timeout_seconds: float) -> None:
     """Replaced by the text of the reader's language."""
-    from allears.cli.route_knowledge import doubts, faults
+    from allears.cli.route_knowledge import CompanyFiles
     from allears.settings import describe
 
     configuration = session.configuration()
-    unread = faults(configuration, session)
+    files = CompanyFiles(configuration, session)
+    unread = files.faults()
     warnings = [describe(fault, session.language) for fault in configuration.warnings]
-    warnings += [*unread, *doubts(configuration, session)]
+    warnings += [*unread, *files.doubts()]
     doors = [*selected(configuration, "channels"), *selected(configuration, "destinations")]
     logins = run(log_in(configuration, doors, session, timeout_seconds))
     logins += run(log_in_to_model(configuration.model, session, timeout_seconds))

@@ -58,10 +58,11 @@ def _complaints(
         file = run(_find(session, configuration.daemon.data_folder, reference))
         yield file.events[0].record, file
         return
-    from allears.cli.route_knowledge import known
+    from allears.cli.route_knowledge import CompanyFiles
 
+    files = CompanyFiles(configuration, session)
     for record in _read(session, configuration, target, channel):
-        yield known(configuration, session, record), None
+        yield files.known(record), None
 
 
 async def _find(session: Session, folder: Path, reference: str) -> ComplaintFile:

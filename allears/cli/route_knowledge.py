@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from functools import lru_cache
+from collections.abc import Iterator
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from allears.cli.failures import Exit, Failure
@@ -13,78 +13,79 @@ if TYPE_CHECKING:
     from allears.filing.customers import Customers
     from allears.filing.products import Catalogue
     from allears.settings import Configuration
-    from allears.settings.knowledge import CatalogueSection, CustomersSection
     from allears_sdk.complaint import Complaint
 
 
-def known(configuration: Configuration, session: Session, record: Complaint) -> Complaint:
-    """The record with what the files say of its customer and product. Raises Failure for a file that cannot be used."""
-    from allears.filing.identity import identity_of
-    from allears.filing.knowledge import about_customer, about_product
-    from allears.filing.sheets import SheetError
+class CompanyFiles:
+    """The files that a configuration names, each read once. Their properties raise SheetError."""
 
-    channel = configuration.channels.get(record.channel)
-    region = channel.region if channel else configuration.customers.region
-    try:
-        customers, catalogue = _customers(configuration.customers), _catalogue(configuration.catalogue)
-    except SheetError as error:
-        raise Failure(error.say(session.language), Exit.CONFIG) from None
-    record = about_customer(record, identity_of(record, region), customers, configuration.customers)
-    return about_product(record, catalogue)
+    def __init__(self, configuration: Configuration, session: Session) -> None:
+        self._configuration = configuration
+        self._session = session
 
+    @cached_property
+    def customers(self) -> Customers | None:
+        from allears.filing.customers import read_customers
 
-def faults(configuration: Configuration, session: Session) -> list[str]:
-    """Files that cannot be used."""
-    from allears.filing.sheets import SheetError
+        section = self._configuration.customers
+        return read_customers(section) if section.file is not None else None
 
-    found = []
-    for section, read in ((configuration.customers, _customers), (configuration.catalogue, _catalogue)):
+    @cached_property
+    def catalogue(self) -> Catalogue | None:
+        from allears.filing.products import Catalogue, read_products
+
+        section = self._configuration.catalogue
+        return Catalogue(read_products(section)) if section.file is not None else None
+
+    def known(self, record: Complaint) -> Complaint:
+        """The record with what the files say of its customer and product. Raises Failure for one that is broken."""
+        from allears.filing.identity import identity_of
+        from allears.filing.knowledge import about_customer, about_product
+        from allears.filing.sheets import SheetError
+
+        section = self._configuration.customers
+        channel = self._configuration.channels.get(record.channel)
+        identity = identity_of(record, channel.region if channel else section.region)
         try:
-            read(section)
+            return about_product(about_customer(record, identity, self.customers, section), self.catalogue)
         except SheetError as error:
-            found.append(session.say("route_unread", file=section.file, reason=error.say(session.language)))
-    return found
+            raise Failure(error.say(self._session.language), Exit.CONFIG) from None
 
+    def faults(self) -> list[str]:
+        """Files that cannot be used."""
+        from allears.filing.sheets import SheetError
 
-def doubts(configuration: Configuration, session: Session) -> list[str]:
-    """Routes that never decide, and words that the files never say."""
-    from allears.filing.destinations import routing_of
+        found = []
+        for section in ("customers", "catalogue"):
+            try:
+                getattr(self, section)
+            except SheetError as error:
+                file = getattr(self._configuration, section).file
+                reason = error.say(self._session.language)
+                found.append(self._session.say("route_unread", file=file.name, reason=reason))
+        return found
 
-    shadowed = routing_of(configuration).shadowed()
-    found = [session.say("route_shadowed", name=one.name, by=one.by) for one in shadowed]
-    return [*found, *_unsaid(configuration, session)]
+    def doubts(self) -> list[str]:
+        """Routes that never decide, and product lines that the catalogue does not know."""
+        from allears.filing.destinations import routing_of
 
+        shadowed = routing_of(self._configuration).shadowed()
+        found = [self._session.say("route_shadowed", name=one.name, by=one.by) for one in shadowed]
+        return [*found, *self._unsaid()]
 
-def _unsaid(configuration: Configuration, session: Session) -> Iterator[str]:
-    for field, file, words in _vocabularies(configuration):
-        there = {word.casefold() for word in words}
-        for one in configuration.routes:
-            for word in one.conditions.get(field, ()):
-                if word.casefold() not in there:
-                    yield session.say("route_no_such_word", route=one.name, field=field, word=word, file=file)
+    def _unsaid(self) -> Iterator[str]:
+        """Levels and regions may come from channels too: of those nobody knows all."""
+        from allears.filing.sheets import SheetError
 
-
-def _vocabularies(configuration: Configuration) -> Iterator[tuple[str, object, Sequence[str]]]:
-    """(condition, file, all it can say), of files that can be read. Levels and regions may come from channels too."""
-    from allears.filing.sheets import SheetError
-
-    try:
-        catalogue = _catalogue(configuration.catalogue)
-    except SheetError:
-        return
-    if catalogue is not None:
-        yield "product_line", configuration.catalogue.file, catalogue.lines
-
-
-@lru_cache(1)
-def _customers(section: CustomersSection) -> Customers | None:
-    from allears.filing.customers import read_customers
-
-    return read_customers(section) if section.file is not None else None
-
-
-@lru_cache(1)
-def _catalogue(section: CatalogueSection) -> Catalogue | None:
-    from allears.filing.products import Catalogue, read_products
-
-    return Catalogue(read_products(section)) if section.file is not None else None
+        try:
+            catalogue = self.catalogue
+        except SheetError:
+            return
+        if catalogue is None:
+            return
+        known, file = {line.casefold() for line in catalogue.lines}, self._configuration.catalogue.file
+        for route in self._configuration.routes:
+            for word in route.product_line:
+                if word.casefold() not in known:
+                    facts = {"route": route.name, "field": "product_line", "word": word, "file": file}
+                    yield self._session.say("route_no_such_word", **facts)
