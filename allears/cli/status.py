@@ -12,6 +12,7 @@ import click
 from allears.cli.addresses import addresses_of
 from allears.cli.house import daemon_is_up, journal_of, run
 from allears.cli.session import Session, configured, rfc3339, shown, table, with_session
+from allears_sdk.codec import plain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -46,6 +47,7 @@ def status(session: Session) -> None:
         session.say("unfiled", count=sum(found["unfiled"].values()), natures=_counted(found["unfiled"], session)),
         session.say("open_letters", count=letters, more=more),
         *_fetches(found["fetches"], session),
+        *_upkeep(found, session),
         "",
         channel_table(session, channels),
         "",
@@ -66,6 +68,8 @@ async def _look(session: Session, configuration: Configuration) -> tuple[dict[st
             "unfiled": await unfiled_by_nature(journal),
             "open_letters": len(await journal.letters(limit=_LETTERS_COUNTED)),
             "fetches": [asdict(one) for one in await journal.fetches.counts()],
+            "retention": [plain(one) for one in await journal.upkeep.standing()],
+            "to_forget": await journal.upkeep.to_forget(),
             "channels": [asdict(row) for row in channels],
             "destinations": await destination_rows(configuration, journal),
             "stamps": _moments(await journal.stamps()),
@@ -92,6 +96,12 @@ def _counted(natures: Mapping[str, int], session: Session) -> str:
 def _fetches(counts: Sequence[Mapping[str, Any]], session: Session) -> list[str]:
     waiting, skipped = (sum(one[state] for one in counts) for state in ("waiting", "skipped"))
     return [session.say("fetches", waiting=waiting, skipped=skipped)] if waiting or skipped else []
+
+
+def _upkeep(found: Mapping[str, Any], session: Session) -> list[str]:
+    erased = {one["name"]: one["erased"] for one in found["retention"]}
+    lines = [session.say("retention_line", **erased)] if any(erased.values()) else []
+    return [*lines, session.say("to_forget", count=found["to_forget"])] if found["to_forget"] else lines
 
 
 def _moments(stamps: Mapping[str, str]) -> dict[str, str]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from allears.journal.journal import Journal
 from allears.journal.records import ChannelRow, DestinationRow, FetchCount, LetterKind
+from allears.journal.retention import Kept
 from allears.journal.unfiled import UnfiledCount
 
 if TYPE_CHECKING:
@@ -43,6 +44,8 @@ class Figures:
     unfiled: Sequence[UnfiledCount] = ()
     fetches: Sequence[FetchCount] = ()
     model: ModelFigures | None = None
+    kept: Sequence[Kept] = ()
+    to_forget: int = 0
 
     def collect(self) -> Iterator[Metric]:
         """prometheus_client's collector interface."""
@@ -52,6 +55,7 @@ class Figures:
         yield from _fetches(self)
         yield from _destinations(self)
         yield from _journal(self)
+        yield from _upkeep(self)
         if self.model is not None:
             yield from _model(self.model)
 
@@ -75,6 +79,8 @@ async def gather(
         unfiled=await journal.unfiled_counts(),
         fetches=await journal.fetches.counts(),
         model=await model.figures() if model is not None else None,
+        kept=await journal.upkeep.standing(),
+        to_forget=await journal.upkeep.to_forget(),
     )
 
 
@@ -223,6 +229,25 @@ def _model(figures: ModelFigures) -> Iterator[Metric]:
     yield GaugeMetricFamily("allears_model_up", "0 while the endpoint fails and is left alone.", float(figures.is_up))
     yield GaugeMetricFamily(
         "allears_model_calls_left", "Of the calls that an hour may have.", float(figures.calls_left)
+    )
+
+
+def _upkeep(figures: Figures) -> Iterator[Metric]:
+    from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+
+    erased = CounterMetricFamily("allears_retention_erased", "Contents thrown away for their age.", labels=["kind"])
+    waiting = GaugeMetricFamily("allears_retention_waiting", "Old enough, but needed not long ago.", labels=["kind"])
+    last = GaugeMetricFamily(
+        "allears_retention_last_round_timestamp_seconds", "When all that was due had gone.", labels=["kind"]
+    )
+    for one in figures.kept:
+        erased.add_metric([one.name], one.erased)
+        waiting.add_metric([one.name], one.waiting)
+        if one.at is not None:
+            last.add_metric([one.name], one.at.timestamp())
+    yield from (erased, waiting, last)
+    yield GaugeMetricFamily(
+        "allears_forgetting_left", "What is still to be erased at a customer's wish.", figures.to_forget
     )
 
 
