@@ -7,6 +7,7 @@ import click
 from allears.cli.failures import Exit
 from allears.cli.house import run
 from allears.cli.logins import TIMEOUT_SECONDS, as_rows, as_table, log_in, log_in_to_model, selected
+from allears.cli.rules import try_own_rules
 from allears.cli.session import Session, configured, with_session
 
 
@@ -20,6 +21,7 @@ def check(session: Session, timeout_seconds: float) -> None:
     from allears.settings import describe
 
     configuration = session.configuration()
+    try_own_rules(session, configuration)
     files = CompanyFiles(configuration, session)
     unread = files.faults()
     warnings = [describe(fault, session.language) for fault in configuration.warnings]

@@ -36,7 +36,7 @@ class Outcome:
 
     name: str
     misses: Sequence[Miss]
-    fired: frozenset[str]
+    fired: Sequence[str]
 
 
 @dataclass(slots=True)
@@ -56,18 +56,12 @@ class Tally:
         if not says_so:
             self.before[source] += 1
 
-    @property
-    def is_shadowed(self) -> bool:
-        return self.fired > 0 and self.counted == 0
-
 
 def try_rules(
     examples: Sequence[Example], rules: Rules, entries: Iterable[Entry]
 ) -> tuple[list[Outcome], dict[str, Tally]]:
     """Each example's outcome, and each rule's tally by name."""
-    shapes = [
-        entry.rule for entry in entries if isinstance(entry.rule, Shape) and entry.state not in ("packaged", "off")
-    ]
+    shapes = [entry.rule for entry in entries if isinstance(entry.rule, Shape) and entry.is_own]
     tallies: dict[str, Tally] = {}
     outcomes = []
     for example in examples:
@@ -83,7 +77,7 @@ def try_rules(
             if words := _matched(readings, shape):
                 fired.add(name)
                 tallies.setdefault(name, Tally()).note(*_holds(record, shape, words))
-        outcomes.append(Outcome(name=example.name, misses=tuple(_misses(example, record)), fired=frozenset(fired)))
+        outcomes.append(Outcome(name=example.name, misses=tuple(_misses(example, record)), fired=sorted(fired)))
     return outcomes, tallies
 
 

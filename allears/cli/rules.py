@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ from allears.cli.house import quiet, run
 from allears.cli.session import Session, configured, table, with_session
 
 if TYPE_CHECKING:
-    from allears.cli.rule_trial import Miss, Tally
+    from allears.cli.rule_trial import Miss, Outcome, Tally
     from allears.settings import Configuration
     from normalizer.rules.layers import Entry
 
@@ -84,52 +84,56 @@ def show(session: Session, name: str) -> None:
 @with_session
 def test(session: Session, file: Path, is_strict: bool, is_all: bool) -> None:
     from allears.cli.rule_examples import read_examples
-    from allears.cli.rule_trial import Tally, try_rules
-    from allears.workers.ordeal import try_patterns
+    from allears.cli.rule_trial import try_rules
     from normalizer.rules.layers import compose, inventory
 
     configuration = session.configuration()
     examples = read_examples(session, file)
-    with quiet():
-        run(try_patterns(configuration, session.language))
+    try_own_rules(session, configuration)
     entries = inventory(configuration.own_rules)
     outcomes, tallies = try_rules(examples, compose(configuration.own_rules), entries)
-    own = [one for one in entries if one.state in ("own", "replaces", "extended")]
-    shown = [one for one in entries if one in own or (is_all and one.name in tallies)]
-    judged = [_judged(session, one, tallies.get(one.name, Tally()), _places(configuration)) for one in shown]
-    failed = sum(bool(outcome.misses) for outcome in outcomes)
-    silent, shadowed = (
-        sum(tallies.get(one.name, Tally()).fired == 0 for one in own),
-        sum(tallies.get(one.name, Tally()).is_shadowed for one in own),
-    )
+    shown = [one for one in entries if one.is_own or (is_all and one.name in tallies)]
+    judged = [_judged(session, one, tallies.get(one.name), _places(configuration)) for one in shown]
+    is_ok = not any(one.misses for one in outcomes) and not (is_strict and any(one["remark"] for one in judged))
     found = {
-        "ok": not failed and not (is_strict and (silent or shadowed)),
+        "ok": is_ok,
         "version": _version(configuration),
-        "examples": [
-            {
-                "name": one.name,
-                "ok": not one.misses,
-                "misses": [asdict(miss) for miss in one.misses],
-                "fired": sorted(one.fired),
-            }
-            for one in outcomes
-        ],
+        "examples": [asdict(one) | {"ok": not one.misses} for one in outcomes],
         "rules": judged,
     }
-    summary = {"passed": len(outcomes) - failed, "count": len(outcomes), "own": len(own)}
-    session.emit(
-        found,
-        *(line for one in outcomes if one.misses for line in _failed(session, one.name, one.misses)),
-        *([_tallied(session, judged)] if judged else []),
-        *(
-            session.say("warning", text=f"{one['name']} ({one['place']}): {one['remark']}")
-            for one in judged
-            if one["remark"]
-        ),
-        session.say("examples_summary", **summary, silent=silent, shadowed=shadowed),
-    )
-    if not found["ok"]:
+    session.emit(found, *_report(session, outcomes, judged))
+    if not is_ok:
         raise click.exceptions.Exit(Exit.FAULTS)
+
+
+def try_own_rules(session: Session, configuration: Configuration) -> None:
+    """Whether their patterns stay in proportion to texts. Raises InvalidConfiguration."""
+    if configuration.own_rules:
+        from allears.workers.ordeal import try_patterns
+
+        with quiet():
+            run(try_patterns(configuration, session.language))
+
+
+def _report(session: Session, outcomes: Sequence[Outcome], judged: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    for outcome in outcomes:
+        if outcome.misses:
+            yield from _failed(session, outcome.name, outcome.misses)
+    if judged:
+        header = [session.say(key) for key in ("rule", "rule_says", "rule_fired", "rule_counted", "place")]
+        yield table(header, [[one[key] for key in ("name", "says", "fired", "counted", "place")] for one in judged])
+    for one in judged:
+        if one["remark"]:
+            yield session.say("warning", text=f"{one['name']} ({one['place']}): {one['remark']}")
+    own = [one for one in judged if one["state"] != "packaged"]
+    yield session.say(
+        "examples_summary",
+        passed=sum(not one.misses for one in outcomes),
+        count=len(outcomes),
+        own=len(own),
+        silent=sum(not one["fired"] for one in own),
+        shadowed=sum(one["fired"] > 0 and one["counted"] == 0 for one in own),
+    )
 
 
 Places = Mapping[str, Mapping[tuple[str, ...], int]]
@@ -182,6 +186,8 @@ def _whole(entry: Entry, places: Places) -> dict[str, Any]:
 
 def _named(session: Session, entries: Sequence[Entry], name: str) -> Entry:
     """By its full name, or the part of it that no other has."""
+    from difflib import get_close_matches
+
     from allears.settings.faults import hint
 
     known = {one.name: one for one in entries}
@@ -193,33 +199,21 @@ def _named(session: Session, entries: Sequence[Entry], name: str) -> Entry:
     if close:
         raise Failure(session.say("several_rules", name=name, names=", ".join(close)), Exit.USAGE)
     hinted = [*known, *(one.partition(".")[2] for one in known)]
-    text = hint(name, hinted, session.language) if _is_near(name, hinted) else ""
+    text = hint(name, hinted, session.language) if get_close_matches(name, hinted, n=1) else ""
     raise Failure(session.say("no_such_rule", name=name, hint=text), Exit.NOT_FOUND)
 
 
-def _is_near(name: str, known: Sequence[str]) -> bool:
-    from difflib import get_close_matches
-
-    return bool(get_close_matches(name, known, n=1))
-
-
-def _judged(session: Session, entry: Entry, tally: Tally, places: Places) -> dict[str, Any]:
+def _judged(session: Session, entry: Entry, tally: Tally | None, places: Places) -> dict[str, Any]:
+    """With a remark where it is an admin's and useless."""
+    fired, counted = (tally.fired, tally.counted) if tally else (0, 0)
     remark = ""
-    if entry.state != "packaged" and not tally.fired:
+    if entry.is_own and tally is None:
         remark = session.say("rule_never")
-    elif entry.state != "packaged" and tally.is_shadowed:
+    elif entry.is_own and tally is not None and not counted:
         remark = session.say("rule_shadowed", by=", ".join(one for one, _ in tally.before.most_common(3)))
     described = _described(entry, places)
-    return {key: described[key] for key in ("name", "state", "place", "says")} | {
-        "fired": tally.fired,
-        "counted": tally.counted,
-        "remark": remark,
-    }
-
-
-def _tallied(session: Session, judged: Sequence[Mapping[str, Any]]) -> str:
-    header = [session.say(key) for key in ("rule", "rule_says", "rule_fired", "rule_counted", "place")]
-    return table(header, [[one["name"], one["says"], one["fired"], one["counted"], one["place"]] for one in judged])
+    kept = {key: described[key] for key in ("name", "state", "place", "says")}
+    return kept | {"fired": fired, "counted": counted, "remark": remark}
 
 
 def _failed(session: Session, name: str, misses: Sequence[Miss]) -> list[str]:

@@ -64,7 +64,6 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "rule_shadowed": "has no say in any of these examples: {by} goes before it",
         "no_such_rule": 'there is no rule "{name}"{hint}',
         "several_rules": '"{name}" may be any of {names}',
-        "example_ok": "ok",
         "example_failed": "FAILED",
         "example_miss": "{field}: expected {expected}, found {found} ({source})",
         "examples_summary": "{passed} of {count} examples as expected; of {own} rules of your own {silent} never "
@@ -105,7 +104,6 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "rule_shadowed": "在这些样例中从未起作用：被 {by} 抢先",
         "no_such_rule": "没有规则“{name}”{hint}",
         "several_rules": "“{name}”可能是 {names} 中的任何一个",
-        "example_ok": "符合",
         "example_failed": "不符",
         "example_miss": "{field}：应为 {expected}，实为 {found}（{source}）",
         "examples_summary": "{count} 个样例中 {passed} 个符合；"

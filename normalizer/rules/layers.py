@@ -56,6 +56,11 @@ class Entry:
     """Where in that file."""
 
     @property
+    def is_own(self) -> bool:
+        """Whether words of the admin's are in it, and count."""
+        return self.state in ("own", "replaces", "extended")
+
+    @property
     def name(self) -> str:
         return self.rule.id if isinstance(self.rule, Rule) else f"{_SHAPE}{self.rule.kind}.{self.rule.name}"
 
