@@ -19,9 +19,10 @@ def problem(status: int, detail: str, headers: Mapping[str, str] | None = None) 
 
 
 def refuse(status: int, detail: str, headers: Mapping[str, str] | None = None) -> Reception:
-    """Nothing to store; the sender reads why."""
+    """Nothing to store; the sender reads why. In the log stands the status alone: a detail may quote him."""
     answer = problem(status, detail, headers)
-    return Reception(refused=f"json_{status}", answer=lambda accepted: answer)
+    title = _TITLES.get(status) or HTTPStatus(status).phrase
+    return Reception(refused=f"{status} {title}", answer=lambda accepted: answer)
 
 
 _TITLES = {413: "Content Too Large"}

@@ -23,6 +23,7 @@ from allears_sdk.message import FORM_DATA, MESSAGE_JSON, Message, Raw
 from connectors._web.language import Language, choose
 from connectors._web.origins import address_of, cors
 from connectors._web.problem import problem, refuse
+from connectors._web.templates import templates
 from connectors.form import page, submission, twin
 from connectors.form.parse import parse
 from connectors.form.settings import FormSettings
@@ -52,6 +53,7 @@ class FormConnector(Connector[FormSettings]):
         token = settings.token.get_secret_value() if settings.token else ""
         self._token = f"Bearer {token}".encode() if token else b""
         has_zone = "timezone" in settings.model_fields_set
+        self._has_templates = False
         self._json_context = {"timezone": settings.timezone} if has_zone else {}
         self._gets: dict[str, Callable[[Request], Awaitable[Answer]]] = {
             "": self._form,
@@ -159,8 +161,9 @@ class FormConnector(Connector[FormSettings]):
 
     async def _ready(self) -> None:
         """Templates load off the loop, before the first answer needs them."""
-        if not page.templates.cache_info().currsize:
-            await self.context.blocking(page.templates)
+        if not self._has_templates:
+            await self.context.blocking(templates, page.PAGES)
+            self._has_templates = True
 
     def _language(self, request: Request) -> Language:
         return choose(request.parameter("lang"), request.header("accept-language"), self.settings.language)

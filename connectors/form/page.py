@@ -6,24 +6,22 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Mapping, Sequence
-from functools import cache, lru_cache
+from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote, urlsplit
 
 from allears_sdk.connector import Answer
 from connectors._web.colour import accents
+from connectors._web.templates import templates
 from connectors.form.settings import FormSettings
 from connectors.form.submission import FIELDS, HONEYPOT, MAX_FIELD_CHARS, Fault
 from connectors.form.words import FAULTS, WORDS
 
-if TYPE_CHECKING:
-    from jinja2 import Environment
-
 MAX_BODY_BYTES = 21 << 20
 _MEGABYTES = (MAX_BODY_BYTES - (1 << 20)) >> 20
 """What is promised for files; the rest is for the text and the form's own frame."""
-_PAGES = Path(__file__).parent / "pages"
+PAGES = Path(__file__).parent / "pages"
 _HTML = "text/html; charset=utf-8"
 _ASSETS = {"form.css": "text/css; charset=utf-8", "form.js": "text/javascript; charset=utf-8"}
 
@@ -70,7 +68,7 @@ class Pages:
     def _html(self, template: str, language: str, *, status: int = 200, **facts: Any) -> Answer:
         words = WORDS[language]
         body = (
-            templates()
+            templates(PAGES)
             .get_template(template)
             .render(
                 {"base": f"{quote(self._name)}/", **facts},
@@ -88,21 +86,6 @@ class Pages:
 def explain(fault: Fault, language: str) -> str:
     label = WORDS[language][fault.field]
     return FAULTS[language][fault.code].format(label=label, limit=fault.limit, actual=fault.actual)
-
-
-@cache
-def templates() -> Environment:
-    """Slow the first time: it imports jinja2."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    return Environment(
-        loader=FileSystemLoader(_PAGES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        auto_reload=False,
-    )
 
 
 @lru_cache(maxsize=16)
@@ -133,7 +116,7 @@ def _policy(settings: FormSettings) -> dict[str, str]:
 
 @lru_cache(maxsize=16)
 def _asset(name: str, accent: str) -> bytes:
-    content = (_PAGES / name).read_bytes()
+    content = (PAGES / name).read_bytes()
     if name == "form.css":
         content += _accents(accent).encode()
     return content

@@ -108,15 +108,7 @@ class WebchatConnector(Connector[WebchatSettings]):
         post = _read(request.body, Post)
         self._check(post, caller)
         thread = _thread(caller, post)
-        raw = Raw(
-            key=f"{thread}:{post.id}",
-            body=request.body,
-            media_type=MESSAGE,
-            received_at=request.received_at,
-            digest=sha256_hex(encode_stable(plain(post))),
-            thread=thread,
-            context=_context(caller, thread, post.visitor),
-        )
+        raw = _raw(request, caller, post, key=f"{thread}:{post.id}", thread=thread, media_type=MESSAGE)
         return Reception(raws=(raw,), answer=self._answer(request, {"id": post.id}, caller))
 
     def _check(self, post: Post, caller: Caller) -> None:
@@ -133,15 +125,7 @@ class WebchatConnector(Connector[WebchatSettings]):
             raise Refused(403, "only programs with a key may hand over a transcript")
         transcript = _read(request.body, Transcript)
         thread = _thread(caller, transcript)
-        raw = Raw(
-            key=f"transcript:{thread}",
-            body=request.body,
-            media_type=TRANSCRIPT,
-            received_at=request.received_at,
-            digest=sha256_hex(encode_stable(plain(transcript))),
-            thread=thread,
-            context=_context(caller, thread, transcript.visitor),
-        )
+        raw = _raw(request, caller, transcript, key=f"transcript:{thread}", thread=thread, media_type=TRANSCRIPT)
         return Reception(raws=(raw,), answer=self._answer(request, {}, caller))
 
     def _file(self, request: Request, caller: Caller) -> Reception:
@@ -228,6 +212,18 @@ def _read(body: bytes, kind: type[protocol.T]) -> protocol.T:
         return protocol.read(body, kind)
     except ValueError as error:
         raise Refused(400, str(error)) from None
+
+
+def _raw(request: Request, caller: Caller, said: Post | Transcript, *, key: str, thread: str, media_type: str) -> Raw:
+    return Raw(
+        key=key,
+        body=request.body,
+        media_type=media_type,
+        received_at=request.received_at,
+        digest=sha256_hex(encode_stable(plain(said))),
+        thread=thread,
+        context=_context(caller, thread, said.visitor),
+    )
 
 
 def _thread(caller: Caller, topic: Topic) -> str:

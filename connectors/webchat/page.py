@@ -10,17 +10,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
 from allears_sdk.connector import Answer
 from connectors._web.colour import accents
 from connectors._web.language import LANGUAGES, Language
+from connectors._web.templates import templates
 from connectors.webchat.settings import WebchatSettings
 from connectors.webchat.words import DEMO, HEADING, INTRO, WORDS
-
-if TYPE_CHECKING:
-    from jinja2 import Environment
 
 _PAGES = Path(__file__).parent / "pages"
 _ASSETS = {"demo.css": "text/css; charset=utf-8", "demo.js": "text/javascript; charset=utf-8"}
@@ -81,7 +78,7 @@ class Pages:
         words = DEMO[language]
         parts = urlsplit(address)
         body = (
-            _templates()
+            templates(_PAGES)
             .get_template("demo.html")
             .render(
                 w=words,
@@ -131,20 +128,6 @@ def _packed_style(style: str) -> str:
 @cache
 def _source(name: str) -> str:
     return (_PAGES / name).read_text(encoding="utf-8")
-
-
-@cache
-def _templates() -> Environment:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    return Environment(
-        loader=FileSystemLoader(_PAGES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        auto_reload=False,
-    )
 
 
 _POLICY = {
