@@ -17,12 +17,16 @@ from allears_sdk.message import OUTLOOK_MSG, RFC822, Message, Raw
 from allears_sdk.settings import ChannelSettings
 from normalizer import readers
 from normalizer.conversation import Facts
+from normalizer.own_rules import OwnRules
+from normalizer.rules.layers import compose
 
 _BY_NAME = {".eml": RFC822, ".msg": OUTLOOK_MSG, ".json": "application/json"}
 _FORM = "application/x-www-form-urlencoded"
 
 
-def records_in(session: Session, name: str, settings: ChannelSettings, path: Path, media_type: str) -> list[Any]:
+def records_in(
+    session: Session, name: str, settings: ChannelSettings, path: Path, media_type: str, own: OwnRules
+) -> list[Any]:
     """One for each conversation in the file. Raises Failure where there is none."""
     now = datetime.now(UTC)
     body = path.read_bytes()
@@ -34,7 +38,7 @@ def records_in(session: Session, name: str, settings: ChannelSettings, path: Pat
     if not messages:
         raise Failure(session.say("no_message", name=name, path=path), Exit.FAULTS)
     facts = Facts(channel=name, connector=settings.connector, region=settings.region, max_rating=settings.max_rating)
-    return [plain(record_of(path.name, group, facts, now)) for group in _conversations(messages)]
+    return [plain(record_of(path.name, group, facts, now, compose(own))) for group in _conversations(messages)]
 
 
 def _read(raw: Raw, settings: ChannelSettings) -> Sequence[Message]:

@@ -58,7 +58,8 @@ def try_(session: Session, name: str, file: Path, media_type: str) -> None:
     configuration = session.configuration()
     if name not in configuration.channels:
         raise no_such(session, "channels", name, list(configuration.channels))
-    session.emit_json(records_in(session, name, configuration.channels[name], file, media_type))
+    settings, own = configuration.channels[name], configuration.own_rules
+    session.emit_json(records_in(session, name, settings, file, media_type, own))
 
 
 @channels.command()

@@ -15,6 +15,7 @@ from allears_sdk.reference import reference, seed
 from normalizer import readers
 from normalizer.conversation import Conversation, Facts, Heard
 from normalizer.derive import derive
+from normalizer.rules import Rules
 from normalizer.trim import new_text
 
 # fmt: off
@@ -112,7 +113,9 @@ def _record(given: Given, settled: Settled) -> dict[str, Any]:
     return found | {"ignored": ignored} if ignored else found
 
 
-def record_of(source: str, messages: Sequence[Message], facts: Facts, now: datetime) -> dict[str, Any]:
+def record_of(
+    source: str, messages: Sequence[Message], facts: Facts, now: datetime, rules: Rules | None = None
+) -> dict[str, Any]:
     """What becomes of messages that make one conversation, and the words it was read from."""
     heard = _heard(messages, now)
     conversation = Conversation(
@@ -125,7 +128,7 @@ def record_of(source: str, messages: Sequence[Message], facts: Facts, now: datet
         "new_text": "\n".join(
             new_text(one.message) for one in heard if one.message is opener or one.message.author.role is Role.CUSTOMER
         ),
-        "complaint": derive(conversation, facts),
+        "complaint": derive(conversation, facts, rules),
     }
     if len(heard) > 1:
         found["messages"] = [one.message for one in heard]
