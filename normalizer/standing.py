@@ -21,13 +21,6 @@ def raised(record: Complaint, reason: str) -> Complaint:
     return replace(record, priority=RAISED, provenance={**record.provenance, "priority": source})
 
 
-def with_earlier_contacts(record: Complaint, count: int) -> Complaint:
-    """`count`: complaints of the same customer that were open when this one was opened."""
-    if count != record.customer.earlier_contacts:
-        record = replace(record, customer=replace(record.customer, earlier_contacts=count))
-    return raised(record, "earlier_contacts") if count >= THIRD_CONTACT else record
-
-
 def was_raised(record: Complaint) -> str:
     """The reason why it is more urgent than its words, "" where it is not."""
     source = record.provenance.get("priority")

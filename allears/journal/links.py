@@ -14,10 +14,12 @@ from allears.journal.conversations import MAX_RELATED
 from allears.journal.rows import dump, load
 from allears_sdk.complaint import Complaint, Provenance
 from normalizer.conversation import Draft, Identifiers
-from normalizer.standing import raised, was_raised, with_earlier_contacts
+from normalizer.standing import THIRD_CONTACT, raised, was_raised
 
 MOST_OF_ONE = 10
 """An identifier in more open complaints than this is nobody's own: a desk that writes for others, a shop's phone."""
+_GIVEN = "="
+"""Before a key of the customers' file, which is kept as text; one of ours is a number."""
 _NEWEST = ") SELECT given.column1, (SELECT max(conversation_id) FROM links WHERE identity = given.column1) FROM given"
 _SHARING = (
     "SELECT l.conversation_id, l.customer, c.id, c.state = 'open' AND c.updated_at >= ? FROM links l"
@@ -31,7 +33,7 @@ class Other(msgspec.Struct, frozen=True):
     """A complaint with the same identifier."""
 
     conversation: int
-    customer: int
+    customer: int | str
     reference: str
     is_open: bool
     """And recent enough."""
@@ -51,7 +53,7 @@ class Circle:
     def __init__(self, sql: sqlite3.Connection, drafts: Iterable[Draft | None]) -> None:
         self._sql = sql
         self._known: dict[int, list[Other]] = {}
-        self._rows: dict[tuple[int, int], int] = {}
+        self._rows: dict[tuple[int, int], int | str] = {}
         self._related: dict[int, dict[str, None]] = {}
         given = [draft.identifiers for draft in drafts if draft and draft.identifiers]
         asked = {one: None for each in given for one in (*each.customers, *each.orders)}
@@ -67,16 +69,19 @@ class Circle:
         given = draft.identifiers
         if given is None:
             return record if previous is None else _as_before(record, previous)
-        mine, same_order = self._others(given.customers, place), self._others(given.orders, place)
-        customer = self._customer(given)
-        record = _with_key(record, customer)
         if previous is not None:
             record = _as_before(record, previous)
+        known = record.customer
+        mine, same_order = self._others(given.customers, place), self._others(given.orders, place)
+        whose = f"{_GIVEN}{known.key}" if known.key else self._customer(given)
         earlier = sum(one.conversation < place.conversation for one in mine.values())
-        record = with_earlier_contacts(record, max(earlier, record.customer.earlier_contacts))
-        related = list(dict.fromkeys((*record.related, *mine, *same_order)))[:MAX_RELATED]
-        self._note(given, place, customer, {**same_order, **mine})
-        return record if tuple(related) == record.related else replace(record, related=tuple(related))
+        earlier = max(earlier, known.earlier_contacts)
+        related = tuple(dict.fromkeys((*record.related, *mine, *same_order)))[:MAX_RELATED]
+        self._note(given, place, whose, {**same_order, **mine})
+        if (known.key, known.earlier_contacts, record.related) != (key := shown_key(whose), earlier, related):
+            customer = replace(known, key=key, earlier_contacts=earlier)
+            record = replace(record, customer=customer, related=related)
+        return raised(record, "earlier_contacts") if earlier >= THIRD_CONTACT else record
 
     def write(self) -> None:
         """What was placed, in the journal: the links, and each relation at both ends."""
@@ -96,8 +101,8 @@ class Circle:
         newest = sorted(found.values(), key=lambda one: -one.conversation)
         return {one.reference: one for one in newest[:MOST_OF_ONE]}
 
-    def _customer(self, given: Identifiers) -> int:
-        """The number of the first identifier that is known, or else of the strongest; 0 where there is none."""
+    def _customer(self, given: Identifiers) -> int | str:
+        """Whose the first known identifier is, or else the strongest's number; 0 where there is none."""
         for identity in given.customers:
             others = self._known.get(identity, ())
             known = next((one.customer for one in others if one.customer), 0)
@@ -105,7 +110,7 @@ class Circle:
                 return known
         return given.customers[0] if given.customers else 0
 
-    def _note(self, given: Identifiers, place: Place, customer: int, others: dict[str, Other]) -> None:
+    def _note(self, given: Identifiers, place: Place, customer: int | str, others: dict[str, Other]) -> None:
         entry = Other(place.conversation, customer, place.reference, True)
         for identity in (*given.customers, *given.orders):
             if (identity, place.conversation) not in self._rows:
@@ -133,15 +138,11 @@ def related_of(sql: sqlite3.Connection, conversation: int) -> tuple[str, ...]:
     return tuple(load(row[0])) if row else ()
 
 
-def shown_key(customer: int) -> str:
-    """A customer's number as records have it."""
-    return f"C-{customer & 0xFFFF_FFFF_FFFF_FFFF:016X}"
-
-
-def _with_key(record: Complaint, customer: int) -> Complaint:
-    if record.customer.key or not customer:
-        return record
-    return replace(record, customer=replace(record.customer, key=shown_key(customer)))
+def shown_key(customer: int | str) -> str:
+    """A customer's key as records have it; "" for nobody's."""
+    if isinstance(customer, str):
+        return customer.removeprefix(_GIVEN)
+    return f"C-{customer & 0xFFFF_FFFF_FFFF_FFFF:016X}" if customer else ""
 
 
 def _as_before(record: Complaint, previous: Complaint) -> Complaint:

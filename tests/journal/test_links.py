@@ -75,6 +75,12 @@ async def test_a_key_of_the_customers_file_stands(desk: Desk) -> None:
     assert (await record(desk, reference)).customer.key == "M001"
 
 
+async def test_a_key_of_the_customers_file_is_the_same_where_the_file_says_nothing(desk: Desk) -> None:
+    """The file knows the mailbox; the chat is known by a phone that the mail named too."""
+    await hear(desk, "mail", "m1", MAILBOX, PHONE, key="42")
+    assert (await record(desk, await hear(desk, "review", "r1", PHONE))).customer.key == "42"
+
+
 async def test_an_order_links_complaints_and_makes_nobody_one_customer(desk: Desk) -> None:
     first = await hear(desk, "mail", "m1", MAILBOX, orders=[ORDER])
     second = await hear(desk, "review", "r1", WECHAT, orders=[ORDER])
