@@ -54,6 +54,10 @@ NEVER = -12.0
 WORDS, TOPIC = 3.0, 5.0
 SEED = 1
 USUAL_WARMTH = 1.5
+ALONE = 0.4
+"""The probability from which a wish is taken as said where no rules are asked."""
+HEARD = 0.08
+"""So improbable must a wish be that rules are not believed who hear it."""
 LOST = 0.4
 """Share of rules that a blurred text is taken to be unknown to."""
 ROOT = Path(__file__).resolve().parent.parent
@@ -305,7 +309,7 @@ class Trainer:
             start=tuple(float(one) for one in start),
             warmth=dict.fromkeys(SMOOTHNESS, 1.0),
             trust={name: dict.fromkeys(GROUNDS, 0.0) for name in ("nature", "category", "priority")},
-            bars=dict.fromkeys(ASKED, 0.5),
+            bars=dict.fromkeys(ASKED[:-1], 0.5) | {"heard": HEARD},
         )
         return Table(head, weights)
 
@@ -346,7 +350,7 @@ def settle(held: Sequence[Held]) -> Settings:
     names = ("nature", "category", "priority")
     trust = {name: best_trust(name, held) for name in names}
     warmth = {name: best_warmth(name, trust[name], held) for name in names} | {"expectation": 1.0}
-    settings = Settings(trust, warmth, {value: best_bar(value, held) for value in ASKED})
+    settings = Settings(trust, warmth, {value: best_bar(value, held) for value in ASKED[:-1]} | {"heard": HEARD})
     for one in held:
         one.model.table.head = settings.put_into(one.model.table.head)
     return settings
@@ -389,9 +393,12 @@ def best_warmth(name: str, trust: Mapping[str, float], held: Sequence[Held]) -> 
 
 
 def best_bar(value: str, held: Sequence[Held]) -> float:
-    """Where F1 is best; of `none`, where what rules hear beside is."""
-    complaints = [one for one in held if one.example.gold["nature"] == "complaint"]
-    cases = [case for one in complaints for case in _wishes(value, one)]
+    """Where F1 is best, together with what rules hear."""
+    cases = [
+        (wished(value, one), value in one.example.gold["expectation"], one.example.trusted)
+        for one in held
+        if one.example.gold["nature"] == "complaint"
+    ]
 
     def overlap(bar: float) -> float:
         hits = sum(weight for chance, wanted, weight in cases if chance >= bar and wanted)
@@ -399,18 +406,12 @@ def best_bar(value: str, held: Sequence[Held]) -> float:
         stated = sum(weight for _, wanted, weight in cases if wanted)
         return 2 * hits / ((taken + stated) or 1)
 
-    bar = max((0.3 + step / 50 for step in range(21)), key=overlap)
-    return 1 - bar if value == "none" else bar
+    return max((0.3 + step / 25 for step in range(11)), key=overlap)
 
 
-def _wishes(value: str, one: Held) -> Iterator[tuple[float, bool, float]]:
-    chance, gold = one.opinion.chances("expectation")[value], one.example.gold["expectation"]
-    if value != "none":
-        yield chance, value in gold, one.example.trusted
-        return
-    heard = {name.removeprefix("wants ") for name in one.example.verdicts if name.startswith("wants ")}
-    for other in sorted((heard | set(gold)) - set(ASKED)):
-        yield 1 - chance if other in heard else -1.0, other in gold, one.example.trusted
+def wished(value: str, one: Held) -> float:
+    chance = one.opinion.chances("expectation")[value]
+    return 1.0 if f"wants {value}" in one.example.verdicts and chance >= HEARD else chance
 
 
 # ── figures ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -431,8 +432,7 @@ def answer(example: Example, model: Callable[[], Model | None]) -> Row:
 def model_alone(held: Held) -> Row:
     likely = {name: held.opinion.sums(name) for name in ("nature", "category", "priority")}
     row: Row = {name: max(sums, key=sums.__getitem__) for name, sums in likely.items()}
-    bars = held.model.table.head.bars
-    wanted = sorted(value for value in ASKED[:-1] if held.opinion.chances("expectation")[value] >= bars[value])
+    wanted = sorted(value for value in ASKED[:-1] if held.opinion.chances("expectation")[value] >= ALONE)
     if row["nature"] not in ("complaint", "suggestion"):
         row |= {"category": "", "priority": ""}
     return row | {"id": held.example.row["id"], "expectation": wanted if row["nature"] == "complaint" else []}

@@ -81,21 +81,21 @@ class Consultation:
         return self._likeliest("category", (value, why), likely)
 
     def priority(self, nature: str, category: str) -> tuple[str, Provenance | None]:
-        value, why = priority_of(self.signals, nature, category, self.facts)
+        known = nature == "complaint" and category == self.verdicts.category[0]
+        value, why = self.verdicts.priority if known else priority_of(self.signals, nature, category, self.facts)
         if self.opinion is None or why is None or nature != "complaint" or is_certain(value, why):
             return value, why
         return self._likeliest("priority", (value, why), self.opinion.probabilities("priority", value))
 
     def expectation(self, nature: str) -> tuple[tuple[str, ...], Provenance]:
-        """What the model knows is taken at its word, what is too rare for it at the rules'."""
-        values, why = expectation_of(self.signals, nature)
+        """What rules hear stands unless the model is all but sure of the contrary; what it is sure of comes beside."""
+        values, why = self.verdicts.expectation if nature == "complaint" else expectation_of(self.signals, nature)
         if self.opinion is None or nature not in _WANTING:
             return values, why
         chances = self.opinion.chances("expectation")
         bars = self.opinion.model.table.head.bars
-        wanted = {value for value, bar in bars.items() if chances[value] >= bar} - {"none"}
-        if chances["none"] < bars["none"]:
-            wanted |= {value for value in values if value not in bars}
+        wanted = {value for value in values if value != "none" and chances.get(value, 1.0) >= bars["heard"]}
+        wanted |= {value for value, chance in chances.items() if chance >= bars.get(value, 1.0)}
         found = tuple(sorted(wanted)) or ("none",)
         if found == values or (nature == "request" and not wanted):
             return values, why

@@ -34,8 +34,8 @@ class Head(msgspec.Struct, frozen=True, kw_only=True):
     trust: dict[str, dict[str, float]]
     """By field, then by what the rules' answer stands on (`public strong`): what it has in advance, as log odds."""
     bars: dict[str, float]
-    """By expectation: the probability from which it is taken as said; from that of `none` on rules are not believed
-    either where they hear what the model does not know."""
+    """By expectation: the probability from which it is taken as said; `heard`: that which is enough where rules hear
+    it."""
 
 
 class Table:

@@ -53,7 +53,7 @@ def model_of(words: Mapping[str, Mapping[str, int]], measures: Sequence[str] = (
         start=(0.0, 0.0, 0.0, 0.0, NOWHERE, 0.0, 0.5, NOWHERE, 2.0),
         warmth={"nature": 1.0, "category": 1.0, "priority": 1.0, "expectation": 1.0},
         trust={name: dict.fromkeys(MODES, trust) for name in ("nature", "category", "priority")},
-        bars={"refund": 0.5, "none": 0.9},
+        bars={"refund": 0.5, "heard": 0.1},
     )
     return Model(parse(dump(head, b"".join(rows) + bytes([128]) * len(LANES) * len(measures))))
 
@@ -238,7 +238,7 @@ class TestPackaged:
         model = load()
         assert model is not None
         assert set(model.table.fields) == {"nature", "category", "priority", "expectation"}
-        assert set(model.table.head.bars) <= set(model.table.fields["expectation"])
+        assert set(model.table.head.bars) - {"heard"} <= set(model.table.fields["expectation"])
 
     @pytest.mark.parametrize(
         ("text", "nature"),
