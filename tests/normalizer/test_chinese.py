@@ -51,6 +51,7 @@ def test_what_is_asked_for_is_wanted(text: str, wanted: tuple[str, ...]) -> None
         "服务员忘了把押金退回给我，折腾了几次",
         "客服说给我换一台，结果还是坏的",
         "商家答应赔偿，到现在没消息，垃圾",
+        "上一位客服说运费你们出，这次又说我出，太差了",
         "想取消的时候一直说马上到，菜都凉了",
         "公司无理由辞退我们，太黑心",
         "申请了赔付，果子还是烂的",
@@ -102,6 +103,9 @@ def test_what_kind_of_message_it_is(text: str, nature: str) -> None:
         ("养殖场排污，村民苦不堪言，希望政府查处", "other"),
         ("要求提供开箱视频和手写声明，审核了四次都不通过", "service.process"),
         ("保修期内却说人为不当不予保修", "policy.warranty"),
+        ("约好两点上门，师傅又放飞机", "service.competence"),
+        ("热线打到现在没人接，前面还有二十几位", "service.waiting"),
+        ("理赔被拒，理由不成立", "policy.refund"),
     ],
 )
 def test_the_main_grievance(text: str, category: str) -> None:
@@ -137,6 +141,9 @@ def test_how_urgent_it_is(text: str, priority: str) -> None:
         ("一三八零零一三八零零零，打给我", Entities(phone=("一三八零零一三八零零零",))),
         ("学费都在1120~1680元，交了三百五十元", Entities(amount=("1120~1680元", "三百五十元"))),
         ("白水5块一杯", Entities(amount=("5块",))),
+        ("来电者刘先生，电话1370000****", Entities(person=("刘先生",), phone=("1370000****",))),
+        ("理由不成立，请复核。杨帆", Entities(person=("杨帆",))),
+        ("这台比我T61的电源大", Entities(product=("T61",))),
         ("加我威信 zhao_mm2020 或 VX: hello_8899", Entities(wechat=("zhao_mm2020", "hello_8899"))),
         ("拒绝畅享6", Entities(product=("畅享6",))),
     ],
