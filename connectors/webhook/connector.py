@@ -24,7 +24,7 @@ from allears_sdk.connector import (
 from allears_sdk.context import Context
 from allears_sdk.errors import Rejected
 from allears_sdk.message import Message, Raw, Ref
-from allears_sdk.signing import same
+from allears_sdk.signing import hmac_base64, hmac_hex, same
 from connectors.webhook.body import decode_body
 from connectors.webhook.gate import Gate
 from connectors.webhook.parse import parse_request
@@ -137,7 +137,11 @@ class WebhookConnector(Connector[WebhookSettings]):
     def _echo(self, text: str) -> Reception:
         if not text or len(text) > _MAX_CHALLENGE_CHARS or not text.isprintable():
             return _refuse("a handshake without a challenge", 400)
-        key = self.settings.handshake.answer_key if self.settings.handshake else ""
+        handshake = self.settings.handshake
+        key = handshake.answer_key if handshake else ""
+        if handshake and handshake.secret:
+            sign = hmac_hex if handshake.encoding == "hex" else hmac_base64
+            text = handshake.prefix + sign(handshake.secret.get_secret_value(), text)
         body, media_type = (encode({key: text}), "application/json") if key else (text.encode(), "text/plain")
         answer = Answer(body=body, media_type=f"{media_type}; charset=utf-8", headers=_NOSNIFF)
         return Reception(answer=lambda accepted: answer)

@@ -32,6 +32,14 @@ class HandshakeSettings(Settings):
         default="", description="Sent back as JSON under this key; empty: as plain text.", examples=["challenge"]
     )
 
+    secret: SecretStr | None = Field(
+        default=None,
+        description="Secret of a platform that wants the value signed (HMAC-SHA256) and not sent back as it came: a "
+        "challenge-response check (CRC).",
+    )
+    encoding: Literal["hex", "base64"] = Field(default="base64", description="How the signed value is written.")
+    prefix: str = Field(default="", description="What stands before the signed value.", examples=["sha256="])
+
     @model_validator(mode="after")
     def _agree(self) -> HandshakeSettings:
         if not (self.parameter or self.field):

@@ -223,6 +223,16 @@ async def test_handshake_by_get(context: Context, query: list[tuple[str, str]], 
         assert answer.headers == {"X-Content-Type-Options": "nosniff"}
 
 
+async def test_a_challenge_that_is_to_be_signed(context: Context) -> None:
+    """X's CRC: the vector V5 of social.md."""
+    crc = {"parameter": "crc_token", "answer_key": "response_token", "secret": "x-consumer-secret-01"}
+    connector = WebhookConnector(settings_of({"text": "$.a"}, handshake={**crc, "prefix": "sha256="}), context)
+    answer = answered(await connector.receive(post("", method="GET", query=[("crc_token", "crc-token-01")])))
+    assert json.loads(answer.body) == {"response_token": "sha256=wyVj4AOLdxdwwzItQiU1jfjtaRZOy1oU9fcIp8hcFn4="}
+    other = answered(await connector.receive(post("", method="GET", query=[("crc_token", "crc-token-02")])))
+    assert other.body != answer.body
+
+
 async def test_handshake_by_post_is_verified_first(context: Context) -> None:
     handshake = {"field": "$.challenge", "answer_key": "challenge"}
     connector = WebhookConnector(settings_of({"text": "$.a"}, handshake=handshake), context)
