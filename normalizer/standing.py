@@ -1,4 +1,4 @@
-"""What is known of a customer beside the words, put into a record: the same as deriving with these facts."""
+"""What is known of a customer beside the words, weighed: the same facts in a record, the same urgency."""
 
 from __future__ import annotations
 
@@ -9,19 +9,26 @@ from allears_sdk.complaint import Complaint, Provenance
 RAISED = "P2"
 THIRD_CONTACT = 2
 """So many earlier complaints that are still open: this is the third at least."""
+LEVEL = "customer.level"
 _LOWER = ("P3", "P4")
-_BY_CUSTOMER = "customer:"
+_MATTERS = ":vip"
 
 
-def raised(record: Complaint, reason: str) -> Complaint:
-    """P2 at least, where it is a complaint: this customer matters, or has waited long enough."""
+def level_source(source: str, *, matters: bool) -> Provenance:
+    """Who says so, and whether this level makes complaints urgent: kept with the record."""
+    return Provenance(source=f"{source}{_MATTERS}" if matters else source)
+
+
+def weighed(record: Complaint) -> Complaint:
+    """P2 at least, where it is a complaint of a customer who matters, or who has waited long enough."""
     if record.nature != "complaint" or record.priority not in _LOWER:
         return record
-    source = Provenance(source=f"{_BY_CUSTOMER}{reason}", score=0.9)
+    level = record.provenance.get(LEVEL)
+    if level is not None and level.source.endswith(_MATTERS):
+        return _raised(record, "level")
+    return _raised(record, "earlier_contacts") if record.customer.earlier_contacts >= THIRD_CONTACT else record
+
+
+def _raised(record: Complaint, reason: str) -> Complaint:
+    source = Provenance(source=f"customer:{reason}", score=0.9)
     return replace(record, priority=RAISED, provenance={**record.provenance, "priority": source})
-
-
-def was_raised(record: Complaint) -> str:
-    """The reason why it is more urgent than its words, "" where it is not."""
-    source = record.provenance.get("priority")
-    return source.source.removeprefix(_BY_CUSTOMER) if source and source.source.startswith(_BY_CUSTOMER) else ""

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import structlog
 
-from allears.filing.customers import Customers, Profile, read_customers
+from allears.filing.customers import Customers, read_customers
 from allears.filing.identity import Identity, Seal, country, identity_of
 from allears.filing.products import Catalogue, read_products
 from allears.settings.knowledge import CatalogueSection, CustomersSection
@@ -18,11 +18,10 @@ from allears_sdk.complaint import Complaint, Evidence, Provenance
 from allears_sdk.context import Clock
 from allears_sdk.errors import ConfigError
 from normalizer.conversation import Draft, Facts, Identifiers
-from normalizer.standing import raised
+from normalizer.standing import LEVEL, level_source, weighed
 
 T = TypeVar("T", bound=Sized)
 DAY_SECONDS = 86_400.0
-_FROM_FILE = Provenance(source="customers")
 
 log = structlog.get_logger("allears.filing")
 
@@ -71,14 +70,15 @@ def about_customer(
     level = (profile.level if profile else "") or known.level
     region = (profile.region if profile else "") or known.region or country(identity.customer)
     key = (profile.id if profile else "") or known.key
-    if (level, region, key) != (known.level, known.region, known.key):
-        sources = _sources(profile)
-        record = replace(
-            record,
-            customer=replace(known, level=level, region=region, key=key),
-            provenance={**record.provenance, **sources} if sources else record.provenance,
-        )
-    return raised(record, "level") if level and _is_vip(level, section) else record
+    if (level, region, key) == (known.level, known.region, known.key) and not level:
+        return record
+    source = level_source("customers" if profile and profile.level else "channel", matters=_is_vip(level, section))
+    record = replace(
+        record,
+        customer=replace(known, level=level, region=region, key=key),
+        provenance={**record.provenance, LEVEL: source} if level else record.provenance,
+    )
+    return weighed(record)
 
 
 def about_product(record: Complaint, catalogue: Catalogue | None) -> Complaint:
@@ -95,10 +95,6 @@ def about_product(record: Complaint, catalogue: Catalogue | None) -> Complaint:
 def _is_vip(level: str, section: CustomersSection) -> bool:
     level = level.casefold()
     return any(word.casefold() in level for word in section.vip_levels if word)
-
-
-def _sources(profile: Profile | None) -> dict[str, Provenance]:
-    return {"customer.level": _FROM_FILE} if profile and profile.level else {}
 
 
 class Library:

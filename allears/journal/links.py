@@ -14,7 +14,7 @@ from allears.journal.conversations import MAX_RELATED
 from allears.journal.rows import dump, load
 from allears_sdk.complaint import Complaint, Provenance
 from normalizer.conversation import Draft, Identifiers
-from normalizer.standing import THIRD_CONTACT, raised, was_raised
+from normalizer.standing import LEVEL, weighed
 
 MOST_OF_ONE = 10
 """An identifier in more open complaints than this is nobody's own: a desk that writes for others, a shop's phone."""
@@ -67,10 +67,10 @@ class Circle:
         """The record with its customer's key, earlier contacts and related complaints. What a `previous` one knew of
         the customer is kept."""
         given = draft.identifiers
-        if given is None:
-            return record if previous is None else _as_before(record, previous)
         if previous is not None:
             record = _as_before(record, previous)
+        if given is None:
+            return weighed(record)
         known = record.customer
         mine, same_order = self._others(given.customers, place), self._others(given.orders, place)
         whose = f"{_GIVEN}{known.key}" if known.key else self._customer(given)
@@ -81,7 +81,7 @@ class Circle:
         if (known.key, known.earlier_contacts, record.related) != (key := shown_key(whose), earlier, related):
             customer = replace(known, key=key, earlier_contacts=earlier)
             record = replace(record, customer=customer, related=related)
-        return raised(record, "earlier_contacts") if earlier >= THIRD_CONTACT else record
+        return weighed(record)
 
     def write(self) -> None:
         """What was placed, in the journal: the links, and each relation at both ends."""
@@ -148,15 +148,12 @@ def shown_key(customer: int | str) -> str:
 def _as_before(record: Complaint, previous: Complaint) -> Complaint:
     """What was known of the customer when the complaint was opened is kept; what was not may be learnt later."""
     new, old = record.customer, previous.customer
-    names = ("level", "region", "key")
-    kept = {name: getattr(old, name) or getattr(new, name) for name in names}
+    kept = {name: getattr(old, name) or getattr(new, name) for name in ("level", "region", "key")}
     customer = replace(new, **kept, earlier_contacts=max(new.earlier_contacts, old.earlier_contacts))
     sources: dict[str, Provenance] = {
-        name: previous.provenance[name] for name in ("customer.level", "product_line") if name in previous.provenance
+        name: previous.provenance[name] for name in (LEVEL, "product_line") if name in previous.provenance
     }
-    record = replace(
+    return replace(
         record, customer=customer, product_line=previous.product_line or record.product_line,
         provenance={**record.provenance, **sources},
     )  # fmt: skip
-    reason = was_raised(previous)
-    return raised(record, reason) if reason else record

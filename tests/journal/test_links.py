@@ -14,6 +14,7 @@ from allears.journal.records import Reading
 from allears_sdk.complaint import Complaint, Customer, Provenance
 from allears_sdk.message import Kind
 from normalizer.conversation import Draft, Identifiers
+from normalizer.standing import LEVEL, level_source
 from tests.journal.desk import Desk, draft, mail, router, said
 
 PHONE, MAILBOX, WECHAT, ORDER = 11, 22, 33, 99
@@ -167,9 +168,8 @@ async def test_what_was_known_of_the_customer_is_kept(desk: Desk) -> None:
     desk.clock.advance(timedelta(seconds=200))
     (due,) = await desk.journal.due_conversations(desk.clock.now(), 10)
     made = known(draft(due.messages, due.reference), WECHAT, level="VIP", key="M001")
-    source = Provenance(source="customer:level")
-    urgent = replace(made.record, priority="P2", provenance={"priority": source})
-    assert await desk.journal.file(due, replace(made, record=urgent), router, settles=True)
+    marked = replace(made.record, provenance={LEVEL: level_source("customers", matters=True)})
+    assert await desk.journal.file(due, replace(made, record=marked), router, settles=True)
     await desk.accept("chat", desk.raw("c2", said("还是没声音", thread="room"), thread="room"))
     await chat_settles(desk, WECHAT)
     found = await record(desk, desk.reference_of("chat", "c1"))
@@ -195,3 +195,14 @@ async def test_links_outlive_a_restart(desk: Desk, again: bool) -> None:
         await desk.reopen()
     second = await hear(desk, "review", "r1", PHONE)
     assert await related(desk, first) == {second}
+
+
+async def test_reading_it_again_knows_what_was_known(desk: Desk) -> None:
+    """Rules alone would say P3; who waits for the third time stays urgent."""
+    references = [await hear(desk, "review", f"r{at}", PHONE) for at in range(3)]
+    before = await record(desk, references[2])
+    (filed,) = [one for one in await desk.journal.anew.filed() if one.record.id == references[2]]
+    again = draft(filed.conversation.messages, references[2])
+    assert again.record.priority == "P3"
+    assert (await desk.journal.anew.compare(filed.conversation, again)).changes == {}
+    assert before.priority == "P2"
