@@ -53,6 +53,8 @@ COMMON_KINDS = frozenset({"shop_review", "x", "web_form", "webchat"})
 NEVER = -12.0
 WORDS, TOPIC = 3.0, 5.0
 SEED = 1
+RARE = 10
+"""Examples below which rules that name a category are not gainsaid."""
 USUAL_WARMTH = 1.5
 ALONE = 0.4
 """The probability from which a wish is taken as said where no rules are asked."""
@@ -292,6 +294,7 @@ class Trainer:
         return np.array(said).T, np.array(noted).T, np.array(start)
 
     def table(self, examples: Sequence[Example]) -> Table:
+        labelled = Counter(example.gold["category"] for example in examples)
         blurred = [self.blurred[example.row["id"]] for example in examples if example.row["id"] in self.blurred]
         said, noted, start = self.fit([*examples, *blurred])
         rows = np.vstack([said, noted])
@@ -309,6 +312,7 @@ class Trainer:
             start=tuple(float(one) for one in start),
             warmth=dict.fromkeys(SMOOTHNESS, 1.0),
             trust={name: dict.fromkeys(GROUNDS, 0.0) for name in ("nature", "category", "priority")},
+            rare=tuple(value for value in CATEGORIES if labelled[value] < RARE),
             bars=dict.fromkeys(ASKED[:-1], 0.5) | {"heard": HEARD},
         )
         return Table(head, weights)

@@ -73,7 +73,7 @@ class Consultation:
 
     def category(self, nature: str) -> tuple[str, Provenance | None]:
         value, why = self.verdicts.category if nature == "complaint" else category_of(self.signals, nature)
-        if self.opinion is None or why is None:
+        if self.opinion is None or why is None or value in self.opinion.model.table.head.rare:
             return value, why
         likely = self.opinion.probabilities("category", value)
         if nature == "suggestion":

@@ -6,11 +6,10 @@ import sys
 from array import array
 from collections.abc import Iterable, Sequence
 from functools import cached_property
-from heapq import nlargest
 
 import msgspec
 
-_HALF = 128
+_HALF, _FULL = 128, 255
 _LANE_BYTES = 4
 _MIDDLE = 1 << 31
 
@@ -33,6 +32,8 @@ class Head(msgspec.Struct, frozen=True, kw_only=True):
     """By field: its sums are divided by this before they are probabilities."""
     trust: dict[str, dict[str, float]]
     """By field, then by what the rules' answer stands on (`public strong`): what it has in advance, as log odds."""
+    rare: tuple[str, ...]
+    """Categories of which too few examples were seen to gainsay rules that name them."""
     bars: dict[str, float]
     """By expectation: the probability from which it is taken as said; `heard`: that which is enough where rules hear
     it."""
@@ -63,10 +64,11 @@ class Table:
         return [lane - _MIDDLE for lane in lanes]
 
     def strongest(self, rows: Iterable[int], lane: int, most: int) -> list[int]:
-        """Of some rows those that speak for a lane, the strongest first."""
-        weights, lanes = self.weights, len(self.head.lanes)
-        speaking = [(weights[row * lanes + lane], -row) for row in rows if weights[row * lanes + lane] > _HALF]
-        return [-row for _, row in nlargest(most, speaking)]
+        """Of some rows those that speak for a lane, the strongest first, among equals the earlier row."""
+        weights, lanes, width = self.weights, len(self.head.lanes), len(self.rows)
+        ranked = [(_FULL - weights[row * lanes + lane]) * width + row for row in rows]
+        ranked.sort()
+        return [place % width for place in ranked[:most] if place < (_FULL - _HALF) * width]
 
     @cached_property
     def fields(self) -> dict[str, dict[str, int]]:

@@ -53,6 +53,7 @@ def model_of(words: Mapping[str, Mapping[str, int]], measures: Sequence[str] = (
         start=(0.0, 0.0, 0.0, 0.0, NOWHERE, 0.0, 0.5, NOWHERE, 2.0),
         warmth={"nature": 1.0, "category": 1.0, "priority": 1.0, "expectation": 1.0},
         trust={name: dict.fromkeys(MODES, trust) for name in ("nature", "category", "priority")},
+        rare=("technical.privacy",),
         bars={"refund": 0.5, "heard": 0.1},
     )
     return Model(parse(dump(head, b"".join(rows) + bytes([128]) * len(LANES) * len(measures))))
@@ -158,6 +159,12 @@ def test_rules_are_named_where_they_say_the_same() -> None:
 
     assert why.source.startswith("rule:en.")
     assert why.evidence
+
+
+def test_a_rare_category_that_rules_name_is_not_gainsaid() -> None:
+    sure = model_of({" my ": {"nature=complaint": 90, "category=product.design": 120}, " data ": {}, " leaked ": {}})
+
+    assert one("my personal data was leaked", model=sure).category == "technical.privacy"
 
 
 def test_trust_in_rules_outweighs_a_leaning() -> None:
