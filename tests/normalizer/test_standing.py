@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from allears_sdk.complaint import Complaint, Customer
+from allears_sdk.complaint import Complaint, Customer, Provenance
 from normalizer.standing import LEVEL, THIRD_CONTACT, level_source, weighed
 
 
@@ -42,3 +42,13 @@ def test_p2_at_least_where_it_is_a_complaint(given: Complaint, priority: str, so
     assert (why.source if why else "") == source
     assert weighed(found) == found
     assert weighed(replace(found, priority=given.priority)).priority == priority
+
+
+@pytest.mark.parametrize(
+    ("source", "score", "priority"),
+    [("rule:zh.taste", 0.6, "P2"), ("rule:own.samples", 1.0, "P4"), ("admin", 1.0, "P4")],
+)
+def test_what_an_admin_has_decided_stands(source: str, score: float, priority: str) -> None:
+    given = record(matters=True, priority="P4")
+    why = Provenance(source=source, score=score)
+    assert weighed(replace(given, provenance={**given.provenance, "priority": why})).priority == priority
