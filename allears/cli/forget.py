@@ -101,6 +101,8 @@ def _go_on(session: Session, folder: Path, is_meant: bool, compacts: bool) -> No
 
     after = _afterwards(session, *_finish(session, folder, compacts)) if is_meant else []
     found = oblivion.past(folder)
+    if not is_meant and not oblivion.is_compact(folder):
+        after = [session.say("forget_traces")]
     session.emit([_past(one) for one in found], *_past_lines(session, found), *after)
 
 
@@ -142,6 +144,7 @@ def _describe(session: Session, found: Found) -> dict[str, Any]:
         "conversations": [_conversation(one) for one in found.conversations],
         "tickets": [{"destination": place, "ticket": ticket} for place, ticket in _all_tickets(session, found)],
         "sources": found.items,
+        "files": [{"channel": channel, "file": name} for channel, name in found.files],
         "letters": list(found.letters),
         "mentions": list(found.mentions),
         "unread": found.unread,
@@ -192,6 +195,7 @@ def _remarks(session: Session, found: Found) -> list[str]:
         ("forget_unread", found.unread, {"count": found.unread}),
         ("forget_sending", sending, {"references": comma.join(sending)}),
         ("forget_sources", found.items, {"channels": comma.join(f"{name} {n}" for name, n in found.items.items())}),
+        ("forget_files", found.files, {"files": comma.join(f"{channel}: {name}" for channel, name in found.files)}),
         ("forget_backups", True, {}),
     ]
     return [session.say(key, **more) for key, applies, more in facts if applies]

@@ -36,6 +36,7 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "forget_doubtful": "(may exist: an answer was lost)",
         "forget_sources": "the channels themselves still have what was read from them ({channels}): erase it there "
         "too; allears will not read it again",
+        "forget_files": "files they were read from, yours to delete: {files}",
         "forget_letters": "letters that name them and go too: {numbers}",
         "forget_mentions": "named by others, and left alone: {references}",
         "forget_unread": "{count} messages are not read yet and may be theirs: run this again afterwards",
@@ -73,6 +74,7 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "forget_tickets": "以下工单请自行在工单系统中删除：",
         "forget_doubtful": "（可能存在：当时没有收到应答）",
         "forget_sources": "渠道一侧仍保存着读取过的内容（{channels}），请在那里一并删除；allears 不会再次读取",
+        "forget_files": "读自以下文件，请自行删除：{files}",
         "forget_letters": "提到该客户、将一并删除的信件：{numbers}",
         "forget_mentions": "他人提到该客户、不作改动的投诉：{references}",
         "forget_unread": "还有 {count} 条未读取的消息可能属于该客户：读取后请再运行一次",

@@ -14,9 +14,10 @@ UNFINISHED = "state IN ('sending','doubt')"
 _TABLES = ("lines", "complaints", "unfiled", "links")
 """With one row or a few of a conversation."""
 _OF = "line_id IN (SELECT id FROM lines WHERE conversation_id=?)"
+_GONE = "forgotten:"
 _BLANK_RAWS = (
-    "UPDATE raws SET body=NULL, blob=NULL, context='{}', reason='', state=CASE state WHEN 'waiting' THEN 'read'"
-    " ELSE state END WHERE id IN"
+    f"UPDATE raws SET raw_key='{_GONE}' || id, body=NULL, blob=NULL, context='{{}}', reason='', thread='',"
+    " state=CASE state WHEN 'waiting' THEN 'read' ELSE state END WHERE id IN"
 )
 
 
@@ -60,22 +61,19 @@ def erase_messages(sql: sqlite3.Connection, conversation: int, limit: int) -> in
 
 
 def erase_read_raws(sql: sqlite3.Connection, ids: Sequence[int]) -> None:
-    """Raws of messages that are gone. One that also holds another's words keeps its key, so that they stay known."""
+    """Raws of messages that are gone; of one that also holds another's words the empty row stays."""
     shared = {raw_id for (raw_id,) in bulk.select(sql, "SELECT DISTINCT raw_id FROM messages WHERE raw_id IN", ids)}
     erase_raws(sql, [one for one in ids if one in shared], only_contents=True)
     erase_raws(sql, [one for one in ids if one not in shared], only_contents=False)
 
 
 def erase_raws(sql: sqlite3.Connection, ids: Sequence[int], *, only_contents: bool) -> None:
-    """Raws with their letters; of those that go wholly the hashed keys stay."""
+    """Raws with their letters; their hashed keys stay."""
     rows = list(bulk.select(sql, "SELECT channel, raw_key, digest, ordinal, blob FROM raws WHERE id IN", ids))
     remove_blobs(sql, [row[4] for row in rows])
     bulk.update(sql, "DELETE FROM letters WHERE identity IN", "", [f"raw:{one}" for one in ids])
-    if only_contents:
-        bulk.update(sql, _BLANK_RAWS, "", ids)
-        return
-    forgotten.keep_raws(sql, [row[:4] for row in rows])
-    bulk.update(sql, "DELETE FROM raws WHERE id IN", "", ids)
+    forgotten.keep_raws(sql, [row[:4] for row in rows if not row[1].startswith(_GONE)])
+    bulk.update(sql, _BLANK_RAWS if only_contents else "DELETE FROM raws WHERE id IN", "", ids)
 
 
 def erase_fetches(sql: sqlite3.Connection, conversation: int, limit: int) -> int:

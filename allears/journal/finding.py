@@ -14,6 +14,7 @@ import msgspec
 from allears.journal import bulk, erasing
 from allears.journal.blobs import Blobs
 from allears.journal.forgetting import Name, Plan
+from allears.journal.rows import load
 from allears.journal.senders import identity
 from allears_sdk.message import Role
 from allears_sdk.reference import normalise
@@ -108,6 +109,8 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     """Messages not read yet that may be theirs."""
     items: dict[str, int]
     """Raws by channel: the source has them too."""
+    files: Sequence[tuple[str, str]]
+    """Channel and name of files they were read from."""
 
 
 def ask(text: str) -> Asked:
@@ -189,6 +192,7 @@ class Search:
             mentions=self._mentions({one.id for one in found}, words),
             unread=unread,
             items=self._items(theirs),
+            files=self._files(theirs),
         )
 
     # Who it is
@@ -323,6 +327,14 @@ class Search:
         query = "SELECT channel, raw_id FROM messages WHERE conversation_id IN"
         raws = set(bulk.select(self._sql, query, sorted(theirs)))
         return dict(sorted(Counter(channel for channel, _ in raws).items()))
+
+    def _files(self, theirs: Collection[int]) -> list[tuple[str, str]]:
+        query = (
+            "SELECT DISTINCT r.channel, r.context FROM messages m JOIN raws r ON r.id = m.raw_id"
+            " WHERE m.conversation_id IN"
+        )
+        contexts = ((channel, load(context)) for channel, context in bulk.select(self._sql, query, sorted(theirs)))
+        return sorted({(channel, context["file"]) for channel, context in contexts if context.get("file")})
 
     # Reading
 

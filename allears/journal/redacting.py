@@ -42,7 +42,7 @@ def redact(sql: sqlite3.Connection, message_id: int) -> bool:
     _erase_files(sql, message_id)
     empty = Message(text="", external_id=external_id, revision=revision, kind=message.kind, author=_nobody(message))
     sql.execute("UPDATE messages SET body=?, counts=0 WHERE id=?", (codec.encode(empty), message_id))
-    _erase_raw(sql, raw_id)
+    erasing.erase_raws(sql, [raw_id], only_contents=True)
     _leave(sql, conversation, channel, message)
     _rewrite(sql, conversation, message)
     return True
@@ -55,13 +55,6 @@ def _nobody(message: Message) -> Author:
 def _erase_files(sql: sqlite3.Connection, message_id: int) -> None:
     rows = sql.execute("DELETE FROM fetches WHERE message_id=? RETURNING blob", (message_id,)).fetchall()
     erasing.remove_blobs(sql, [row[0] for row in rows])
-
-
-def _erase_raw(sql: sqlite3.Connection, raw_id: int) -> None:
-    """Its message keeps standing for it: the key is hashed, the row stays empty."""
-    query = "SELECT channel, raw_key, digest, ordinal FROM raws WHERE id=?"
-    forgotten.keep_raws(sql, sql.execute(query, (raw_id,)).fetchall())
-    erasing.erase_raws(sql, [raw_id], only_contents=True)
 
 
 def _leave(sql: sqlite3.Connection, conversation: int, channel: str, message: Message) -> None:

@@ -34,6 +34,7 @@ def test_forgotten_while_it_runs(house: House) -> None:
     assert data(house)
     shown = forget(house, PHONE)
     assert len(shown["conversations"]) == 2, "by what was written in the form, and by who wrote the mail"
+    assert shown["files"] == [{"channel": "desk", "file": "first.eml"}]
     done = forget(house, PHONE, "--yes")
     assert (done["erased"], done["left"], done["compact"]) == (True, 0, True)
     assert data(house) == []
