@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import cached_property, lru_cache
 from importlib import resources
@@ -21,6 +22,9 @@ _TRIES = 3
 """Sequences looked at for each place that is shown."""
 _FEWEST_KNOWN = 0.5
 """Of a text's words; with fewer it is no language the model was trained on."""
+
+_SAYS_NOTHING = re.compile(r"(?:\[[^\[\]\n]{1,12}\]|[\W_])*+\w{0,2}+[\W_]*+")
+"""What a channel writes for a picture, and a syllable."""
 
 Span = tuple[int, int]
 
@@ -62,7 +66,9 @@ class Opinion:
 
     @cached_property
     def is_founded(self) -> bool:
-        """Whether enough of the text is known to the model."""
+        """Whether enough is said, and enough of it known to the model."""
+        if _SAYS_NOTHING.fullmatch(self._reading.folded):
+            return False
         singles = self.model.table.head.singles
         known = sum([row < singles for row in self._found])
         return known >= _FEWEST_KNOWN * len(set(self._text.split()))

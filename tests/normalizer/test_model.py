@@ -119,6 +119,11 @@ def test_a_text_of_unknown_words_is_left_to_rules() -> None:
     assert not record.provenance["nature"].source.startswith("model:")
 
 
+@pytest.mark.parametrize("text", ["[嘟嘟]", "[blorp][blorp]", "嘟嘟", "!!"])
+def test_next_to_nothing_is_left_to_rules(text: str) -> None:
+    assert not any(why.source.startswith("model:") for why in one(text).provenance.values())
+
+
 @pytest.mark.parametrize(
     ("more", "nature"),
     [
