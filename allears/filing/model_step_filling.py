@@ -30,7 +30,7 @@ def filled(question: Question, answer: Answer) -> tuple[Draft, Counter[str], lis
             record = _with(record, name, question, answer[name], ignored)
     names = [name for name in answer if (why := record.provenance.get(name)) and why.source == question.source]
     files = question.draft.files or deserves_filing(record, public=question.public)
-    return Draft(record=record, files=files), ignored, names
+    return replace(question.draft, record=record, files=files), ignored, names
 
 
 def _with_nature(record: Complaint, question: Question, finding: Finding, ignored: Counter[str]) -> Complaint:

@@ -20,7 +20,7 @@ from allears.settings.model_section import ModelSection
 from allears_sdk import codec
 from allears_sdk.complaint import NATURES, Complaint, Provenance
 from allears_sdk.message import Author, Message, Rating, Visibility
-from normalizer.conversation import Conversation, Draft, Facts, Heard
+from normalizer.conversation import Conversation, Draft, Facts, Heard, Identifiers
 from normalizer.derive import derive, deserves_filing
 
 SECTION = ModelSection(enabled=True, base_url="http://127.0.0.1:9/v1", model="qwen3:8b")
@@ -223,6 +223,7 @@ def test_values_come_with_the_words_that_show_them() -> None:
 
 def test_nothing_but_what_was_asked_changes() -> None:
     asked = question(ZH)
+    asked = replace(asked, draft=replace(asked.draft, identifiers=Identifiers(customers=(7,))))
     before = asked.draft.record
     draft, ignored, names = believed(
         asked,
@@ -235,6 +236,8 @@ def test_nothing_but_what_was_asked_changes() -> None:
     assert ignored["unasked_field"] == 3
     after = replace(draft.record, category=before.category, provenance=before.provenance)
     assert after == before
+    kept = replace(asked.draft, record=draft.record, files=draft.files)
+    assert draft == kept, "what else the draft carries goes on with it"
 
 
 @pytest.mark.parametrize(
