@@ -35,6 +35,7 @@ from connectors.wechat_kf.api import KfApi
 from connectors.wechat_kf.settings import WechatKfSettings
 from connectors.wechat_kf.thread import account_of
 from connectors.wechat_kf.walk import CALLBACK_TOKEN, HISTORY, Walk
+from connectors.wechat_kf.welcome import greet
 
 SIGNAL = "kf_msg_or_event"
 REPLY_WINDOW = timedelta(hours=48)
@@ -90,6 +91,9 @@ class WechatKfConnector(Connector[WechatKfSettings]):
         async with aclosing(self._walk.batches(open_kfid, cursor, token, limit)) as batches:
             async for batch in batches:
                 yield batch
+                if self.settings.welcome:
+                    now = self.context.clock.now()
+                    await greet(self._api, batch.raws, self.settings.welcome, now, self.context.log)
 
     async def receive(self, request: Request) -> Reception:
         if self._door is None:

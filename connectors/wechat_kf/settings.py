@@ -38,6 +38,13 @@ class WechatKfSettings(CallbackSettings):
     ask_profile: bool = Field(
         default=True, description="Ask for the nickname of whoever writes; a message tells an id alone."
     )
+    welcome: str = Field(
+        default="",
+        max_length=600,
+        description="Said once to who enters the chat, where callbacks come: the platform allows it within 20 seconds, "
+        "and 48 hours after the last. Empty: nothing.",
+        examples=["您好！请说明订单号和遇到的问题，可附照片。"],
+    )
     url: str = Field(
         default=WORK_URL, pattern=URL_PATTERN, description="Address of the API; another where a proxy stands before it."
     )

@@ -75,6 +75,7 @@ class KfPlatform(Platform):
             "/cgi-bin/kf/account/list": self._accounts,
             "/cgi-bin/kf/customer/batchget": self._customers,
             "/cgi-bin/kf/send_msg": self._send_once,
+            "/cgi-bin/kf/send_msg_on_event": self._greet,
         }
 
     def _sync(self, query: dict[str, str], body: Any) -> dict[str, Any]:
@@ -132,6 +133,15 @@ class KfPlatform(Platform):
             "customer_list": known,
             "invalid_external_userid": [one for one in wanted if one not in self.users],
         }
+
+    def _greet(self, query: dict[str, str], body: Any) -> dict[str, Any]:
+        given = [one["send_time"] for log in self.log.values() for one in log
+                 if one.get("event", {}).get("welcome_code") == body["code"]]  # fmt: skip
+        is_used = any(one.get("code") == body["code"] for one in self.sent)
+        if not given or is_used or self.now().timestamp() - given[0] > 20:
+            return fault(95018, "code is invalid")
+        self.sent.append(body)
+        return {**OK, "msgid": f"greeting{len(self.sent)}"}
 
     def _send_once(self, query: dict[str, str], body: Any) -> dict[str, Any]:
         self.sent.append(body)

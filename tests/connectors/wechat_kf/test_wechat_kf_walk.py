@@ -339,3 +339,39 @@ async def test_a_page_that_is_refused_without_a_cursor_is_told(
     platform.fail(SYNC, fault(40058, "invalid parameter"))
     with pytest.raises(Rejected):
         await poll(connector, journal, {})
+
+
+async def test_who_enters_is_greeted_once_and_in_time(
+    platform: KfPlatform, connect: Connect, started: Started, journal: MiniJournal, clock: FakeClock
+) -> None:
+    connector = await started.start(connect(welcome="您好！请说明订单号。"))
+    platform.happen("enter_session", scene="web", welcome_code="OLD")
+    clock.advance(25)
+    platform.happen("enter_session", scene="web", welcome_code="NEW")
+    platform.happen("enter_session", scene="web")
+    await poll(connector, journal, {"token": platform.signal()})
+    journal.cursors.clear()
+    await poll(connector, journal, {"token": platform.signal()})
+
+    assert platform.sent == [{"code": "NEW", "msgtype": "text", "text": {"content": "您好！请说明订单号。"}}]
+
+
+async def test_a_greeting_that_fails_holds_up_nothing(
+    platform: KfPlatform, connect: Connect, started: Started, journal: MiniJournal, log: RecordingLog
+) -> None:
+    connector = await started.start(connect(welcome="Hello!"))
+    platform.happen("enter_session", scene="web", welcome_code="USED")
+    platform.sent.append({"code": "USED"})
+    platform.say("空气炸锅不加热")
+    await poll(connector, journal, {"token": platform.signal()})
+
+    assert texts(journal) == ["", "空气炸锅不加热"]
+
+
+async def test_nobody_is_greeted_unasked(
+    platform: KfPlatform, connect: Connect, started: Started, journal: MiniJournal
+) -> None:
+    platform.happen("enter_session", scene="web", welcome_code="NEW")
+    await poll(await started.start(connect()), journal, {"token": platform.signal()})
+
+    assert platform.sent == []
