@@ -313,7 +313,7 @@ def _print_figures(sets: Mapping[str, list[Row]], model: Load, *, with_mail: boo
 
 def floors(sets: Mapping[str, list[Row]], mail: Mapping[str, list[int]]) -> Iterator[str]:
     """Lines of TOML: with and without the model, per set and per group of rows that is large enough."""
-    yield "# The least that each figure may be (`false_complaint`: the most), as scripts/evaluate.py --floors prints it."
+    yield "# The least that each figure may be (`false_complaint`: the most); scripts/evaluate.py --floors prints it."
     yield "# The packaged model was trained on these sets among others: what holds without it is told apart."
     for method, model in METHODS.items():
         for name in SETS:
