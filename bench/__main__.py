@@ -1,6 +1,6 @@
 """`make bench`: every figure beside a floor or a peer of the same run.
 
-python -m bench [posts] [callbacks] [mail] [latency] [idle] [--quick] [--json]
+python -m bench [posts] [callbacks] [mail] [latency] [idle] [derive] [--quick] [--json]
 """
 
 from __future__ import annotations
@@ -43,12 +43,19 @@ def _idle(quick: bool) -> dict[str, Any]:
     return idle.measure(50, 20, 5) if quick else idle.measure(1000)
 
 
+def _derive(quick: bool) -> dict[str, Any]:
+    from bench import derive
+
+    return derive.measure(500, 1, 5_000) if quick else derive.measure(3_000, 5, 200_000)
+
+
 BENCHMARKS: Mapping[str, Callable[[bool], dict[str, Any]]] = {
     "posts": _posts,
     "callbacks": _callbacks,
     "mail": _mail,
     "latency": _latency,
     "idle": _idle,
+    "derive": _derive,
 }
 
 
