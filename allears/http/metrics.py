@@ -243,8 +243,7 @@ def _upkeep(figures: Figures) -> Iterator[Metric]:
     for one in figures.kept:
         erased.add_metric([one.name], one.erased)
         waiting.add_metric([one.name], one.waiting)
-        if one.at is not None:
-            last.add_metric([one.name], one.at.timestamp())
+        last.add_metric([one.name], one.at.timestamp() if one.at is not None else 0.0)
     yield from (erased, waiting, last)
     yield GaugeMetricFamily(
         "allears_forgetting_left", "What is still to be erased at a customer's wish.", figures.to_forget
