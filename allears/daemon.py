@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import ctypes
 import gc
 import shutil
 import signal
@@ -40,6 +38,7 @@ from allears.journal.errors import JournalInUse, JournalUnavailable
 from allears.journal.records import REPLIES, Policy, Responder
 from allears.journal.sqlite import open_journal
 from allears.settings import Configuration, changed, load
+from allears.workers import heap
 from allears.workers.ordeal import try_patterns
 from allears.workers.pool import Workers
 from allears_sdk import registry
@@ -58,8 +57,6 @@ PUBLIC_SHARE = 0.3
 SWITCH_SECONDS = 0.001
 """The writing thread waits this long at most for the interpreter's lock, with a busy loop beside it."""
 GARBAGE_THRESHOLD = 20_000
-M_ARENA_MAX = -8
-"""As in glibc's malloc.h."""
 MIN_FREE_BYTES = 256 << 20
 MAX_BACKLOG = timedelta(minutes=15)
 
@@ -318,7 +315,7 @@ class Daemon:
 async def run(configuration: Configuration, on_ready: Callable[[Daemon], None] = lambda daemon: None) -> int:
     """Run until SIGTERM or SIGINT; SIGHUP reads the configuration file again. Returns the exit code."""
     sys.setswitchinterval(SWITCH_SECONDS)
-    _share_heaps()
+    heap.share()
     logs.configure(configuration.daemon.log_format, configuration.daemon.log_level)
     daemon = Daemon(configuration)
     signals = _Signals()
@@ -339,16 +336,11 @@ async def run(configuration: Configuration, on_ready: Callable[[Daemon], None] =
     return EXIT_JOURNAL if daemon.broken.is_set() else EXIT_OK
 
 
-def _share_heaps() -> None:
-    """glibc gives every thread a heap and keeps what was freed there: two do for all [7 MB less with mail]."""
-    with contextlib.suppress(OSError, AttributeError):  # other C libraries have no such setting
-        ctypes.CDLL(None).mallopt(M_ARENA_MAX, 2)
-
-
 def _settle_garbage() -> None:
     """What is there now stays: the collector need not walk through it for every few hundred messages
     [10 % more posts a second]."""
     gc.collect()
+    heap.give_back()
     gc.freeze()
     gc.set_threshold(GARBAGE_THRESHOLD, 20, 20)
 

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
+from allears.workers import heap
 from allears_sdk.codec import decode, encode
 from allears_sdk.errors import BadMessage
 from allears_sdk.message import RFC822, Message, Raw
@@ -78,6 +79,7 @@ def warm_up(sample: bytes = b"", own: OwnRules = NO_RULES) -> None:
         raw = Raw(key="", body=sample, media_type=RFC822, received_at=_AT)
         _read(ReadJob(raw_id=0, raw=raw, body_file="", facts=facts, stands_alone=True, public=False), rules)
     gc.collect()
+    heap.give_back()
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
 
