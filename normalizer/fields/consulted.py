@@ -13,7 +13,7 @@ from allears_sdk.message import Message, Visibility
 from normalizer.conversation import Facts
 from normalizer.fields.category import OF_SUGGESTIONS, category_of
 from normalizer.fields.expectation import expectation_of
-from normalizer.fields.nature import settled_nature, weighed_nature
+from normalizer.fields.nature import is_plainly_asked, settled_nature, weighed_nature
 from normalizer.fields.priority import is_certain, priority_of
 from normalizer.fields.signals import Signals
 from normalizer.model import Measures, Model, Opinion, measures
@@ -67,9 +67,13 @@ class Consultation:
     def nature(self) -> Named:
         settled = settled_nature(self.signals, self.messages, self.facts)
         by_rules = settled or self.verdicts.nature
-        if settled or self.opinion is None:
+        if settled or self.opinion is None or self._is_plainly_asked(by_rules[0]):
             return by_rules
         return self._likeliest("nature", by_rules, self.opinion.probabilities("nature", by_rules[0]))
+
+    def _is_plainly_asked(self, by_rules: str) -> bool:
+        """Of questions before a purchase the model met hardly any in Chinese."""
+        return not self.signals.reading.folded.isascii() and is_plainly_asked(self.signals, by_rules)
 
     def category(self, nature: str) -> tuple[str, Provenance | None]:
         value, why = self.verdicts.category if nature == "complaint" else category_of(self.signals, nature)
@@ -135,5 +139,8 @@ def consult(signals: Signals, messages: list[Message], facts: Facts, load: Load)
 
 def measured(signals: Signals, messages: list[Message], verdicts: Verdicts) -> Measures:
     """What the model is given beside the text itself."""
-    public = any(message.visibility is Visibility.PUBLIC for message in messages)
-    return measures(signals, verdicts.told(), public=public)
+    return measures(signals, verdicts.told(), public=_is_public(messages))
+
+
+def _is_public(messages: list[Message]) -> bool:
+    return any(message.visibility is Visibility.PUBLIC for message in messages)

@@ -16,6 +16,7 @@ _ENOUGH = 1.0
 _ENOUGH_TO_NOBODY = 1.7
 _STRONG = 2.0
 _HEAVY = 3.0
+_ASKED_TO_PRAISED = 1.5
 _ENOUGH_TO_DROP = 1.5
 _TOP = 40
 """Characters from the beginning."""
@@ -60,6 +61,13 @@ def weighed_nature(signals: Signals, messages: list[Message]) -> tuple[str, Prov
     if nature:
         return nature, signals.provenance(_signs_for(signals, nature), _confidence(nature, scores))
     return _unsaid(signals, messages)
+
+
+def is_plainly_asked(signals: Signals, nature: str) -> bool:
+    """A question or request that hardly any word of grievance or praise stands beside."""
+    asked, grievance = signals.score("nature", nature), total(_grievances(signals))
+    others = max(2 * grievance, _ASKED_TO_PRAISED * signals.score("nature", "praise"))
+    return nature in ("question", "request") and grievance < _ENOUGH and asked >= max(_ENOUGH, others)
 
 
 def _before_words(signals: Signals, messages: list[Message]) -> tuple[str, Provenance] | None:

@@ -267,6 +267,21 @@ class TestPackaged:
         assert max(likely, key=likely.__getitem__) == nature
         assert sum(likely.values()) == pytest.approx(1)
 
+    @pytest.mark.parametrize("visibility", list(Visibility))
+    @pytest.mark.parametrize(
+        ("text", "nature"),
+        [
+            ("请问这款耳机支持苹果手机吗？", "question"),
+            ("请问你们几点开门？", "question"),
+            ("这个有货吗？什么时候发货", "question"),
+            ("能帮我改一下地址吗", "request"),
+            ("What time do you open?", "question"),
+            ("can you change my address please", "request"),
+        ],
+    )
+    def test_what_is_plainly_asked_is_no_complaint(self, text: str, nature: str, visibility: Visibility) -> None:
+        assert one(text, model=load(), visibility=visibility).nature == nature
+
     @given(TEXTS)
     def test_probabilities_are_probabilities_of_any_text(self, text: str) -> None:
         opinion = self.opinion(text)
