@@ -66,7 +66,11 @@ class Reading:
         return max((end for end in ends if end <= position), default=start)
 
     def evidence(self, start: int, end: int) -> Evidence:
-        """Where `text[start:end]` stands; words in a subject have no place in the text (-1)."""
+        """Where `text[start:end]` stands, without white space around it: what begins with a line break begins in the
+        next message. Words in a subject have no place in the text (-1)."""
+        words = self.text[start:end]
+        start += len(words) - len(words.lstrip())
+        end = start + len(words.strip())
         index = bisect_right(self.starts, start) - 1
         passage, begin = self.passages[index], self.starts[index]
         words = passage.text[start - begin : end - begin]
