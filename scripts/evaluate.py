@@ -275,7 +275,10 @@ def main() -> int:
     if not FOLDER.is_dir():
         print(f"No labelled material at {FOLDER}: nothing measured.", file=sys.stderr)
         return 0
-    sets = {name: load_rows(name) for name in SETS} | {path.stem: read_rows(path) for path in asked.more}
+    try:
+        sets = {name: load_rows(name) for name in SETS} | {path.stem: read_rows(path) for path in asked.more}
+    except (OSError, ValueError) as error:
+        parser.error(str(error))
     sets = {name: rows if asked.half is None else rows[asked.half :: 2] for name, rows in sets.items()}
     model = METHODS["rules" if asked.rules else "model"]
     if asked.misses:
