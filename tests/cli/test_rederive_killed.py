@@ -13,7 +13,7 @@ from typing import Any
 
 from tests.journal.desk import Desk, mail
 
-COUNT = 150
+COUNT = 300
 COMMAND = [sys.executable, "-m", "allears", "rederive", "--apply", "--language", "en", "--config", "allears.toml"]
 
 
@@ -36,7 +36,9 @@ def finished(folder: Path, after: str) -> dict[str, Any]:
 
 
 def _environment() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if not name.startswith("ALLEARS_")}
+    """Unbuffered: what is printed is told at once, so that the signal comes in the middle."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("ALLEARS_")}
+    return kept | {"PYTHONUNBUFFERED": "1"}
 
 
 async def test_stopped_and_killed_it_goes_on(tmp_path: Path) -> None:

@@ -115,7 +115,7 @@ class Office:
 
     async def _rest(self) -> None:
         try:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(45):
                 while self._is_busy():  # noqa: ASYNC110 - what is waited for rings no bell
                     await asyncio.sleep(0.005)
         except TimeoutError:
