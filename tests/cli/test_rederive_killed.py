@@ -13,7 +13,7 @@ from typing import Any
 
 from tests.journal.desk import Desk, mail
 
-COUNT = 300
+COUNT = 900
 COMMAND = [sys.executable, "-m", "allears", "rederive", "--apply", "--language", "en", "--config", "allears.toml"]
 
 
