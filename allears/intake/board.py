@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from allears.intake.timing import Timing
 from allears.journal.errors import JournalUnavailable
 from allears.journal.journal import Journal
-from allears.journal.records import ChannelRow
+from allears.journal.records import NEW, ChannelRow
 
 FLUSH_SECONDS = 1.0
 
@@ -34,7 +34,8 @@ class Board:
         self._timing = timing
         self._heed = heed
         self._notes: dict[str, Note] = {}
-        self._written: dict[str, str] = {}
+        self._written: dict[str, str] | None = None
+        """Each row's state as we last saw or wrote it; None until we have looked."""
         self._dirty = asyncio.Event()
         self._writing = asyncio.Lock()
 
@@ -53,9 +54,10 @@ class Board:
 
     async def _read(self) -> Sequence[ChannelRow]:
         rows = await self._journal.channels()
+        known = {row.name: row.state for row in rows} if self._written is None else self._written
+        self._written = {**known, **{row.name: row.state for row in rows}}
         for row in rows:
-            written = self._written.get(row.name, row.state)
-            self._written[row.name] = row.state
+            written = known.get(row.name, NEW)
             if row.state != written:
                 self._notes.pop(row.name, None)
                 self._heed(row, written)
@@ -74,24 +76,29 @@ class Board:
                 raise failed[0]
 
     async def _write(self, name: str, note: Note) -> None:
-        before = self._written.get(name)
+        assert self._written is not None, "whoever writes has read first"
+        before = self._written.get(name, NEW)
         self._written[name] = note.state
         try:
-            await self._journal.note_channel(
+            is_written = await self._journal.note_channel(
                 name,
                 connector=note.connector,
                 state=note.state,
                 reason=note.reason,
                 success=note.success,
+                instead_of=before,
             )
         except asyncio.CancelledError:
             self._notes.setdefault(name, note)  # it may be written: twice does no harm
             raise
         except JournalUnavailable:
             self._notes.setdefault(name, note)
-            if before is not None:
-                self._written[name] = before
+            self._written[name] = before
             raise
+        if not is_written:  # an order came in between: it is read, and heeded, before we write again
+            self._written[name] = before
+            self._notes.setdefault(name, note)
+            self._dirty.set()
 
     async def run(self) -> None:
         """Until cancelled."""

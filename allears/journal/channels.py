@@ -17,16 +17,26 @@ _NAMED = (
 
 
 def note(
-    sql: sqlite3.Connection, name: str, *, connector: str, state: str, reason: str, now: float, success: bool
-) -> None:
-    sql.execute(
-        "INSERT INTO channels (name, connector, state, reason, since, last_success_at) VALUES (?,?,?,?,?,?)"
+    sql: sqlite3.Connection,
+    name: str,
+    *,
+    connector: str,
+    state: str,
+    reason: str,
+    now: float,
+    success: bool,
+    instead_of: str | None,
+) -> bool:
+    written = sql.execute(
+        "INSERT INTO channels (name, connector, state, reason, since, last_success_at) VALUES (?1,?2,?3,?4,?5,?6)"
         " ON CONFLICT (name) DO UPDATE SET connector = excluded.connector,"
         " since = CASE WHEN channels.state = excluded.state THEN channels.since ELSE excluded.since END,"
         " state = excluded.state, reason = excluded.reason,"
-        " last_success_at = coalesce(excluded.last_success_at, channels.last_success_at)",
-        (name, connector, state, reason[:2000], now, now if success else None),
+        " last_success_at = coalesce(excluded.last_success_at, channels.last_success_at)"
+        " WHERE ?7 IS NULL OR channels.state = ?7",
+        (name, connector, state, reason[:2000], now, now if success else None, instead_of),
     )
+    return written.rowcount > 0
 
 
 def listed(sql: sqlite3.Connection) -> list[ChannelRow]:

@@ -127,9 +127,17 @@ class Journal(Protocol):
     # Channels, tokens, letters
 
     async def note_channel(
-        self, name: str, *, connector: str, state: str, reason: str = "", success: bool = False
-    ) -> None:
-        """State of a channel; `success` stamps its last successful contact."""
+        self,
+        name: str,
+        *,
+        connector: str,
+        state: str,
+        reason: str = "",
+        success: bool = False,
+        instead_of: str | None = None,
+    ) -> bool:
+        """State of a channel; `success` stamps its last successful contact. With `instead_of`, only where that is
+        the state so far; False where it was another."""
 
     async def channels(self) -> Sequence[ChannelRow]: ...
 

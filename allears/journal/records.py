@@ -273,13 +273,17 @@ class Letter:
     locator: Mapping[str, Any] = field(default_factory=dict)
 
 
+NEW = "new"
+"""A channel of which nothing is known yet, and the order to begin again."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChannelRow:
     """What the journal keeps of a channel."""
 
     name: str
     connector: str = ""
-    state: str = "new"
+    state: str = NEW
     """new, running, failing, paused (by the admin) or stopped (credentials or settings)."""
     reason: str = ""
     since: datetime | None = None

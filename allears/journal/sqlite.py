@@ -248,12 +248,26 @@ class SqliteJournal:
     # Channels, tokens, letters
 
     async def note_channel(
-        self, name: str, *, connector: str, state: str, reason: str = "", success: bool = False
-    ) -> None:
+        self,
+        name: str,
+        *,
+        connector: str,
+        state: str,
+        reason: str = "",
+        success: bool = False,
+        instead_of: str | None = None,
+    ) -> bool:
         now = stamp(self._clock.now())
-        await self._writer.submit(
+        return await self._writer.submit(
             lambda sql: channels.note(
-                sql, name, connector=connector, state=state, reason=reason, now=now, success=success
+                sql,
+                name,
+                connector=connector,
+                state=state,
+                reason=reason,
+                now=now,
+                success=success,
+                instead_of=instead_of,
             )
         )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -173,6 +173,14 @@ class Gate:
         self.open = asyncio.Event()
         self.open.set()
         self.deposits: list[Deposit] = []
+        self.before_note: Callable[[], Awaitable[object]] | None = None
+        """Done once, just before the next note of the intake's own is written."""
+
+    async def note_channel(self, name: str, **facts: Any) -> bool:
+        before, self.before_note = self.before_note, None
+        if before is not None:
+            await before()
+        return await self._journal.note_channel(name, **facts)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._journal, name)

@@ -9,7 +9,7 @@ import pytest
 
 from allears.intake.intake import Intake
 from allears_sdk.connector import Batch, Cursor, Hears
-from allears_sdk.errors import ConfigError, Unavailable
+from allears_sdk.errors import AuthError, ConfigError, Unavailable
 from allears_sdk.settings import ChannelSettings
 from tests.intake.hall import Hall, channel_settings, page, request, rest, until
 
@@ -72,6 +72,26 @@ async def test_an_order_in_the_journal_goes_before_a_note_of_ours(hall: Hall) ->
     await until(lambda: len(hall.script.polls) == 2)
     assert await hall.stored_state() == "paused"
     await until(lambda: hall.state() == "paused")
+
+
+async def test_an_order_that_comes_while_a_note_is_written_is_heeded(hall: Hall) -> None:
+    await hall.open()
+    await until(lambda: len(hall.script.polls) == 1)
+    assert await hall.stored_state() == "running"
+
+    async def poll(stream: str, cursor: Cursor | None, hint: Mapping[str, Any], limit: int) -> AsyncIterator[Batch]:
+        if len(hall.script.polls) == 2:
+            raise AuthError("nobody has logged in yet")
+        yield Batch()
+
+    hall.script.poll = poll
+    hall.hands.tick()
+    await until(lambda: hall.state() == "stopped")
+    hall.gate.before_note = lambda: hall.gate.note_channel("shop", connector="scripted", state="new")
+    assert await hall.stored_state() == "new", "our note goes not over the order"
+    await hall.stored_state()
+    await until(lambda: len(hall.script.polls) == 3)
+    assert await hall.stored_state() == "running"
 
 
 async def test_a_reload_touches_only_what_changed(hall: Hall) -> None:
