@@ -8,10 +8,10 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, SecretStr, model_validator
 
+from allears_sdk.mail.presets import fill
+from allears_sdk.mail.submission import SubmissionSettings
+from allears_sdk.mail.wire import Tls, is_loopback
 from allears_sdk.settings import FILL_IN, ChannelSettings
-from connectors._mail.presets import fill
-from connectors._mail.submission import SubmissionSettings
-from connectors._mail.wire import Tls, is_loopback
 
 MAX_MAIL_BYTES = 50_000_000
 WHAT_LOGS_IN = "Password, or the authorisation code (QQ, 163, 126) or app password (Gmail) in its place."

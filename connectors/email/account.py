@@ -8,8 +8,8 @@ from typing import TypeVar
 from allears_sdk.connector import Ask
 from allears_sdk.context import Context
 from allears_sdk.errors import AuthError, ConfigError
+from allears_sdk.mail.xoauth2 import mail_scopes
 from allears_sdk.oauth import OAuth
-from connectors._mail.xoauth2 import mail_scopes
 from connectors.email.faults import TokenRefused
 from connectors.email.settings import EmailSettings
 

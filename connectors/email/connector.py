@@ -22,8 +22,8 @@ from allears_sdk.connector import (
 )
 from allears_sdk.context import Context
 from allears_sdk.errors import ConfigError
+from allears_sdk.mail.sender import Sender
 from allears_sdk.settings import ChannelSettings, nearest
-from connectors._mail.sender import Sender
 from connectors.email.account import Account
 from connectors.email.faults import Broken
 from connectors.email.line import Line

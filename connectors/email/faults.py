@@ -7,7 +7,7 @@ import re
 from imaplib import IMAP4
 
 from allears_sdk.errors import AllearsError, AuthError, RetryLater, Unavailable
-from connectors._mail.wire import why_lost
+from allears_sdk.mail.wire import why_lost
 
 _WRONG_LOGIN = re.compile(r"AUTHENTICATIONFAILED|AUTHORIZATIONFAILED|EXPIRED|incorrect|invalid cred|password", re.I)
 _BUSY = re.compile(

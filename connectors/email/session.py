@@ -18,8 +18,8 @@ from typing import Any, TypeVar
 from imapclient.exceptions import IMAPClientError
 
 from allears_sdk.errors import AllearsError, AuthError, ConfigError
+from allears_sdk.mail.xoauth2 import Xoauth2
 from allears_sdk.settings import nearest
-from connectors._mail.xoauth2 import Xoauth2
 from connectors.email.client import Client
 from connectors.email.cursor import message_set
 from connectors.email.faults import Broken, Refused, login_failed, token_refused, translate

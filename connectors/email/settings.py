@@ -7,9 +7,11 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
+from allears_sdk.mail.presets import SERVICES
+from allears_sdk.mail.submission import Outgoing, answering
+from allears_sdk.mail.wire import Tls
 from allears_sdk.oauth import OAuthSettings
 from allears_sdk.settings import FILL_IN
-from connectors._mail.presets import SERVICES
 from connectors._mail.settings import (
     MAX_MAIL_BYTES,
     ConnectSeconds,
@@ -21,8 +23,6 @@ from connectors._mail.settings import (
     SubmissionTable,
     check_folders,
 )
-from connectors._mail.submission import Outgoing, answering
-from connectors._mail.wire import Tls
 
 Preset = Literal[
     "gmail",

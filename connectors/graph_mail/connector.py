@@ -8,9 +8,9 @@ from typing import Any, ClassVar
 
 from allears_sdk.connector import Address, Ask, ConnectorSpec, Hears, Identity, Reception, Request, Threading
 from allears_sdk.context import Context
+from allears_sdk.mail.composition import Mailbox, compose_answer
 from allears_sdk.settings import ChannelSettings
 from connectors._mail.api_connector import ApiMailConnector, make_walks
-from connectors._mail.composition import Mailbox, compose_answer
 from connectors.graph_mail.api import GraphApi
 from connectors.graph_mail.folders import Folders
 from connectors.graph_mail.notices import Notices

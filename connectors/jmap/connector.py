@@ -12,9 +12,9 @@ from urllib.parse import urlsplit
 from allears_sdk.connector import Address, Batch, ConnectorSpec, Hears, Identity, Threading, Wake
 from allears_sdk.context import Context
 from allears_sdk.errors import ConfigError, Rejected
+from allears_sdk.mail.sender import Sender
 from allears_sdk.settings import ChannelSettings
 from connectors._mail.api_connector import ApiMailConnector, make_walks
-from connectors._mail.sender import Sender
 from connectors.jmap.api import Api
 from connectors.jmap.events import mail_state, read_events
 from connectors.jmap.mailboxes import Mailbox, Mailboxes

@@ -6,6 +6,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, SecretStr, model_validator
 
+from allears_sdk.mail.submission import Outgoing, answering
 from allears_sdk.settings import FILL_IN, ChannelSettings
 from connectors._mail.settings import (
     MAX_MAIL_BYTES,
@@ -15,7 +16,6 @@ from connectors._mail.settings import (
     SubmissionTable,
     check_folders,
 )
-from connectors._mail.submission import Outgoing, answering
 
 
 class JmapSettings(ChannelSettings):

@@ -5,7 +5,7 @@ poplib refuses lines over 2048 bytes, which mails have, drops line endings, and 
 
 from __future__ import annotations
 
-from connectors._mail.wire import Wire
+from allears_sdk.mail.wire import Wire
 
 MAX_REPLY_BYTES = 4096
 MAX_CAPABILITY_BYTES = 64 << 10

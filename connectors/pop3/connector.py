@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 
 from allears_sdk.connector import Address, Batch, Connector, ConnectorSpec, Cursor, Hears, Identity, Threading
 from allears_sdk.context import Context
+from allears_sdk.mail.sender import Sender
 from allears_sdk.settings import ChannelSettings
-from connectors._mail.sender import Sender
 from connectors.pop3.session import Session
 from connectors.pop3.settings import Pop3Settings
 from connectors.pop3.visit import Visit

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from allears_sdk.errors import AllearsError, AuthError, ConfigError, RetryLater, Unavailable
-from connectors._mail.wire import Broken, why_lost
+from allears_sdk.mail.wire import Broken, why_lost
 from connectors.pop3.client import Negative
 
 BUSY_SECONDS = 120.0

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import Concatenate, ParamSpec, TypeVar
 
 from allears_sdk.errors import AllearsError, ConfigError, Unavailable
+from allears_sdk.mail.wire import Wire
 from connectors._mail.raw import header_block
-from connectors._mail.wire import Wire
 from connectors.pop3.client import Client, Negative
 from connectors.pop3.faults import Refused, login_failed, translate
 from connectors.pop3.settings import Pop3Settings

@@ -7,8 +7,10 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, SecretStr, model_validator
 
+from allears_sdk.mail.presets import SERVICES
+from allears_sdk.mail.submission import Outgoing, answering
+from allears_sdk.mail.wire import Endpoint, Tls
 from allears_sdk.settings import FILL_IN
-from connectors._mail.presets import SERVICES
 from connectors._mail.settings import (
     MAX_MAIL_BYTES,
     WHAT_LOGS_IN,
@@ -19,8 +21,6 @@ from connectors._mail.settings import (
     SilenceSeconds,
     SubmissionTable,
 )
-from connectors._mail.submission import Outgoing, answering
-from connectors._mail.wire import Endpoint, Tls
 
 Preset = Literal["qq", "tencent_exmail", "163", "126", "yeah", "aliyun_enterprise"]
 

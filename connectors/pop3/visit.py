@@ -9,7 +9,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 from allears_sdk.context import Context
 from allears_sdk.errors import AllearsError
-from connectors._mail.wire import Broken
+from allears_sdk.mail.wire import Broken
 from connectors.pop3.session import Session
 from connectors.pop3.settings import Pop3Settings
 

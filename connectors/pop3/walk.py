@@ -10,9 +10,9 @@ from datetime import datetime, timedelta
 from allears_sdk.connector import Batch, Cursor, Missing
 from allears_sdk.context import Context
 from allears_sdk.errors import AllearsError, Unavailable
+from allears_sdk.mail.wire import Broken
 from allears_sdk.message import Raw
 from connectors._mail.raw import header_block
-from connectors._mail.wire import Broken
 from connectors.pop3 import mail
 from connectors.pop3.cursor import Reading, load, with_lost
 from connectors.pop3.faults import Refused

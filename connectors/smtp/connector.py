@@ -8,8 +8,8 @@ from typing import ClassVar
 from allears_sdk.connector import Address, Batch, Connector, ConnectorSpec, Hears, Identity, Threading, Wake
 from allears_sdk.context import Context
 from allears_sdk.errors import Unavailable
+from allears_sdk.mail.sender import Sender
 from allears_sdk.settings import ChannelSettings
-from connectors._mail.sender import Sender
 from connectors.smtp.desk import Desk
 from connectors.smtp.server import Server, load_certificate
 from connectors.smtp.settings import SmtpSettings

@@ -7,10 +7,10 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, IPvAnyNetwork, SecretStr, field_validator, model_validator
 
+from allears_sdk.mail.submission import Outgoing, answering
+from allears_sdk.mail.wire import is_loopback
 from allears_sdk.settings import ChannelSettings
 from connectors._mail.settings import MAX_MAIL_BYTES, SubmissionTable
-from connectors._mail.submission import Outgoing, answering
-from connectors._mail.wire import is_loopback
 from connectors.smtp.address import fold_domain, fold_recipient
 
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from allears_sdk.mail.composition import MAX_REFERENCES, Mailbox, compose
 from allears_sdk.reference import is_own_mail_id
-from connectors._mail.composition import MAX_REFERENCES, Mailbox, compose
 from normalizer.readers.rfc822 import read_mail
 from tests.connectors.answers.postbox import parsed
 from tests.connectors.answers.test_answers_sent import REFERENCE, address

@@ -23,11 +23,11 @@ from allears_sdk.errors import (
     Unavailable,
     Void,
 )
+from allears_sdk.mail.sender import Sender
+from allears_sdk.mail.submission import SubmissionSettings, outgoing
 from allears_sdk.message import Author
 from allears_sdk.testing import make_context
 from bench.servers.certificate import make_certificate
-from connectors._mail.sender import Sender
-from connectors._mail.submission import SubmissionSettings, outgoing
 from tests.connectors.answers.postbox import Postbox
 from tests.connectors.smtp.post import free_port
 
@@ -176,7 +176,7 @@ async def test_who_stops_waiting_ends_the_connection(tmp_path: Path) -> None:
 
 
 async def test_silence_after_the_last_dot_is_doubt_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("connectors._mail.submit.LAST_ANSWER_SECONDS", 0.2)
+    monkeypatch.setattr("allears_sdk.mail.submit.LAST_ANSWER_SECONDS", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def serve() -> None:

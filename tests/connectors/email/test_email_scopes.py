@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from allears_sdk.mail.xoauth2 import mail_scopes
 from allears_sdk.oauth import OAuthSettings
-from connectors._mail.xoauth2 import mail_scopes
 
 MICROSOFT = {"provider": "microsoft", "tenant": "contoso.onmicrosoft.com", "client_id": "6731de76"}
 GOOGLE = {"provider": "google", "client_id": "7741", "client_secret": "s"}

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from allears_sdk.errors import AllearsError
-from connectors._mail.wire import Broken
+from allears_sdk.mail.wire import Broken
 from connectors.pop3 import Pop3Settings
 from connectors.pop3.client import Client, Garbled, Negative
 from connectors.pop3.mail import arrived_at, written_at

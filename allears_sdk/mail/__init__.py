@@ -1,0 +1,1 @@
+"""Handing mails to a mail server, and what mail servers need for that: what connectors and sinks share."""
