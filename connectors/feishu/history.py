@@ -14,12 +14,13 @@ from allears_sdk.codec import encode
 from allears_sdk.connector import Batch, Cursor, Gap
 from allears_sdk.context import Context
 from allears_sdk.errors import ConfigError, Unavailable
+from allears_sdk.feishu import Told
 from allears_sdk.message import Raw
 from allears_sdk.presence import Presence
 from allears_sdk.signing import sha256_hex
 from connectors.feishu.api import FeishuApi
+from connectors.feishu.codes import LEFT
 from connectors.feishu.events import GONE, MEDIA_TYPE, SAID, concerns_us, edited
-from connectors.feishu.faults import LEFT, Told
 from connectors.feishu.position import Position, milliseconds
 from connectors.feishu.settings import FeishuSettings
 

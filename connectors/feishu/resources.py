@@ -8,10 +8,11 @@ from urllib.parse import quote
 from allears_sdk.codec import decode, encode
 from allears_sdk.connector import Address, Identity, Media, Words
 from allears_sdk.errors import AllearsError, InDoubt, Rejected, Void
+from allears_sdk.feishu import Told
 from allears_sdk.message import Author, Ref
 from connectors.feishu.api import FeishuApi
+from connectors.feishu.codes import TOO_LATE
 from connectors.feishu.content import Frame, read_content
-from connectors.feishu.faults import TOO_LATE, Told
 from connectors.feishu.parse import read_moment
 
 _MAX_UUID = 50
