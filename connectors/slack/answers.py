@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from allears_sdk.connector import Address
 from allears_sdk.errors import Void
-from connectors.slack.api import Api
+from allears_sdk.slack.api import Api
+from allears_sdk.slack.escapes import escaped
+from allears_sdk.slack.faults import Gone
 from connectors.slack.events import is_ts
-from connectors.slack.faults import Gone
-from connectors.slack.text import escaped
 
 
 async def post_answer(api: Api, address: Address, text: str) -> None:

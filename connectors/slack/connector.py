@@ -27,11 +27,11 @@ from allears_sdk.context import Context
 from allears_sdk.errors import AuthError, ConfigError
 from allears_sdk.message import Author, Message, Raw, Ref
 from allears_sdk.settings import ChannelSettings, SecretStr
+from allears_sdk.slack.api import Api
+from allears_sdk.slack.faults import Gone
 from connectors.slack import callback
 from connectors.slack.answers import post_answer
-from connectors.slack.api import Api
 from connectors.slack.events import Item, payload_of, pushed, raw_of, unreadable
-from connectors.slack.faults import Gone
 from connectors.slack.files import fetch_file
 from connectors.slack.history import LOOK_BACK, History
 from connectors.slack.parse import parse, people_in
@@ -59,7 +59,9 @@ class SlackConnector(Connector[SlackSettings]):
     def __init__(self, settings: SlackSettings, context: Context) -> None:
         super().__init__(settings, context)
         self._workspaces = Workspaces(settings, context)
-        self._app = Api(_secret(settings.app_token), settings, context)
+        self._app = Api(
+            _secret(settings.app_token), context, url=settings.url, calls_per_minute=settings.calls_per_minute
+        )
         self._histories: dict[str, History] = {}
         self._stopped = asyncio.Event()
 

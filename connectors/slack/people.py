@@ -8,7 +8,7 @@ from typing import Any
 from allears_sdk.clock import Clock
 from allears_sdk.errors import AllearsError
 from allears_sdk.message import Author
-from connectors.slack.api import Api
+from allears_sdk.slack.api import Api
 
 KEEP_SECONDS = 6 * 3600.0
 MAX_PEOPLE = 5000

@@ -6,27 +6,15 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from allears_sdk.slack.escapes import unescaped
+
 _MARK = re.compile(r"<([^<>]+)>")
 _USER = re.compile(r"<@([UW][A-Z0-9]+)")
-_ESCAPES = (("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&"))
 
 
 def readable(text: str, names: Mapping[str, str]) -> str:
     """Links, mentions and escapes written out; `names` by user id. Emoji codes and stars stay as they are."""
     return unescaped(_MARK.sub(lambda found: _shown(found[1], names), text))
-
-
-def unescaped(text: str) -> str:
-    for escape, character in _ESCAPES:
-        text = text.replace(escape, character)
-    return text
-
-
-def escaped(text: str) -> str:
-    """For what we send: nothing in it is a mention or a link."""
-    for escape, character in reversed(_ESCAPES):
-        text = text.replace(character, escape)
-    return text
 
 
 def mentioned(text: str) -> list[str]:

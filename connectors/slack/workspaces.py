@@ -8,7 +8,7 @@ from typing import Any
 
 from allears_sdk.context import Context
 from allears_sdk.errors import Rejected, Unavailable
-from connectors.slack.api import Api, Who, ask_who
+from allears_sdk.slack.api import Api, Who, ask_who
 from connectors.slack.events import DIRECT
 from connectors.slack.people import People
 from connectors.slack.settings import SlackSettings
@@ -31,7 +31,7 @@ class Workspace:
     """One bot token and what it sees."""
 
     def __init__(self, token: str, settings: SlackSettings, context: Context) -> None:
-        self.api = Api(token, settings, context)
+        self.api = Api(token, context, url=settings.url, calls_per_minute=settings.calls_per_minute)
         self.people = People(self.api, context.clock)
         self.conversations: dict[str, Conversation] = {}
         self._settings = settings

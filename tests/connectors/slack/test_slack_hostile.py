@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 
 from allears_sdk.errors import BadMessage
 from allears_sdk.message import Message, Raw
+from allears_sdk.slack.escapes import escaped
 from allears_sdk.testing.clock import START
 from connectors.slack import SlackConnector, SlackSettings
 from connectors.slack.events import is_ts, payload_of, pushed, raw_of, unreadable
 from connectors.slack.parse import people_in
-from connectors.slack.text import escaped, readable
+from connectors.slack.text import readable
 from tests.connectors.slack.slack_payloads import LI_LEI, SUPPORT, stamp
 
 SETTINGS = SlackSettings.model_validate({"bot_token": "xoxb-1"})

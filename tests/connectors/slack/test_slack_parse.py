@@ -10,10 +10,11 @@ import pytest
 
 from allears_sdk.errors import BadMessage
 from allears_sdk.message import Attachment, Author, Kind, Message, Raw, Ref, Role, Visibility
+from allears_sdk.slack.escapes import escaped
 from allears_sdk.testing.clock import START
 from connectors.slack import SlackConnector, SlackSettings
 from connectors.slack.events import moment_of, ts_of
-from connectors.slack.text import escaped, readable, words_of
+from connectors.slack.text import readable, words_of
 from tests.connectors.slack.slack_payloads import (
     AGENT,
     BOT,

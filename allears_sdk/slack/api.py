@@ -10,11 +10,10 @@ from allears_sdk.context import Context
 from allears_sdk.errors import Rejected, RetryLater
 from allears_sdk.remote import Response, check_status
 from allears_sdk.signing import sha256_hex
-from connectors.slack.faults import LIMITED, error_of
-from connectors.slack.settings import SlackSettings
+from allears_sdk.slack.faults import LIMITED, error_of
 
 if TYPE_CHECKING:
-    from connectors.slack.web import WebClient
+    from allears_sdk.slack.web import WebClient
 
 METHODS = {
     "auth.test": 1.0,
@@ -37,9 +36,10 @@ _HOLD_SECONDS = 30.0
 class Api:
     """Slack's Web API with one token. A method that is limited is not called again before its time."""
 
-    def __init__(self, token: str, settings: SlackSettings, context: Context) -> None:
+    def __init__(self, token: str, context: Context, *, url: str, calls_per_minute: float) -> None:
         self._token = token
-        self._settings = settings
+        self._url = url
+        self._calls_per_minute = calls_per_minute
         self._context = context
         self._account = f"slack {sha256_hex(token)[:12]}"
         self._held: dict[str, float] = {}
@@ -91,13 +91,13 @@ class Api:
 
     def _made(self) -> WebClient:
         if self._client is None:
-            from connectors.slack.web import WebClient
+            from allears_sdk.slack.web import WebClient
 
-            per_second = self._settings.calls_per_minute / 60
+            per_second = self._calls_per_minute / 60
             for method, pace in METHODS.items():
                 name = f"{self._account} {method}"
                 self._context.remote.limit(name, per_second=pace * per_second, burst=_BURST)
-            self._client = WebClient(self._context.remote, self._token, self._settings.url, self._account)
+            self._client = WebClient(self._context.remote, self._token, self._url, self._account)
         return self._client
 
 

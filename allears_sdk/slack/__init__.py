@@ -1,0 +1,1 @@
+"""Slack's Web API with one bot token: what the channel and the notice share."""
