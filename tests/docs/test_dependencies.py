@@ -14,6 +14,7 @@ from tests.docs.conftest import ROOT
 OURS = ("allears", "allears_sdk", "connectors", "normalizer", "sink")
 COMES_WITH = {"multidict": "aiohttp", "yarl": "aiohttp", "pydantic-core": "pydantic", "certifi": "httpx"}
 """Imported, and a part of another one in all but name."""
+FOR_CONTRIBUTORS = {"dev", "test", "train"}
 FOR_TESTS = ("allears_sdk/testing", "allears/scaffold/templates")
 
 
@@ -23,10 +24,12 @@ def name_in(requirement: str) -> str:
 
 
 def declared() -> tuple[set[str], set[str]]:
-    """Names the daemon needs, and names that only tests and contributors need."""
+    """Names the daemon and its extras need, and names that only tests and contributors need."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    groups = project["optional-dependencies"].values()
-    return {name_in(line) for line in project["dependencies"]}, {name_in(line) for group in groups for line in group}
+    groups = project["optional-dependencies"]
+    needed = [*project["dependencies"], *(line for name in groups.keys() - FOR_CONTRIBUTORS for line in groups[name])]
+    others = [line for name in FOR_CONTRIBUTORS for line in groups[name]]
+    return {name_in(line) for line in needed}, {name_in(line) for line in others}
 
 
 def imported(path: Path) -> set[str]:
