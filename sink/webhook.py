@@ -6,22 +6,18 @@ Sources: cloudevents/spec, HTTP binding; standard-webhooks, `spec/standard-webho
 from __future__ import annotations
 
 import re
-from dataclasses import replace
-from typing import Any
 
 from pydantic import Field, SecretStr, field_validator
 
-from allears_sdk.codec import encode
-from allears_sdk.complaint import Complaint, Event
+from allears_sdk.complaint import Event
 from allears_sdk.connector import Identity
 from allears_sdk.errors import ConfigError, Rejected
 from allears_sdk.remote import PrivateAddress, Response, check_status
 from allears_sdk.settings import DestinationSettings
 from allears_sdk.signing import sign_standard, standard_key
 from allears_sdk.sink import Certainty, Progress, Sink, SinkSpec, Ticket
-from sink._payload import TYPES, event_facts
+from sink._cloudevents import MAX_BODY_BYTES, MEDIA_TYPE, SOURCE, make_body, source_of
 
-MEDIA_TYPE = "application/cloudevents+json; charset=UTF-8"
 MAX_ANSWER_BYTES = 64 << 10
 _OURS = frozenset({"content-type", "content-length", "host", "webhook-id", "webhook-timestamp", "webhook-signature"})
 _NAME = re.compile(r"[A-Za-z0-9_-]+")
@@ -47,18 +43,11 @@ class WebhookSettings(DestinationSettings):
     headers: dict[str, SecretStr] = Field(
         default_factory=dict, description="Extra headers, such as an Authorization the receiver's gateway asks for."
     )
-    source: str = Field(
-        default="", description="CloudEvents `source`; `urn:allears:` and the destination's name when empty."
-    )
+    source: str = Field(default="", description=SOURCE)
     allow_private_network: bool = Field(
         default=False, description="True lets the address lie in a private network or on this machine."
     )
-    max_body_bytes: int = Field(
-        default=262_144,
-        ge=4096,
-        le=16 << 20,
-        description="Larger events lose the texts of the conversation first, and say so in `data.shortened`.",
-    )
+    max_body_bytes: int = Field(default=262_144, ge=4096, le=16 << 20, description=MAX_BODY_BYTES)
 
     @field_validator("secret", "previous_secret")
     @classmethod
@@ -108,11 +97,8 @@ class WebhookSink(Sink[WebhookSettings]):
         return Identity(account=answer.call.place.partition(" ")[2], details=(f"answers HEAD with {answer.status}",))
 
     def render(self, event: Event, key: str) -> bytes:
-        for level in range(len(_SHORTENED)):
-            body = encode(self._envelope(event, key, _SHORTENED[level]))
-            if len(body) <= self.settings.max_body_bytes:
-                return body
-        raise Rejected(f"event larger than {self.settings.max_body_bytes} bytes even when shortened")
+        source = source_of(self.settings.source, self.context.name)
+        return make_body(event, key, source=source, max_bytes=self.settings.max_body_bytes)
 
     async def open(self, payload: bytes, key: str, progress: Progress) -> Ticket:
         await self._post(payload, key)
@@ -120,22 +106,6 @@ class WebhookSink(Sink[WebhookSettings]):
 
     async def follow_up(self, ticket: Ticket, payload: bytes, key: str, progress: Progress) -> None:
         await self._post(payload, key)
-
-    def _envelope(self, event: Event, key: str, shortened: tuple[str, ...]) -> dict[str, Any]:
-        facts = event_facts(event)
-        if "event.changes" in shortened:
-            facts["changes"] = {}
-        data = {"event": facts, "complaint": _shorten(event.record, shortened)}
-        return {
-            "specversion": "1.0",
-            "id": key,
-            "source": self.settings.source or f"urn:allears:{self.context.name}",
-            "type": TYPES[event.kind],
-            "subject": event.complaint_id,
-            "time": event.at,
-            "datacontenttype": "application/json",
-            "data": data if not shortened else {**data, "shortened": shortened},
-        }
 
     async def _post(self, payload: bytes, key: str) -> None:
         try:
@@ -174,27 +144,6 @@ class WebhookSink(Sink[WebhookSettings]):
         if answer.status in _MOVED:
             raise ConfigError(f"{answer.call.place}: {answer.status}, the receiver has moved; set the new url")
         check_status(answer, self.context.clock.now())
-
-
-_SHORTENED = (
-    (),
-    ("conversation.text",),
-    ("conversation", "provenance"),
-    ("conversation", "provenance", "event.changes", "description", "attachments"),
-)
-"""What a body that is too large loses, step by step."""
-
-
-def _shorten(record: Complaint, shortened: tuple[str, ...]) -> Complaint:
-    if "conversation.text" in shortened:
-        record = replace(
-            record, conversation=tuple(replace(said, text=said.text[:1000]) for said in record.conversation)
-        )
-    if "conversation" in shortened:
-        record = replace(record, conversation=(), provenance={})
-    if "description" in shortened:
-        record = replace(record, description=record.description[:1000], attachments=record.attachments[:20])
-    return record
 
 
 def _private(error: PrivateAddress) -> ConfigError:
