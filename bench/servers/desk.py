@@ -57,13 +57,15 @@ class Call:
 
 
 class Refusal(Exception):
-    """Raised by a store's own answers: this status with this JSON body."""
+    """Raised by a store's own answers: this status with this JSON body, or none."""
 
     def __init__(self, status: int, body: object = None, **headers: str) -> None:
         super().__init__(f"{status} {body}")
         self.status, self.body, self.headers = status, body, headers
 
     def response(self) -> web.Response:
+        if self.body is None:
+            return web.Response(status=self.status, headers=self.headers)
         return web.json_response(self.body, status=self.status, headers=self.headers)
 
 
