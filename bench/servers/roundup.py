@@ -5,15 +5,12 @@ WSGI, and not `roundup-server`, since that one refuses to run as root and then c
 
 from __future__ import annotations
 
-import contextlib
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from socketserver import ThreadingMixIn
 from typing import Any
-from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
-from bench.servers.store import StoreProcess
+from bench.servers.store import StoreProcess, serve_wsgi
 
 MOUNT = "/support"
 ADMIN = ("admin", "admin-Pa55")
@@ -112,15 +109,6 @@ def make(home: Path, web: str) -> None:
     database.close()
 
 
-class _Server(ThreadingMixIn, WSGIServer):
-    daemon_threads = True
-
-
-class _Quiet(WSGIRequestHandler):
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 (the base class names it so)
-        return
-
-
 def _mounted(application: Callable[..., Iterable[bytes]]) -> Callable[..., Iterable[bytes]]:
     """The tracker under its path, as behind most web servers."""
 
@@ -139,10 +127,7 @@ def serve(home: Path, port: int) -> None:
     from roundup.cgi.wsgi_handler import RequestDispatcher
 
     make(home, f"http://127.0.0.1:{port}{MOUNT}/")
-    with _Server(("127.0.0.1", port), _Quiet) as server:
-        server.set_app(_mounted(RequestDispatcher(str(home))))
-        with contextlib.suppress(KeyboardInterrupt):
-            server.serve_forever()
+    serve_wsgi(_mounted(RequestDispatcher(str(home))), port)
 
 
 if __name__ == "__main__":

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
+import os
 import shutil
 import subprocess
 import tempfile
 import weakref
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from socketserver import ThreadingMixIn
 from typing import Any, ClassVar
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 import httpx
 
@@ -70,8 +75,6 @@ class StoreProcess:
 
     def run(self, *command: str) -> str:
         """A command to its end in the store's environment; what it said. Raises RuntimeError with its words."""
-        import os
-
         done = subprocess.run(
             command,
             env={**os.environ, **self.environment()},
@@ -91,3 +94,26 @@ class StoreProcess:
 
     def __exit__(self, *exc: object) -> None:
         self.stop()
+
+
+class _Server(ThreadingMixIn, WSGIServer):
+    daemon_threads = True
+
+
+class _Quiet(WSGIRequestHandler):
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 (the base class names it so)
+        return
+
+
+def serve_wsgi(application: Any, port: int) -> None:
+    """Serve a store written in Python until the process is ended: a thread for each request, no keep-alive; bodies are
+    read whole first, as the usual web servers in front of it do."""
+
+    def buffered(environ: dict[str, Any], start_response: Any) -> Any:
+        length = int(environ.get("CONTENT_LENGTH") or 0)
+        environ["wsgi.input"] = io.BytesIO(environ["wsgi.input"].read(length))
+        return application(environ, start_response)
+
+    with _Server((process.LOOPBACK, port), _Quiet) as server, contextlib.suppress(KeyboardInterrupt):
+        server.set_app(buffered)
+        server.serve_forever()
