@@ -236,7 +236,11 @@ class Jira(Desk):
         found = self.site.search(given["jql"])
         start, size = int(given.get("nextPageToken") or 0), int(given.get("maxResults", 50))
         names = _names(given.get("fields"))
-        rows = [issue.shown(names, request.match_info["version"]) for issue in found[start : start + size]]
+        version, asked = (
+            request.match_info["version"],
+            [one for one in str(given.get("properties", "")).split(",") if one],
+        )
+        rows = [_with_properties(one, one.shown(names, version), asked) for one in found[start : start + size]]
         is_last = start + size >= len(found)
         more = {} if is_last else {"nextPageToken": str(start + size)}
         if names == []:

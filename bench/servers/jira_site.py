@@ -179,7 +179,7 @@ def plain(document: Any) -> str:
     """The words of an Atlassian document; text stays as it is."""
     if isinstance(document, str):
         return document
-    return "\n".join(_inline(block) for block in (document or {}).get("content", []))
+    return "\n\n".join(_inline(block) for block in (document or {}).get("content", []))
 
 
 def _inline(block: Mapping[str, Any]) -> str:

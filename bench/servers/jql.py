@@ -1,4 +1,4 @@
-"""The part of JQL that programs use to find what they made: clauses joined by AND, one order."""
+"""The part of JQL that programs use to find what they made: clauses joined by AND, these by OR, one order."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ def parse(text: str, now: float) -> Query:
     body = text[: order.start()] if order else text
     if not body.strip():
         raise BadQuery("Unbounded JQL queries are not allowed here. Please add a search restriction to your query.")
-    tests = [_test(clause, now) for clause in re.split(r"\bAND\b", body)]
+    groups = [[_test(clause, now) for clause in re.split(r"\bAND\b", group)] for group in re.split(r"\bOR\b", body)]
     return Query(
-        matches=lambda row: all(test(row) for test in tests),
+        matches=lambda row: any(all(test(row) for test in group) for group in groups),
         order=order[1].lower() if order else "created",
         is_descending=order is None or (order[2] or "ASC").upper() == "DESC",
     )
