@@ -1,6 +1,6 @@
-"""A Google service account's signed request to act for somebody: a JWT by RFC 7523.
+"""A signed request to act for somebody, without them: a JWT by RFC 7523.
 
-Google: "Using OAuth 2.0 for Server to Server Applications".
+Google: "Using OAuth 2.0 for Server to Server Applications"; Salesforce: "OAuth 2.0 JWT Bearer Flow".
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ LIFETIME_SECONDS = 3600
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceAccount:
-    """What of the JSON key is used."""
+    """Who signs. What of Google's JSON key is used; elsewhere `client_email` is the application's id."""
 
     client_email: str
     private_key: str = field(repr=False)
@@ -39,8 +39,16 @@ def load_key(text: str) -> ServiceAccount:
         raise ConfigError("service_account is not a service account's JSON key") from None
 
 
-def sign(account: ServiceAccount, *, audience: str, scope: str, subject: str, now: datetime) -> str:
-    """The assertion, valid for an hour; takes tens of milliseconds. Raises ConfigError for a key that is none."""
+def sign(
+    account: ServiceAccount,
+    *,
+    audience: str,
+    scope: str,
+    subject: str,
+    now: datetime,
+    lifetime_seconds: int = LIFETIME_SECONDS,
+) -> str:
+    """The assertion; takes tens of milliseconds. Raises ConfigError for a key that is none."""
     from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
     from cryptography.hazmat.primitives.hashes import SHA256
@@ -51,11 +59,11 @@ def sign(account: ServiceAccount, *, audience: str, scope: str, subject: str, no
     except (ValueError, TypeError):
         key = None
     if not isinstance(key, RSAPrivateKey):
-        raise ConfigError("the private_key in service_account is not an RSA key")
-    header = {"alg": "RS256", "typ": "JWT", "kid": account.private_key_id}
+        raise ConfigError("the private_key is not an RSA key")
+    header = {"alg": "RS256", "typ": "JWT"} | ({"kid": account.private_key_id} if account.private_key_id else {})
     issued = int(now.timestamp())
     claims: dict[str, str | int] = {"iss": account.client_email, "scope": scope, "aud": audience, "sub": subject}
-    claims |= {"iat": issued, "exp": issued + LIFETIME_SECONDS}
+    claims |= {"iat": issued, "exp": issued + lifetime_seconds}
     signed = b".".join((_part(encode(header)), _part(encode(_said(claims)))))
     return b".".join((signed, _part(key.sign(signed, PKCS1v15(), SHA256())))).decode()
 
