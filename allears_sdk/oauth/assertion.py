@@ -59,7 +59,7 @@ def sign(
     except (ValueError, TypeError):
         key = None
     if not isinstance(key, RSAPrivateKey):
-        raise ConfigError("the private_key is not an RSA key")
+        raise ConfigError("the private_key (in service_account, where that is given) is not an RSA key")
     header = {"alg": "RS256", "typ": "JWT"} | ({"kid": account.private_key_id} if account.private_key_id else {})
     issued = int(now.timestamp())
     claims: dict[str, str | int] = {"iss": account.client_email, "scope": scope, "aud": audience, "sub": subject}
