@@ -85,7 +85,7 @@ class Bitable(Desk):
         self.secret = APP_SECRET
         self.tables = {
             TABLE: Table(fields=dict(COMPLAINT_FIELDS)),
-            FOLLOW_UPS: Table(fields={"投诉编号": TEXT, "内容": TEXT, "时间": DATE, "附件": FILES, "allears": TEXT}),
+            FOLLOW_UPS: Table(fields={"跟进内容": TEXT, "投诉": RELATION, "附件": FILES, "allears": TEXT}),
         }
         self.media: dict[str, tuple[str, bytes]] = {}
         """File token → name and bytes."""
@@ -113,6 +113,8 @@ class Bitable(Desk):
         if fault is Fault.EXPIRED:  # a token alone is renewed: the secret is another now
             self.secret = "changed-in-the-console"
             self._tokens.clear()
+        elif fault is Fault.GONE:
+            self.tables[TABLE].records.clear()
         else:
             await super().fail_next(fault)
 
@@ -217,7 +219,7 @@ class Bitable(Desk):
         file = given["file"]
         if given["parent_node"] != APP_TOKEN or given["parent_type"] not in ("bitable_file", "bitable_image"):
             raise _refuse(1061002, "params error.", status=400)
-        content = file.file.read() if isinstance(file, web.FileField) else _bytes(file)
+        content = _bytes(file)
         if int(str(given["size"])) != len(content):
             raise _refuse(1062009, "actual size is inconsistent with the parameter declaration size", status=400)
         token = f"boxcn{next(self._numbers):020d}"
@@ -315,7 +317,10 @@ def _page(items: list[Any], request: web.Request) -> dict[str, Any]:
 
 
 def _bytes(part: Any) -> bytes:
-    """Feishu's own client sends the part without a file name."""
+    """Feishu's own client sends the part without a file name. A request may be read twice."""
+    if isinstance(part, web.FileField):
+        part.file.seek(0)
+        return part.file.read()
     return part.encode() if isinstance(part, str) else bytes(part)
 
 

@@ -180,6 +180,7 @@ class Jiandaoyun(Desk):
         if not transaction or self.now() - at > TRANSACTION_SECONDS or list(given)[-1] != "file":
             raise Refusal(579, {"error": "file exists"})
         assert isinstance(file, web.FileField)
+        file.file.seek(0)
         key = f"6b559cf1-b16c-43bd-a211-{next(self._numbers):012x}"
         self.uploads[key] = (transaction, file.filename, file.file.read())
         return web.json_response({"key": key})
