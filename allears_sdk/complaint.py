@@ -197,7 +197,7 @@ class Event:
     """What happened to a complaint, with the record as it was then; written once, never changed."""
 
     id: str
-    """The complaint's id with a digest of its first message's key, without dots: `ALE-7K3M-Q9TX-4RWD:9f1c03aa52`."""
+    """The complaint's id with a digest of its messages' keys, without dots: `ALE-7K3M-Q9TX-4RWD:9f1c03aa52`."""
     complaint_id: str
     sequence: int
     """1 for the opening, then 2, 3, … per complaint."""
@@ -206,8 +206,16 @@ class Event:
     record: Complaint
     messages: tuple[str, ...] = ()
     """External ids of the messages that are new with this event."""
+    keys: dict[str, str] = field(default_factory=dict)
+    """Of each of them that counts, in order: a key of its own, made like an event's id → its external id. However
+    messages are told together, no key is told twice. The key of a single message is the event's id."""
     changes: dict[str, tuple[Any, Any]] = field(default_factory=dict)
     """Template fields that changed: name → (before, after)."""
+
+
+def told_by(event: Event) -> tuple[str, ...]:
+    """The keys that say whether an event is known: those of its messages, else its id."""
+    return tuple(event.keys) or (event.id,)
 
 
 def json_schema() -> dict[str, Any]:

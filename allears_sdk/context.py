@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar
 
 from allears_sdk.clock import Clock
+from allears_sdk.errors import Rejected
 
-__all__ = ["Blocking", "Clock", "Context", "Log", "Tokens"]
+__all__ = ["Blocking", "Clock", "Context", "Files", "Log", "Tokens"]
 
 if TYPE_CHECKING:
+    from allears_sdk.complaint import AttachedFile
     from allears_sdk.remote import Remote
 
 P = ParamSpec("P")
@@ -44,6 +47,27 @@ class Tokens(Protocol):
         """One refresh at a time, across channels of the same account."""
 
 
+class Files(Protocol):
+    """The bytes of complaints' attachments, for sinks."""
+
+    async def read(self, complaint_id: str, file: AttachedFile) -> bytes:
+        """Raises Rejected when they are no more, or never came."""
+
+    def link(self, complaint_id: str, file: AttachedFile, until: datetime) -> str:
+        """A signed address that opens it until then; the same for the same arguments. "" where this house has no public
+        address."""
+
+
+class NoFiles:
+    """Where there are none to be had."""
+
+    async def read(self, complaint_id: str, file: AttachedFile) -> bytes:
+        raise Rejected(f"{file.name}: its bytes are not here")
+
+    def link(self, complaint_id: str, file: AttachedFile, until: datetime) -> str:
+        return ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
     """One channel's or destination's view of the house."""
@@ -59,6 +83,7 @@ class Context:
     """A folder of this channel's or destination's own, made on demand."""
     blocking: Blocking
     """Runs a blocking library's call in a bounded thread pool: `await context.blocking(function, *args)`."""
+    files: Files = NoFiles()  # noqa: RUF009  # holds nothing
 
 
 class Blocking(Protocol):

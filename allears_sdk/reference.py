@@ -109,10 +109,10 @@ def event_key(ticket_key: str, event_id: str) -> str:
     return f"{ticket_key}-{event_id.rpartition(':')[2].upper()}"
 
 
-def event_id(complaint_id: str, newest_message: str) -> str:
-    """Id of an event: the complaint's with the key of its first message (or file). Holds no dot, so that it
-    can serve as a `webhook-id`."""
-    return f"{complaint_id}:{seed('event', newest_message).hex()[:10]}"
+def event_id(complaint_id: str, *causes: str) -> str:
+    """Id of an event: the complaint's with a digest of all that caused it (its messages, a file). Holds no dot, so
+    that it can serve as a `webhook-id`."""
+    return f"{complaint_id}:{seed('event', *causes).hex()[:10]}"
 
 
 def _double(value: int) -> int:

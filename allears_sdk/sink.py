@@ -6,14 +6,16 @@ The core owns order, retries, freezing and doubt; a sink makes one call and says
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, ClassVar, Generic, TypeVar
 
-from allears_sdk.complaint import Event
-from allears_sdk.connector import SDK_MAJOR, Identity
+from allears_sdk.complaint import Event, EventKind, told_by
+from allears_sdk.connector import SDK_MAJOR, Answer, Identity, Request
 from allears_sdk.context import Context
+from allears_sdk.reference import event_key
 from allears_sdk.settings import DestinationSettings
 
 
@@ -27,7 +29,7 @@ class Certainty(StrEnum):
     C = "C"
     """Lagging look-up: `find` may miss a recent write; look again after the lag, then send."""
     D = "D"
-    """No look-up: held for a person, or sent again where the admin chose `at_least_once`."""
+    """No look-up: held for a person, or sent again where the admin chose `when_in_doubt = "send_again"`."""
 
 
 DEFAULT_WAIT_SECONDS: Mapping[Certainty, float] = {
@@ -54,6 +56,10 @@ class SinkSpec:
     is_stream: bool = False
     """Takes events, not tickets: each has a key of its own, also the one that opens a complaint. (After a restore a
     reply may be read before what it answers, and opens.)"""
+    looks_up: bool = False
+    """Of class A, and has look-ups too: after a restore, when keys say too little, they are asked."""
+    tells: bool = False
+    """Has `hear`: the store's own webhooks tell what agents do."""
     is_view: bool = False
     """A view of the journal: filing is delivery, nothing is sent."""
     verified: str = ""
@@ -85,6 +91,49 @@ class Sending:
     payload: bytes
     key: str
     ticket: Ticket | None
+
+
+class TicketStatus(StrEnum):
+    """Where a ticket stands, in words of ours."""
+
+    OPEN = "open"
+    PENDING = "pending"
+    """Waits for the customer or for somebody else."""
+    SOLVED = "solved"
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TicketChange:
+    """What the store tells of a ticket. What is None was not told, or is as it was."""
+
+    ticket: str
+    """`Ticket.id`."""
+    at: datetime
+    status: TicketStatus | None = None
+    store_status: str = ""
+    """In the store's own words."""
+    handler: str | None = None
+    """受理人: name or address of whom it is assigned to; "" of nobody."""
+    answered: bool = False
+    """An agent has answered the customer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hearing:
+    """What came of a request of the store's: changes, or why it is refused."""
+
+    changes: Sequence[TicketChange] = ()
+    refused: str = ""
+    answer: Answer = Answer()  # noqa: RUF009  # frozen
+
+
+def marks_of(event: Event, key: str, *, is_stream: bool = False) -> tuple[str, ...]:
+    """What a store keeps of an event so that it is known again: a mark for each message it tells of. `key` is that of
+    the operation as `render` gets it."""
+    is_tickets = event.kind is EventKind.OPENED and not is_stream
+    ticket = key if is_tickets else key.rpartition("-")[0]
+    return tuple(event_key(ticket, one) for one in told_by(event))
 
 
 S = TypeVar("S", bound=DestinationSettings)
@@ -128,8 +177,19 @@ class Sink(ABC, Generic[S]):
         """Look the ticket up by the key it was created with (classes B and C)."""
         raise NotImplementedError
 
-    async def find_follow_up(self, ticket: Ticket, key: str) -> bool:
-        """Whether the follow-up with that key stands in the ticket (classes B and C)."""
+    async def find_follow_ups(self, ticket: Ticket, marks: Collection[str]) -> Collection[str]:
+        """Which of these marks stand in the ticket, in its opening too (classes B and C). A mark is what `render` left
+        there for each message it told of: see `marks_of`."""
+        raise NotImplementedError
+
+    async def complete(self, ticket: Ticket, payload: bytes, key: str, progress: Progress) -> None:
+        """What belongs to this opening or follow-up beyond the call that made it (files that are uploaded to a ticket
+        once it is there). Called after `open` and `follow_up`, and again whenever its end is not known: look first
+        what is there already."""
+
+    def hear(self, request: Request) -> Hearing:
+        """A request to /back/NAME of the public room (`spec.tells`). Signature first, over the body as it came. No
+        calls from here; raises nothing."""
         raise NotImplementedError
 
     async def send_many(self, sendings: Sequence[Sending]) -> Sequence[Ticket | Exception]:

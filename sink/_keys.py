@@ -6,11 +6,12 @@ import mmap
 import re
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from hashlib import blake2b
 from pathlib import Path
 
-_KEY = re.compile(rb'"delivery_key":"([^"\\]+)"')
+_KEYS = re.compile(rb'"(?:delivery_key":"[^"\\]+"|marks":\[[^\]\\]+\])')
+_KEY = re.compile(rb'(?<=[:\[,])"([^"]+)"')
 _RECENT = 4096
 
 
@@ -24,8 +25,9 @@ class KeyIndex:
             self._hashes.extend(_hashes_in(file))
         self._merge()
 
-    def add(self, keys: Iterable[str]) -> None:
-        self._recent.update(_hash(key.encode()) for key in keys)
+    def add(self, lines: Iterable[bytes]) -> None:
+        for line in lines:
+            self._recent.update(map(_hash, keys_in(line)))
         if len(self._recent) > _RECENT:
             self._merge()
 
@@ -46,7 +48,13 @@ def _hashes_in(file: Path) -> array[int]:
         if not file.stat().st_size:
             return array("Q")
         with mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as content:
-            return array("Q", (_hash(match[1]) for match in _KEY.finditer(content)))
+            return array("Q", map(_hash, keys_in(content)))
+
+
+def keys_in(content: bytes | mmap.mmap) -> Iterator[bytes]:
+    """Of each line its key, and its marks where it tells of several messages."""
+    for match in _KEYS.finditer(content):
+        yield from _KEY.findall(match[0])
 
 
 def _hash(key: bytes) -> int:

@@ -80,15 +80,15 @@ class LineFile:
             self._drop()
             self._lock.release()
 
-    def append(self, lines: Sequence[tuple[str, bytes]]) -> None:
-        """Put (key, line) pairs on disk, all or none. Raises Unavailable (none), InDoubt (perhaps some)."""
+    def append(self, lines: Sequence[bytes]) -> None:
+        """Put lines on disk, all or none. Raises Unavailable (none), InDoubt (perhaps some)."""
         if not lines:
             return
         with self._mutex:
             self._make_ready()
-            self._write(b"".join(line + b"\n" for _, line in lines))
+            self._write(b"".join(line + b"\n" for line in lines))
             if self._index is not None:
-                self._index.add(key for key, _ in lines)
+                self._index.add(lines)
 
     def has(self, key: str) -> bool:
         """Whether a line with this key stands in the file, or in one that was rotated away. Raises Unavailable."""

@@ -22,5 +22,6 @@ def event_facts(event: Event) -> dict[str, Any]:
         "kind": event.kind,
         "at": event.at,
         "messages": event.messages,
+        "keys": event.keys,
         "changes": event.changes,
     }

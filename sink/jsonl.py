@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,7 +13,7 @@ from allears_sdk.complaint import Event
 from allears_sdk.connector import Identity
 from allears_sdk.errors import AllearsError, Rejected, Unavailable
 from allears_sdk.settings import DestinationSettings
-from allears_sdk.sink import Certainty, Progress, Sending, Sink, SinkSpec, Ticket
+from allears_sdk.sink import Certainty, Progress, Sending, Sink, SinkSpec, Ticket, marks_of
 from sink._lines import LineFile, Rotation
 from sink._payload import TYPES, event_facts
 
@@ -71,10 +71,12 @@ class JsonlSink(Sink[JsonlSettings]):
         return Identity(account=str(path.absolute()))
 
     def render(self, event: Event, key: str) -> bytes:
+        marks = marks_of(event, key, is_stream=True)
         return encode(
             {
                 "type": TYPES[event.kind],
                 "delivery_key": key,
+                **({"marks": marks} if len(marks) > 1 else {}),
                 "event": event_facts(event),
                 "complaint": event.record,
             }
@@ -89,13 +91,13 @@ class JsonlSink(Sink[JsonlSettings]):
     async def find(self, key: str) -> Ticket | None:
         return Ticket(id=key) if await self._has(key) else None
 
-    async def find_follow_up(self, ticket: Ticket, key: str) -> bool:
-        return await self._has(key)
+    async def find_follow_ups(self, ticket: Ticket, marks: Collection[str]) -> Collection[str]:
+        return [mark for mark in marks if await self._has(mark)]
 
     async def send_many(self, sendings: Sequence[Sending]) -> Sequence[Ticket | Exception]:
         good = [sending for sending in sendings if b"\n" not in sending.payload]
         try:
-            await self._do(lambda file: file.append([(sending.key, sending.payload) for sending in good]))
+            await self._do(lambda file: file.append([sending.payload for sending in good]))
         except AllearsError as error:
             return [error if b"\n" not in sending.payload else _two_lines() for sending in sendings]
         return [_result(sending) for sending in sendings]

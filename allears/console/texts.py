@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
-LANGUAGES = ("zh", "en")
+from allears_sdk.words import LANGUAGES, words
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,8 @@ class Texts:
 @cache
 def load_texts(language: str) -> Texts:
     """Reads the table from disk once. `language` is one of `LANGUAGES`."""
-    sections = tomllib.loads(files("allears.console").joinpath(f"texts/{language}.toml").read_text("utf-8"))
+    own = tomllib.loads(files("allears.console").joinpath(f"texts/{language}.toml").read_text("utf-8"))
+    sections = {**words(language), **own}
     return Texts(language, {f"{name}.{key}": text for name, part in sections.items() for key, text in part.items()})
 
 

@@ -6,11 +6,12 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Any
 
 import structlog
 
+from allears.delivery.doubt import FINDS, can_look, look, narrowed
+from allears.delivery.notes import Core, Notes
 from allears.journal.journal import Journal
 from allears.journal.records import DeliveryState, DueDelivery, Frozen, Outcome
 from allears_sdk.complaint import Event, EventKind
@@ -28,12 +29,11 @@ from allears_sdk.errors import (
 )
 from allears_sdk.masking import mask_payload
 from allears_sdk.settings import DestinationSettings
-from allears_sdk.sink import DEFAULT_WAIT_SECONDS, Certainty, Progress, Sending, Sink, Ticket
+from allears_sdk.sink import DEFAULT_WAIT_SECONDS, Certainty, Sending, Sink, Ticket
 
 LOOKUPS_WHEN_LAGGING = 3
 FAILED_LOOK_SECONDS = 15.0
 LONGEST_WAIT_SECONDS = 900.0
-FINDS = frozenset({Certainty.B, Certainty.C})
 OUTAGES = (RetryLater, Unavailable, AuthError, ConfigError)
 """Surely not done, and nothing else would be done there now."""
 
@@ -60,28 +60,50 @@ class Attempt:
         self._settings = settings
         self._restored = restored
         self._in_doubt = getattr(settings, "when_in_doubt", "hold")
+        self._holds = getattr(settings, "when_not_found", "") == "hold"
+        """What a lagging look-up does not find waits for a person too."""
+        self._completes = type(sink).complete is not Sink.complete
         self._is_dispensable = self._in_doubt == "drop"
         """Better not at all than twice, or by a person's hand: answers to customers."""
 
-    async def resolve(self, due: DueDelivery) -> Outcome | None:
-        """Look what became of a delivery in doubt: its outcome, or None when it is to be sent (again)."""
+    async def resolve(self, due: DueDelivery) -> Outcome | DueDelivery:
+        """Look what became of a delivery in doubt: its outcome, or what is left of it to be done."""
         if self._is_dispensable:
             return self._discard(due, InDoubt("may have been sent already: not sent again"))
-        certainty = self._certainty(due)
-        if certainty is Certainty.A:
-            return None
-        if certainty is Certainty.D:
-            return None if due.replayed else self._resolve_blindly(due)
-        found = await self._call(self._find(due))
-        if found.error is not None:
-            return self._after_failed_look(due, found.error)
-        if found.ticket is not None:
-            return Outcome(delivery=due.id, state=DeliveryState.SENT, ticket=None if due.ticket else found.ticket)
+        done = Core.read(due.progress)
+        due = replace(due, ticket=due.ticket or done.ticket, is_adopted=due.ticket is None and done.ticket is not None)
+        if done.is_there:
+            return replace(due, is_there=True)
+        certainty, was_sent = self._certainty(due), bool(due.payload)
+        if certainty in FINDS or (not was_sent and can_look(self._sink, certainty)):
+            return await self._look(due, certainty)
+        if certainty is Certainty.A or due.replayed:
+            return due
+        return self._resolve_blindly(due)
+
+    async def _look(self, due: DueDelivery, certainty: Certainty) -> Outcome | DueDelivery:
+        seen = await self._call(look(self._sink, due))
+        if isinstance(seen, Sent):
+            assert seen.error is not None
+            return self._after_failed_look(due, seen.error)
+        if not seen.missing:
+            return replace(narrowed(due, seen), event=due.event, is_there=True)
         if certainty is Certainty.C and due.lookups + 1 < LOOKUPS_WHEN_LAGGING:
             return self._doubt(due, "not found yet", self._wait_seconds(due), lookups=due.lookups + 1)
+        if certainty is Certainty.C and self._holds and not due.replayed:
+            reason = "not found, though this store may show it late: look there, then replay or discard"
+            return replace(self._letter(due, InDoubt(reason)), doubtful=True)
         if due.attempts >= self._settings.max_attempts:
             return self._letter(due, InDoubt(f"not there after {due.attempts} attempts that got no answer"))
-        return None
+        return narrowed(due, seen)
+
+    def is_done(self, due: DueDelivery) -> bool:
+        """Whether nothing is left to be called."""
+        return due.is_there and not self._completes
+
+    def done(self, due: DueDelivery) -> Outcome:
+        ticket = due.ticket if due.is_adopted else None
+        return Outcome(delivery=due.id, state=DeliveryState.SENT, ticket=ticket)
 
     def freeze(self, due: DueDelivery) -> Frozen | Outcome:
         """Render what was not rendered yet. A payload that cannot be made is a letter."""
@@ -150,24 +172,29 @@ class Attempt:
             return Sent(error=InDoubt(f"{type(error).__name__}: {error}"))
 
     async def _send(self, due: DueDelivery, payload: bytes) -> Sent:
-        progress = Progress(note=due.progress, save=partial(self._journal.note_progress, due.id))
-        if due.ticket is None:
-            return Sent(ticket=await self._sink.open(payload, self._key(due), progress))
-        await self._sink.follow_up(due.ticket, payload, self._key(due), progress)
-        return Sent()
+        """The call, unless it is done already, and what completes it."""
+        notes = Notes(self._journal, due)
+        ticket = due.ticket
+        if not due.is_there:
+            if due.is_adopted:  # before the first byte: whoever comes after a crash must not take it for an opening
+                await notes.keep(Core(ticket=ticket))
+            if ticket is None:
+                ticket = await self._sink.open(payload, self._key(due), notes.progress)
+            else:
+                await self._sink.follow_up(ticket, payload, self._key(due), notes.progress)
+        assert ticket is not None, "what is there has a ticket"
+        if self._completes:
+            await notes.keep(Core(ticket=ticket, is_there=True))
+            await self._sink.complete(ticket, payload, self._key(due), notes.progress)
+        return Sent(ticket=ticket if due.ticket is None or due.is_adopted else None)
 
-    async def _find(self, due: DueDelivery) -> Sent:
-        if due.ticket is None:
-            return Sent(ticket=await self._sink.find(self._key(due)))
-        return Sent(ticket=due.ticket if await self._sink.find_follow_up(due.ticket, self._key(due)) else None)
-
-    def _resolve_blindly(self, due: DueDelivery) -> Outcome | None:
+    def _resolve_blindly(self, due: DueDelivery) -> Outcome | DueDelivery:
         """No look-up: what was surely never sent from here goes out, the rest is a person's decision."""
         was_sent = bool(due.payload)
         if not was_sent and not self._restored:
-            return None
+            return due
         if self._in_doubt == "send_again":
-            return None
+            return due
         why = "its answer was lost" if was_sent else "the journal was restored from a backup"
         reason = f"may be filed already ({why}) and this store cannot be asked: look there, then replay or discard"
         return replace(self._letter(due, InDoubt(reason)), doubtful=True)

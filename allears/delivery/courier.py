@@ -165,30 +165,41 @@ class Courier:
                 log.exception("delivery_failed", destination=self.name)
 
     async def _deliver(self, due: DueDelivery) -> None:
-        outcome = await self._attempt.resolve(due) if due.state is DeliveryState.DOUBT else None
-        if outcome is None:
-            frozen = self._attempt.freeze(due)
-            if not isinstance(frozen, Frozen):
-                outcome = frozen
-            elif await self._freeze([(due, frozen)]):
-                outcome = await self._attempt.send(due, frozen)
-            else:
-                return
-        await self._note([outcome])
+        left = await self._attempt.resolve(due) if due.state is DeliveryState.DOUBT else due
+        outcome = left if isinstance(left, Outcome) else await self._go(left)
+        if outcome is not None:
+            await self._note([outcome])
+
+    async def _go(self, due: DueDelivery) -> Outcome | None:
+        """None: it was called off meanwhile."""
+        if self._attempt.is_done(due):
+            return self._attempt.done(due)
+        frozen = self._attempt.freeze(due)
+        if not isinstance(frozen, Frozen):
+            return frozen
+        if not await self._freeze([(due, frozen)]):
+            return None
+        return await self._attempt.send(due, frozen)
 
     async def _deliver_batch(self, due: Sequence[DueDelivery]) -> None:
         outcomes: list[Outcome] = []
         sendable: list[tuple[DueDelivery, Frozen]] = []
         for one in due:
-            outcome = await self._attempt.resolve(one) if one.state is DeliveryState.DOUBT else None
-            step = outcome or self._attempt.freeze(one)
-            if isinstance(step, Frozen):
-                sendable.append((one, step))
-            else:
+            left = await self._attempt.resolve(one) if one.state is DeliveryState.DOUBT else one
+            step = left if isinstance(left, Outcome) else self._step(left)
+            if isinstance(step, Outcome):
                 outcomes.append(step)
+            else:
+                sendable.append(step)
         if going := await self._freeze(sendable):
             outcomes += await self._attempt.send_many([one for one, _ in going], [step for _, step in going])
         await self._note(outcomes)
+
+    def _step(self, due: DueDelivery) -> Outcome | tuple[DueDelivery, Frozen]:
+        if self._attempt.is_done(due):
+            return self._attempt.done(due)
+        frozen = self._attempt.freeze(due)
+        return (due, frozen) if isinstance(frozen, Frozen) else frozen
 
     async def _freeze(self, sendable: Sequence[tuple[DueDelivery, Frozen]]) -> Sequence[tuple[DueDelivery, Frozen]]:
         """Those that may go; what was called off meanwhile is given back."""

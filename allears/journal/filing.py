@@ -81,14 +81,16 @@ def opening(
     )
     derived = circle.place(derived, draft, Place(conversation=row.id, reference=row.reference))
     route = router(derived)
+    key = event_id(row.reference, _key(message.external_id, message.revision))
     event = Event(
-        id=event_id(row.reference, _key(message.external_id, message.revision)),
+        id=key,
         complaint_id=row.reference,
         sequence=1,
         kind=EventKind.OPENED,
         at=known_moment(arrival.received_at),
         record=routed(derived, None, route),
         messages=(message.external_id,),
+        keys={key: message.external_id},
     )
     said_at = arrival.received_at if message.posted_at is None else stamp(message.posted_at)
     return Filed(
@@ -290,18 +292,20 @@ def _new_messages(sql: sqlite3.Connection, conversation: int) -> list[_New]:
 
 
 def _event(record: Complaint, latest: Event | None, fresh: Sequence[_New], at: float, *, key: str = "") -> Event:
-    """Known by the first message that counts: a burst that a backup has cut short is then the same event."""
+    """Known by all its messages: told together with others after a restore, they are another event, and what the
+    stores know of them is looked up by the messages' own keys."""
     sequence = latest.sequence + 1 if latest else 1
-    first = next((message for message in fresh if message.counts), fresh[-1] if fresh else None)
-    key = key or (_key(first.external_id, first.revision) if first else f"sequence {sequence}")
+    counting = [message for message in fresh if message.counts]
+    causes = [_key(message.external_id, message.revision) for message in counting or fresh[-1:]]
     return Event(
-        id=event_id(record.id, key),
+        id=event_id(record.id, *([key] if key else causes or [f"sequence {sequence}"])),
         complaint_id=record.id,
         sequence=sequence,
         kind=_kind(latest, fresh, record),
         at=known_moment(at),
         record=record,
         messages=tuple(dict.fromkeys(message.external_id for message in fresh)),
+        keys={event_id(record.id, _key(one.external_id, one.revision)): one.external_id for one in counting},
         changes=changes(latest.record, record) if latest else {},
     )
 

@@ -206,11 +206,15 @@ class DueDelivery:
     """How often a look-up in doubt has found nothing."""
     replayed: bool = False
     """A person has decided to send it again."""
+    is_adopted: bool = False
+    """Its ticket was found there; its line does not know it yet."""
+    is_there: bool = False
+    """What it tells is there; what completes it may not be."""
 
     @property
     def key(self) -> str:
         """Idempotency key of this operation at a store of tickets."""
-        return self.ticket_key if self.ticket is None else self.event_key
+        return self.ticket_key if self.ticket is None or (self.is_adopted and self.is_there) else self.event_key
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
-from allears_sdk.context import Clock, Context, Log
+from allears_sdk.complaint import AttachedFile
+from allears_sdk.context import Clock, Context, Files, Log
+from allears_sdk.errors import Rejected
 from allears_sdk.remote import Remote
 from allears_sdk.testing.clock import FakeClock
 
@@ -37,6 +41,27 @@ class MemoryTokens:
     async def lock(self, name: str) -> AsyncIterator[None]:
         async with self._locks[name]:
             yield
+
+
+class MemoryFiles:
+    """`Files` that end with the test: `contents` by SHA-256; links say what they would open."""
+
+    def __init__(self) -> None:
+        self.contents: dict[str, bytes] = {}
+
+    def put(self, name: str, content: bytes, *, media_type: str = "image/jpeg", message: str = "") -> AttachedFile:
+        """A file a record can name."""
+        sha256 = hashlib.sha256(content).hexdigest()
+        self.contents[sha256] = content
+        return AttachedFile(name=name, media_type=media_type, size=len(content), sha256=sha256, message=message)
+
+    async def read(self, complaint_id: str, file: AttachedFile) -> bytes:
+        if file.sha256 not in self.contents:
+            raise Rejected(f"{file.name}: its bytes are not here")
+        return self.contents[file.sha256]
+
+    def link(self, complaint_id: str, file: AttachedFile, until: datetime) -> str:
+        return f"https://allears.example.com/files/{complaint_id}/{file.sha256[:12]}?until={until:%Y%m%d}"
 
 
 class RecordingLog:
@@ -71,6 +96,7 @@ def make_context(
     remote: Remote | None = None,
     tokens: MemoryTokens | None = None,
     log: Log | None = None,
+    files: Files | None = None,
 ) -> Context:
     """A context whose data folder is `folder`/`name` (made on demand). `known` are the raw keys that count as
     stored, or a function that gives them at the time of asking."""
@@ -90,4 +116,5 @@ def make_context(
         remote=remote or Remote(clock=clock, sleep=sleep),
         data_folder=folder / name,
         blocking=_blocking,
+        files=files or MemoryFiles(),
     )

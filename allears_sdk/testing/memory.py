@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
 from pydantic import Field, SecretStr
 
-from allears_sdk.codec import encode
+from allears_sdk.codec import decode, encode
 from allears_sdk.complaint import Event
 from allears_sdk.context import Context
 from allears_sdk.errors import AllearsError, AuthError, InDoubt, Rejected, RetryLater, TicketGone, Unavailable
 from allears_sdk.settings import DestinationSettings
-from allears_sdk.sink import Certainty, Progress, Sink, SinkSpec, Ticket
+from allears_sdk.sink import Certainty, Progress, Sink, SinkSpec, Ticket, marks_of
 
 MAX_PAYLOAD_BYTES = 1 << 20
 
@@ -122,7 +122,7 @@ class MemorySink(Sink[MemorySettings]):
         self.store = store or MemoryStore()
 
     def render(self, event: Event, key: str) -> bytes:
-        payload = encode({"key": key, "event": event})
+        payload = encode({"key": key, "marks": marks_of(event, key, is_stream=self.spec.is_stream), "event": event})
         if len(payload) > MAX_PAYLOAD_BYTES:
             raise Rejected(f"larger than {MAX_PAYLOAD_BYTES} bytes")
         return payload
@@ -136,15 +136,17 @@ class MemorySink(Sink[MemorySettings]):
     async def find(self, key: str) -> Ticket | None:
         self._check_can_find(self.spec.open_certainty)
         self.store.calls.append(("find", key))
-        found = [ticket.id for ticket in self.store.tickets if ticket.key == key and self._is_seen(ticket.created_at)]
+        seen = [ticket for ticket in self.store.tickets if self._is_seen(ticket.created_at)]
+        found = [ticket.id for ticket in seen if ticket.key == key or (self.spec.is_stream and key in _marks(ticket))]
         return Ticket(id=found[0]) if found else None
 
-    async def find_follow_up(self, ticket: Ticket, key: str) -> bool:
+    async def find_follow_ups(self, ticket: Ticket, marks: Collection[str]) -> Collection[str]:
         self._check_can_find(self.spec.follow_up_certainty)
-        self.store.calls.append(("find_follow_up", key))
+        self.store.calls.append(("find_follow_ups", ticket.id))
         there = self.store.ticket(ticket.id)
         pairs = zip(there.follow_ups, there.follow_ups_at, strict=True)
-        return any(known == key and self._is_seen(at) for (known, _), at in pairs)
+        seen = [payload for (_, payload), at in pairs if self._is_seen(at)]
+        return {mark for payload in (there.payload, *seen) for mark in decode(payload, dict)["marks"]} & set(marks)
 
     def _create(self, key: str, payload: bytes) -> str:
         for ticket in self.store.tickets:
@@ -168,6 +170,12 @@ class MemorySink(Sink[MemorySettings]):
     def _check_can_find(self, certainty: Certainty) -> None:
         if certainty not in {Certainty.B, Certainty.C}:
             raise NotImplementedError
+
+
+def _marks(ticket: StoredTicket) -> Collection[str]:
+    """Of all its events."""
+    payloads = (ticket.payload, *(payload for _, payload in ticket.follow_ups))
+    return {mark for payload in payloads for mark in decode(payload, dict)["marks"]}
 
 
 def memory_sink(open_certainty: Certainty, follow_up_certainty: Certainty, **spec: Any) -> type[MemorySink]:

@@ -48,18 +48,25 @@ def make_complaint(text: str = WORDS, *, who: str = "mail-17") -> Complaint:
     )
 
 
-def make_event(sequence: int = 1, text: str = WORDS, *, who: str = "mail-17", kind: EventKind | None = None) -> Event:
-    """The `sequence`-th event of one complaint: the first opens it, the others follow up unless `kind` says else."""
+def make_event(
+    sequence: int = 1, text: str = WORDS, *, who: str = "mail-17", kind: EventKind | None = None, told: int = 1
+) -> Event:
+    """The `sequence`-th event of one complaint: the first opens it, the others follow up unless `kind` says else. It
+    tells of so many messages."""
     record = make_complaint(text, who=who)
-    newest = f"{who}/{sequence}"
+    names = [f"{who}/{sequence}" if number == 1 else f"{who}/{sequence}.{number}" for number in range(1, told + 1)]
+    at = AT + timedelta(minutes=sequence)
+    said = tuple(Said(id=name, role=Role.CUSTOMER, author="李雷", at=at, text=text) for name in names)
+    record = replace(record, conversation=said if sequence == 1 else (*record.conversation, *said))
     return Event(
-        id=event_id(record.id, newest),
+        id=event_id(record.id, *names),
         complaint_id=record.id,
         sequence=sequence,
         kind=kind or (EventKind.OPENED if sequence == 1 else EventKind.FOLLOWED_UP),
-        at=AT + timedelta(minutes=sequence),
+        at=at,
         record=record if sequence == 1 else replace(record, priority="P1"),
-        messages=(newest,),
+        messages=tuple(names),
+        keys={event_id(record.id, name): name for name in names},
         changes={} if sequence == 1 else {"priority": ("P2", "P1")},
     )
 

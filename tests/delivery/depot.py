@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -74,10 +74,10 @@ class Scripted(MemorySink):
             raise self.play.look_errors.pop(0)
         return await super().find(key)
 
-    async def find_follow_up(self, ticket: Ticket, key: str) -> bool:
+    async def find_follow_ups(self, ticket: Ticket, marks: Collection[str]) -> Collection[str]:
         if self.play.look_errors:
             raise self.play.look_errors.pop(0)
-        return await super().find_follow_up(ticket, key)
+        return await super().find_follow_ups(ticket, marks)
 
     async def send_many(self, sendings: Sequence[Sending]) -> Sequence[Ticket | Exception]:
         answers: list[Ticket | Exception] = []

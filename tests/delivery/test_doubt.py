@@ -17,6 +17,7 @@ from tests.journal.desk import mail
 
 A, B, C, D = Certainty.A, Certainty.B, Certainty.C, Certainty.D
 PENDING, DOUBT, LETTER, SENT = DeliveryState.PENDING, DeliveryState.DOUBT, DeliveryState.LETTER, DeliveryState.SENT
+LOOKS = ["find", "find_follow_ups"]
 TIMEOUT = 30
 """The default `timeout_seconds`: an attempt's deadline."""
 
@@ -54,7 +55,7 @@ async def test_nothing_happens_before_deadline_and_wait(
     await depot.run(TIMEOUT + seconds - 0.1)
     assert depot.operations() == [operation]
     await depot.run(0.2)
-    look = "find" if operation == "open" else "find_follow_up"
+    look = "find" if operation == "open" else "find_follow_ups"
     assert depot.operations() == [operation, operation if certainty is A else look]
     assert (await depot.row()).state is SENT
     assert once(depot, operation)
@@ -92,7 +93,7 @@ async def test_what_never_arrived_is_sent_again(
 async def test_a_lagging_look_up_looks_three_times(depot: Depot, operation: str) -> None:
     depot.hire(C)
     await into_doubt(depot, Fault.LATE, operation)
-    look = "find" if operation == "open" else "find_follow_up"
+    look = "find" if operation == "open" else "find_follow_ups"
     await depot.run(TIMEOUT + 120 + 0.1)
     assert depot.operations() == [operation, look]
     await depot.run(120)
@@ -187,7 +188,7 @@ async def test_a_killed_process_leaves_doubt(depot: Depot, certainty: Certainty,
 
 @pytest.mark.parametrize(
     ("certainty", "restored", "calls"),
-    [(A, False, ["open"]), (B, False, ["find"]), (C, False, ["find"]), (D, False, ["open"]), (D, True, [])],
+    [(A, False, ["open"]), (B, False, LOOKS), (C, False, LOOKS), (D, False, ["open"]), (D, True, [])],
 )
 async def test_what_was_said_before_the_journal_is_looked_up_first(
     depot: Depot, certainty: Certainty, restored: bool, calls: list[str]

@@ -7,7 +7,7 @@ import asyncio
 import os
 import random
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -106,9 +106,9 @@ class StormySink(MemorySink):
         found = [known for known, at in self.there.opened if known == key and self.there.is_seen(at)]
         return Ticket(id=key) if found else None
 
-    async def find_follow_up(self, ticket: Ticket, key: str) -> bool:
+    async def find_follow_ups(self, ticket: Ticket, marks: Collection[str]) -> Collection[str]:
         self.there.tell()
-        return any(known == key and self.there.is_seen(at) for _, known, at in self.there.added)
+        return {known for _, known, at in self.there.added if self.there.is_seen(at)} & set(marks)
 
     async def _call(self, key: str, write: Callable[[float], None]) -> None:
         there, now = self.there, self.there.tell()

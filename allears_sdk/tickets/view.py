@@ -1,0 +1,162 @@
+"""An event as a store of tickets is to see it: title, text, mapped fields, marks and files. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from allears_sdk.complaint import AttachedFile, Complaint, Event, EventKind
+from allears_sdk.sink import marks_of
+from allears_sdk.tickets.facts import Fact, facts_of
+from allears_sdk.tickets.files import FileLimits, sort_files
+from allears_sdk.tickets.settings import StoreValue, TicketSettings
+from allears_sdk.tickets.templates import render
+from allears_sdk.tickets.texts import Texts
+
+Link = Callable[[str, AttachedFile, timedelta], str]
+"""(complaint's id, file, for how long) → an address that opens it, "" where there is none to give."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What a store takes; 0: no limit that we know of."""
+
+    subject_chars: int = 250
+    text_chars: int = 60_000
+    files: FileLimits = field(default_factory=FileLimits)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """What `TicketSink.compose` makes a request of."""
+
+    event: Event
+    key: str
+    """The idempotency key of this operation: of the ticket, or of the follow-up."""
+    is_opening: bool
+    is_public: bool
+    """Of a follow-up: whether the customer's side of the ticket may show it."""
+    language: str
+    subject: str
+    text: str
+    """Plain, within the store's limit, marks included: the store's look-up finds them."""
+    marks: tuple[str, ...]
+    """What `find_follow_ups` looks for: a key for each message that is told here."""
+    fields: dict[str, Fact | StoreValue | tuple[StoreValue, ...]]
+    """The store's field → value, as `fields` and `values` of the settings map them; unmapped facts are not here."""
+    priority: StoreValue
+    """The store's own word for P1 to P4; "" where the record has none."""
+    files: tuple[AttachedFile, ...]
+    """To be uploaded: they fit."""
+
+    @property
+    def record(self) -> Complaint:
+        return self.event.record
+
+
+def make_view(
+    event: Event,
+    key: str,
+    settings: TicketSettings,
+    limits: Limits,
+    priorities: dict[str, StoreValue],
+    link: Link,
+) -> View:
+    """`priorities`: the store's usual words for P1 to P4, which the settings' `values.priority` go before."""
+    record, is_opening = event.record, event.kind is EventKind.OPENED
+    language = settings.language if settings.language != "auto" else "zh" if record.language[:2] == "zh" else "en"
+    marks = marks_of(event, key)
+    sorted_files = sort_files(_files_of(event), settings.files, limits.files, record.id, link)
+    texts = Texts(language=language, event=event, files=sorted_files)
+    text = _text(settings.text if is_opening else settings.note, texts, is_opening=is_opening)
+    return View(
+        event=event,
+        key=key,
+        is_opening=is_opening,
+        is_public=settings.public_notes,
+        language=language,
+        subject=shorten(_subject(settings.subject, texts), limits.subject_chars),
+        text=_within(text, marks if not is_opening else (key, *marks), limits.text_chars, texts),
+        marks=marks,
+        fields=_fields(record, settings),
+        priority=_mapped({**priorities, **settings.values.get("priority", {})}, record.priority),
+        files=sorted_files.fit,
+    )
+
+
+def shorten(text: str, chars: int) -> str:
+    """One line of at most so many characters, the end marked where it was cut."""
+    line = " ".join(text.split())
+    return line if not chars or len(line) <= chars else line[: chars - 1] + "…"
+
+
+def _files_of(event: Event) -> Sequence[AttachedFile]:
+    """All at the opening; later those that came with what is new, and those that were still on their way before."""
+    if event.kind is EventKind.OPENED:
+        return event.record.attachments
+    before = {_sha(file) for file in event.changes.get("attachments", ((), ()))[0]}
+    is_changed = "attachments" in event.changes
+    return [
+        file
+        for file in event.record.attachments
+        if file.message in event.messages or (is_changed and file.sha256 and file.sha256 not in before)
+    ]
+
+
+def _sha(file: Any) -> str:
+    """Changes read from the journal hold plain dicts."""
+    return str(file.get("sha256", "") if isinstance(file, dict) else file.sha256)
+
+
+def _subject(template: str, texts: Texts) -> str:
+    record = texts.event.record
+    return render(template, _names(texts)) if template else f"[{record.id}] {record.title}".strip()
+
+
+def _text(template: str, texts: Texts, *, is_opening: bool) -> str:
+    if template:
+        return render(template, _names(texts))
+    return texts.opening() if is_opening else texts.follow_up()
+
+
+def _names(texts: Texts) -> dict[str, Any]:
+    event = texts.event
+    return {
+        **facts_of(event.record),
+        "language": texts.language,
+        "said": texts.said(),
+        "changes": texts.changes(),
+        "files": texts.file_lines(),
+        "facts": texts.facts(),
+        "sequence": event.sequence,
+        "kind": event.kind.value,
+    }
+
+
+def _within(text: str, marks: Sequence[str], chars: int, texts: Texts) -> str:
+    """The text with its marks at the end; what does not fit is cut, and says so."""
+    tail = f"\n\n[{' '.join(marks)}]"
+    whole = text.rstrip() + tail
+    if not chars or len(whole) <= chars:
+        return whole
+    room = chars - len(tail) - len(texts.cut(len(text))) - 1
+    return f"{text[:room]}\n{texts.cut(len(text) - room)}{tail}"
+
+
+def _fields(record: Complaint, settings: TicketSettings) -> dict[str, Fact | StoreValue | tuple[StoreValue, ...]]:
+    facts = facts_of(record)
+    made: dict[str, Fact | StoreValue | tuple[StoreValue, ...]] = {}
+    for name, target in settings.fields.items():
+        fact, values = facts[name], settings.values.get(name, {})
+        if isinstance(fact, tuple):
+            made[target] = tuple(_mapped(values, one) for one in fact)
+        else:
+            made[target] = _mapped(values, fact) if isinstance(fact, str) else fact
+    return made
+
+
+def _mapped(values: dict[str, StoreValue], value: str) -> StoreValue:
+    """Values that settings do not name go as they are; what is empty stays empty."""
+    return values.get(value, values.get("*", value)) if value else ""
