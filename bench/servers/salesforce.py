@@ -26,6 +26,7 @@ AUDIENCE = "https://login.salesforce.com"
 GRANT_JWT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 OLDEST_VERSION, NEWEST_VERSION = 21.0, 66.0
 MAX_SUBREQUESTS = 25
+MAX_RECORDS = 200
 LONGEST_ASSERTION_SECONDS = 300
 _REFERENCE = re.compile(r"@\{(\w+)\.(\w+)\}")
 
@@ -33,7 +34,7 @@ _REFERENCE = re.compile(r"@\{(\w+)\.(\w+)\}")
 class Salesforce(Desk):
     """`await start()`; then `url` is the org's My Domain. `org` holds the records."""
 
-    WORK: ClassVar[str] = r"(POST|PATCH) /services/data/[^/]+/(composite$|sobjects/(Case|CaseComment)\b)"
+    WORK: ClassVar[str] = r"(POST|PATCH) /services/data/[^/]+/(composite(/sobjects)?$|sobjects/(Case|CaseComment)\b)"
     STATUS: ClassVar[Mapping[Any, int]] = {Fault.REJECT: 400, Fault.GONE: 404}
 
     def __init__(self, now: Callable[[], float] = time.time) -> None:
@@ -98,6 +99,7 @@ class Salesforce(Desk):
             web.get(data + "/query/", self._query),
             web.get(data + "/query/{cursor}", self._more),
             web.post(data + "/composite", self._composite),
+            web.post(data + "/composite/sobjects", self._collection),
             web.route("*", data + "/sobjects/{path:.+}", self._sobjects),
         ]
 
@@ -112,6 +114,9 @@ class Salesforce(Desk):
         if status in (400, 404) and request.path.endswith("/composite"):
             asked = json.loads(self.calls[-1].body)["compositeRequest"]
             return web.json_response({"compositeResponse": _halted(asked, 0, status, body)})
+        if status in (400, 404) and request.path.endswith("/composite/sobjects"):
+            records = json.loads(self.calls[-1].body)["records"]
+            return web.json_response([_failed(body[0]) for _ in records])
         return web.json_response(body, status=status)
 
     async def _token(self, request: web.Request) -> web.Response:
@@ -248,6 +253,26 @@ class Salesforce(Desk):
         body = await request.json()
         return self._answered(request, lambda: (200, {"compositeResponse": self._all(body)}))
 
+    async def _collection(self, request: web.Request) -> web.Response:
+        body = await request.json()
+        return self._answered(request, lambda: (200, self._records(body["records"], all_or_none=body["allOrNone"])))
+
+    def _records(self, records: list[dict[str, Any]], *, all_or_none: bool) -> list[dict[str, Any]]:
+        if not 0 < len(records) <= MAX_RECORDS:
+            raise Refused("LIMIT_EXCEEDED", f"The limit of records is {MAX_RECORDS}")
+        before, answers = self.org.snapshot(), []
+        for record in records:
+            kind = record["attributes"]["type"]
+            try:
+                made = self.org.create(kind, {name: record[name] for name in record if name != "attributes"})
+                answers.append({"id": made, "success": True, "errors": []})
+            except Refused as refused:
+                answers.append(_failed(refused.shown()[0]))
+        if all_or_none and not all(answer["success"] for answer in answers):
+            self.org.rows = before
+            return [one if not one["success"] else _failed(_ROLLED_BACK) for one in answers]
+        return answers
+
     def _all(self, body: Mapping[str, Any]) -> list[dict[str, Any]]:
         asked = body["compositeRequest"]
         if not 0 < len(asked) <= MAX_SUBREQUESTS:
@@ -274,6 +299,15 @@ _REFUSALS: Mapping[int, list[dict[str, Any]]] = {
     401: [{"message": "Session expired or invalid", "errorCode": "INVALID_SESSION_ID"}],
     404: [{"message": "entity is deleted", "errorCode": "ENTITY_IS_DELETED", "fields": []}],
 }
+
+
+_ROLLED_BACK = {"errorCode": "ALL_OR_NONE_OPERATION_ROLLED_BACK", "message": "Record rolled back"}
+
+
+def _failed(error: Mapping[str, Any]) -> dict[str, Any]:
+    """As collections say it."""
+    shown = {"statusCode": error["errorCode"], "message": error["message"], "fields": error.get("fields", [])}
+    return {"success": False, "errors": [shown]}
 
 
 def _sub(one: Mapping[str, Any], status: int, body: Any) -> dict[str, Any]:

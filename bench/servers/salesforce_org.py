@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,7 +18,7 @@ from typing import Any
 KEY_FIELD = "Complaint_Id__c"
 ORGANIZATION = {"Id": "00D5g000004XyzAEAS", "Name": "示例商城 Example Shop", "IsSandbox": True}
 _SELECT = re.compile(
-    r"SELECT (?P<columns>[\w, ]+) FROM (?P<kind>\w+)(?: WHERE (?P<where>.+?))?"
+    r"SELECT (?P<columns>[\w., ]+) FROM (?P<kind>\w+)(?: WHERE (?P<where>.+?))?"
     r"(?: ORDER BY (?P<order>\w+)(?: (?P<way>ASC|DESC))?)?(?: LIMIT (?P<limit>\d+))?"
 )
 _IS = re.compile(r"(\w+) = (?:'((?:[^'\\]|\\.)*)'|(true|false))")
@@ -197,12 +197,23 @@ class Org:
         names = [name.strip() for name in match["columns"].split(",")]
         conditions = match["where"].split(" AND ") if match["where"] else []
         for name in (*names, *([match["order"]] if match["order"] else [])):
-            self._known(kind, name, "INVALID_FIELD")
+            if not (kind == "ContentDocumentLink" and name.startswith("ContentDocument.")):
+                self._known(kind, name, "INVALID_FIELD")
         rows = [row for row in self.visible(kind) if all(self._holds(kind, row, one) for one in conditions)]
         if match["order"]:
             rows.sort(key=lambda row: str(row[match["order"]]), reverse=match["way"] == "DESC")
-        shown = [{"attributes": {"type": kind}, **{name: row[name] for name in names}} for row in rows]
+        shown = [{"attributes": {"type": kind}, **self._columns_of(row, names)} for row in rows]
         return shown[: int(match["limit"])] if match["limit"] else shown
+
+    def _columns_of(self, row: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
+        """A dotted name is that of the document a link leads to."""
+        shown = {name: row[name] for name in names if "." not in name}
+        further = [name.partition(".")[2] for name in names if "." in name]
+        if further:
+            versions = self.rows["ContentVersion"]
+            document = next(one for one in versions if one["ContentDocumentId"] == row["ContentDocumentId"])
+            shown["ContentDocument"] = {name: document[name] for name in further}
+        return shown
 
     def _known(self, kind: str, name: str, code: str) -> Column:
         if name not in self.columns(kind):
