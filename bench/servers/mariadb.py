@@ -96,7 +96,7 @@ class MariaDb:
     def _make_user(self) -> None:
         with pymysql.connect(unix_socket=self._socket, user="root") as connection, connection.cursor() as cursor:
             cursor.execute(f"CREATE USER allears@'%' IDENTIFIED BY '{PASSWORD}'")
-            cursor.execute("GRANT ALL ON *.* TO allears@'%'")
+            cursor.execute("GRANT ALL ON *.* TO allears@'%' WITH GRANT OPTION")
 
     def __enter__(self) -> MariaDb:
         self.start()
