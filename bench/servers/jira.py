@@ -24,8 +24,10 @@ from bench.servers.jira_site import (
     FIELDS,
     GONE,
     MAX_BULK,
+    OPTIONS,
     PERMISSIONS,
     PRIORITIES,
+    SCHEMAS,
     TOKEN,
     Comment,
     Issue,
@@ -87,7 +89,7 @@ class Jira(Desk):
                 headers={"X-Seraph-LoginReason": "AUTHENTICATED_FAILED"},
             )
         texts = {404: [GONE], 429: ["Rate limit exceeded."]}.get(status, [])
-        fields = {} if texts else {"customfield_10050": "Field cannot be set. It is not on the appropriate screen."}
+        fields = {} if texts else {"description": "The entered text is too long 没有权限"}
         response = web.json_response({"errorMessages": texts, "errors": fields}, status=status)
         if status == 429:
             response.headers["X-RateLimit-NearLimit"] = "false"
@@ -161,10 +163,15 @@ class Jira(Desk):
         return web.json_response({"startAt": 0, "maxResults": 50, "total": 1, self._rows_name("issueTypes"): rows})
 
     async def _create_fields(self, request: web.Request) -> web.Response:
-        rows = [{"fieldId": name, "key": name, "name": title, "required": False} for name, title in FIELDS.items()]
+        rows: list[dict[str, Any]] = [
+            {"fieldId": name, "key": name, "name": title, "required": False, "schema": SCHEMAS.get(name)}
+            for name, title in self.site.screen.items()
+        ]
         for row in rows:
-            if row["fieldId"] == "priority":
-                row["allowedValues"] = [{"id": str(at), "name": name} for at, name in enumerate(PRIORITIES, 1)]
+            row["allowedValues"] = {
+                "priority": _named("name", PRIORITIES),
+                "customfield_10050": _named("value", OPTIONS),
+            }.get(row["key"], [])
         start, size = int(request.query.get("startAt", 0)), min(int(request.query.get("maxResults", 50)), 5)
         shown = {"startAt": start, "maxResults": size, "total": len(rows)}
         return web.json_response({**shown, self._rows_name("fields"): rows[start : start + size]})
@@ -180,7 +187,7 @@ class Jira(Desk):
         version = request.match_info["version"]
         faults = {
             name: f"Field '{name}' cannot be set. It is not on the appropriate screen, or unknown."
-            for name in fields.keys() - FIELDS.keys()
+            for name in fields.keys() - self.site.screen.keys()
         }
         faults |= text_errors(fields, version) | value_errors(fields)
         project = fields.get("project", {}).get("key", "")
@@ -200,7 +207,7 @@ class Jira(Desk):
 
     async def _edit(self, request: web.Request) -> web.Response:
         issue = self.site.find(request.match_info["key"])
-        self.site.need("EDIT_ISSUES")
+        self.site.need("EDIT_ISSUES", issue)
         given = await request.json()
         issue.fields.update(given.get("fields", {}))
         for change in given.get("update", {}).get("labels", []):
@@ -272,7 +279,7 @@ class Jira(Desk):
 
     async def _comment(self, request: web.Request) -> web.Response:
         issue = self.site.find(request.match_info["key"])
-        self.site.need("ADD_COMMENTS")
+        self.site.need("ADD_COMMENTS", issue)
         given = await request.json()
         version = request.match_info["version"]
         faults = text_errors({"description": given.get("body")}, version)
@@ -285,10 +292,14 @@ class Jira(Desk):
 
     async def _attach(self, request: web.Request) -> web.Response:
         issue = self.site.find(request.match_info["key"])
-        self.site.need("CREATE_ATTACHMENTS")
+        self.site.need("CREATE_ATTACHMENTS", issue)
         files = await files_of(request, self.site.upload_limit)
         issue.files.update(files)
         return web.json_response([{"id": "1", "filename": name, "size": len(data)} for name, data in files.items()])
+
+
+def _named(name: str, values: Iterable[str]) -> list[dict[str, str]]:
+    return [{"id": str(number), name: value} for number, value in enumerate(values, 1)]
 
 
 def _shown(comment: Comment, version: str, *, has_properties: bool) -> dict[str, Any]:

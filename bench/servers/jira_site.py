@@ -30,8 +30,17 @@ FIELDS: Mapping[str, str] = {
     "reporter": "Reporter",
     "customfield_10050": "Complaint category",
     "customfield_10051": "订单号",
+    "customfield_10052": "客户原话",
 }
 """Those of the create screen, by id."""
+SCHEMAS: Mapping[str, Mapping[str, str]] = {
+    "labels": {"type": "array", "items": "string", "system": "labels"},
+    "priority": {"type": "priority", "system": "priority"},
+    "customfield_10050": {"type": "option", "custom": "com.atlassian.jira.plugin.system.customfieldtypes:select"},
+    "customfield_10051": {"type": "string", "custom": "com.atlassian.jira.plugin.system.customfieldtypes:textfield"},
+    "customfield_10052": {"type": "string", "custom": "com.atlassian.jira.plugin.system.customfieldtypes:textarea"},
+}
+OPTIONS = ("产品质量", "Delivery", "其他 Other")
 SD_FIELDS = ("summary", "description", "customfield_10051")
 """Those of the request form."""
 GONE = "Issue does not exist or you do not have permission to see it."
@@ -58,6 +67,8 @@ class Issue:
     comments: list[Comment] = field(default_factory=list)
     files: dict[str, bytes] = field(default_factory=dict)
     former_keys: set[str] = field(default_factory=set)
+    is_archived: bool = False
+    """Read-only."""
 
     @property
     def project(self) -> str:
@@ -73,6 +84,7 @@ class Issue:
             "created": datetime.fromtimestamp(self.created_at, UTC).strftime("%Y-%m-%dT%H:%M:%S.000+0000"),
             "status": {"id": "10000", "name": "To Do", "statusCategory": {"key": "new"}},
             "assignee": None,
+            "attachment": [{"filename": name, "size": len(data)} for name, data in self.files.items()],
             **self.fields,
         }
         if version == "2":
@@ -92,7 +104,8 @@ class Site:
         self.last_numbers = {"CMP": 0, "OPS": 0}
         """Of each project."""
         self.permissions = set(PERMISSIONS)
-        self.upload_limit = 10 << 20
+        self.screen = dict(FIELDS)
+        self.upload_limit = 1 << 30
         self._ids = 10_000
 
     def find(self, key: str) -> Issue:
@@ -147,8 +160,8 @@ class Site:
         column = "number" if query.order in ("key", "issuekey") else "created"
         return sorted(found, key=lambda one: (_row(one)[column], int(one.id)), reverse=query.is_descending)
 
-    def need(self, permission: str) -> None:
-        if permission not in self.permissions:
+    def need(self, permission: str, issue: Issue) -> None:
+        if permission not in self.permissions or issue.is_archived:
             raise Refusal(403, errors("You do not have permission to do this 没有权限"))
 
     def need_project(self, key: str) -> str:
@@ -227,6 +240,11 @@ def value_errors(fields: Mapping[str, Any]) -> dict[str, str]:
     faults: dict[str, str] = {}
     if any(" " in label or len(label) > 255 for label in fields.get("labels", [])):
         faults["labels"] = "The label contains spaces which is invalid."
+    option = fields.get("customfield_10050", {"value": OPTIONS[0]})
+    if not isinstance(option, dict) or option.get("value") not in OPTIONS:
+        faults["customfield_10050"] = "Option value is not valid"
+    if not isinstance(fields.get("customfield_10051", ""), str):
+        faults["customfield_10051"] = "Operation value must be a string"
     priority = fields.get("priority", {}).get("name", PRIORITIES[0])
     if priority not in PRIORITIES:
         faults["priority"] = f"The priority selected is invalid: {priority}"
