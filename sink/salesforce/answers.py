@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from allears_sdk.errors import AllearsError, ConfigError, Rejected, RetryLater, TicketGone
+from allears_sdk.errors import AllearsError, ConfigError, InDoubt, Rejected, RetryLater, TicketGone
 from allears_sdk.remote import Response
 from allears_sdk.tickets import answered
 
@@ -50,25 +50,18 @@ def refusal_of(answer: Response) -> Refusal | None:
         return None
 
 
-def refusal_among(answer: Response, done: Sequence[tuple[bool, Any]]) -> Refusal | None:
-    """Of requests that are done together or not at all: why none was. Each is whether it succeeded, and its errors."""
-    failed = [_refusal(errors) for succeeded, errors in done if not succeeded]
-    reasons = [one for one in failed if one is not None and one.code not in HALTED]
-    if failed and not reasons:
-        return Refusal(code="UNKNOWN", message=answer.text()[:500], fields=())
-    return reasons[0] if reasons else None
-
-
-def composite_refusal(answer: Response) -> Refusal | None:
-    """Of `/composite` with `allOrNone`. Raises InDoubt for an answer that makes no sense."""
-    subs = answered(answer, "compositeResponse")
-    return refusal_among(answer, [(_is_done(answer, sub), sub.get("body")) for sub in subs])
+def composite_refusal(answer: Response, count: int) -> Refusal | None:
+    """Of `/composite` with `allOrNone` and so many requests: why none was done. Raises InDoubt for an answer that makes
+    no sense."""
+    subs = [("compositeResponse", place) for place in range(count)]
+    failed = [sub for sub in subs if answered(answer, *sub, "httpStatusCode") not in range(200, 300)]
+    return _reason(answer, [answered(answer, *sub, "body") for sub in failed])
 
 
 def collection_refusal(answer: Response, count: int) -> Refusal | None:
-    """Of `/composite/sobjects` with `allOrNone`. Raises InDoubt where it does not answer for each record."""
-    done = [(answered(answer, place, "success") is True, answered(answer, place)) for place in range(count)]
-    return refusal_among(answer, [(succeeded, one.get("errors")) for succeeded, one in done])
+    """The same of `/composite/sobjects` and so many records."""
+    failed = [place for place in range(count) if answered(answer, place, "success") is not True]
+    return _reason(answer, [answered(answer, place, "errors") for place in failed])
 
 
 def error_of(refusal: Refusal, place: str, *, of_ticket: bool = False) -> AllearsError:
@@ -86,9 +79,12 @@ def error_of(refusal: Refusal, place: str, *, of_ticket: bool = False) -> Allear
     return Rejected(what, detail=refusal.message)
 
 
-def _is_done(answer: Response, sub: Any) -> bool:
-    status = answered(answer, "compositeResponse") and isinstance(sub, dict) and sub.get("httpStatusCode")
-    return isinstance(status, int) and 200 <= status < 300
+def _reason(answer: Response, failed: Sequence[Any]) -> Refusal | None:
+    """What was done together failed because of one of them."""
+    reasons = [one for one in map(_refusal, failed) if one is not None and one.code not in HALTED]
+    if failed and not reasons:
+        raise InDoubt(f"{answer.call.place}: failed, and does not say why", detail=answer.text()[:500])
+    return reasons[0] if reasons else None
 
 
 def _refusal(errors: Any) -> Refusal | None:

@@ -163,7 +163,7 @@ class SalesforceSink(TicketSink[SalesforceSettings]):
             {"method": "POST", "url": f"{objects}/ContentDocumentLink", "referenceId": "link", "body": link},
         ]
         answer = await self._send("POST", "/composite", json={"allOrNone": True, "compositeRequest": steps})
-        refusal = composite_refusal(answer)
+        refusal = composite_refusal(answer, len(steps))
         if refusal is not None and refusal.code == "NOT_FOUND":
             self.context.log.warning("file_not_attached", reason="somebody deleted it meanwhile", version=version)
         elif refusal is not None and refusal.code != DUPLICATE:

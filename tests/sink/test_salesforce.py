@@ -7,7 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
+import respx
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from pydantic import ValidationError
@@ -16,6 +18,7 @@ from allears_sdk.complaint import Contact, Event
 from allears_sdk.context import Context
 from allears_sdk.errors import AuthError, ConfigError, InDoubt, Rejected, RetryLater, TicketGone
 from allears_sdk.reference import event_key, ticket_key
+from allears_sdk.remote import Remote
 from allears_sdk.sink import Progress, Ticket
 from allears_sdk.testing.clock import FakeClock
 from allears_sdk.testing.context import MemoryFiles, RecordingLog, make_context
@@ -171,6 +174,31 @@ async def test_a_long_follow_up_comes_in_numbered_comments_or_not_at_all(
     with pytest.raises(Rejected, match=r"STRING_TOO_LONG \(CommentBody\)"):
         await follow_up(sink, ticket, make_event(2, text="甲" * 1400))
     assert len(desk.comments(ticket.id)) == len(bodies)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        [],
+        [{}],
+        {},
+        None,
+        [{"success": False, "errors": []}],
+        [{"success": "yes"}],
+        [{"success": False, "errors": [{"statusCode": "ALL_OR_NONE_OPERATION_ROLLED_BACK", "message": "x"}]}],
+    ],
+)
+async def test_an_answer_that_does_not_speak_of_the_comment_is_doubt(
+    desk: Salesforce, sink: SalesforceSink, body: Any
+) -> None:
+    ticket = await open_(sink)
+    with respx.mock(assert_all_mocked=False) as router:
+        router.post(path__regex="/composite/sobjects$").respond(200, json=body)
+        plain = Remote(clock=FakeClock(), transport=httpx.AsyncHTTPTransport)
+        mocked = SalesforceSink(sink.settings, replace(sink.context, remote=plain))
+        with pytest.raises(InDoubt):
+            await follow_up(mocked, ticket)
+        await plain.aclose()
 
 
 @pytest.mark.parametrize("is_public", [False, True])
