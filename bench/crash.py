@@ -279,21 +279,37 @@ class Storm:
         return [line for line in lines if "[warning" in line or "[error" in line][-20:]
 
     def _compare(self, store: str, notices: Iterable[dict[str, Any]]) -> list[str]:
-        seen: dict[str, list[str]] = defaultdict(list)
+        seen: dict[str, dict[str, list[str]]] = defaultdict(dict)
         for event in (notice["event"] for notice in notices):
-            for message in event["messages"]:
-                is_edit = message in self.chats.edits and event["kind"] == "edited"
-                for token in (token for token in (self._token_of(message),) if token and not is_edit):
-                    seen[token].append(event["id"])
+            for key, message in event["keys"].items():
+                seen[self._token_of(message)].setdefault(key, []).append(event["id"])
         lost = [f"{store}: {token} ({where}) is lost" for token, where in self.said.items() if token not in seen]
-        doubled = [f"{store}: {token} is in {', '.join(ids)}" for token, ids in seen.items() if len(ids) > 1]
+        told = [(token, ids) for token, keys in seen.items() if token for ids in keys.values()]
+        doubled = [f"{store}: {token} is in {', '.join(ids)}" for token, ids in told if len(ids) > 1]
+        doubled += [
+            f"{store}: {token} was told as {len(keys)} messages"
+            for token, keys in seen.items()
+            if token and len(keys) > 1 + (token in self.chats.edited)
+        ]
         return lost[:10] + doubled[:10]
 
     def _token_of(self, message: str) -> str:
         return self.chats.names.get(message) or _token_in(message)
 
     def _received(self) -> Sequence[dict[str, Any]]:
-        return [json.loads(body)["data"] for body in self.receiver.created.values()]
+        """What a receiver keeps. After a restore it does as docs/sinks/webhook.md says: of an event only those messages
+        are news whose keys it does not know."""
+        notices = [json.loads(body)["data"] for body in self.receiver.created.values()]
+        if not self.receiver.is_restored:
+            return notices
+        kept: list[dict[str, Any]] = []
+        known: set[str] = set()
+        for notice in notices:
+            event = notice["event"]
+            fresh = {key: message for key, message in event["keys"].items() if key not in known}
+            known |= fresh.keys()
+            kept.append({**notice, "event": {**event, "keys": fresh}})
+        return kept
 
     def _filed(self) -> Sequence[dict[str, Any]]:
         path = self.folder / "filed.jsonl"

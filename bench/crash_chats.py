@@ -124,6 +124,11 @@ class Chats:
         left = [f"{len(queue)} updates are left for {name}" for name, queue in queues.items() if queue]
         return left + [f"the answer to {name} changed when it was sent again" for name in self.changed[:10]]
 
+    @property
+    def edited(self) -> set[str]:
+        """Tokens of messages that were edited: an edit is one more telling."""
+        return {self.names[message] for message in self.edits}
+
     def unedited(self, texts: Mapping[str, str]) -> list[str]:
         """Given each message's newest words in a store: those that are not the newest said."""
         return [f"the edit {token} of {name} is lost" for name, token in self.edits.items() if token not in texts[name]]
