@@ -273,7 +273,7 @@ class Zendesk(Desk):
         return web.json_response({"ticket": self._shown(ticket), "audit": {"ticket_id": ticket.id}})
 
     def _comment(self, ticket: Ticket, given: Mapping[str, Any], author: int = AGENT_ID) -> None:
-        body = given.get("body") or given.get("html_body", "")
+        body = (given.get("body") or given.get("html_body", "")).replace("{{ticket.id}}", str(ticket.id))
         files = [file for token in given.get("uploads", []) for file in self._use(token)]
         comment = {
             "id": self._next_comment,
