@@ -36,7 +36,8 @@ class TicketSink(Sink[S]):
     (`create`, `add`); classes B and C look up (`find`, `find_follow_ups`). Where files can only be added to a ticket
     that is there, they come in `attach`."""
 
-    limits: ClassVar[Limits] = Limits()
+    limits: Limits = Limits()
+    """Of the kind; where an admin knows better, a destination sets its own in `__init__`."""
     priorities: ClassVar[Mapping[str, StoreValue]] = {}
     """The store's words for P1 to P4."""
 
