@@ -55,7 +55,7 @@ def render_rows(event: Event, key: str, settings: SqlSettings, instant: Instant)
     rows = Rows(
         ticket_key=ticket, row=row, first={**first, **settings.constants}, entries=list(_entries(event, key, instant))
     )
-    return _NUL.sub(rb"\1\\ufffd", encode(rows))
+    return _json(rows)
 
 
 def read_rows(payload: bytes) -> Rows:
@@ -69,7 +69,7 @@ def read_rows(payload: bytes) -> Rows:
 def _entries(event: Event, key: str, instant: Instant) -> Iterable[dict[str, Value]]:
     """One for each message that counts; one for an event without any."""
     said = {one.id: one for one in event.record.conversation}
-    changes = encode(event.changes).decode() if event.changes else None
+    changes = _json(event.changes).decode() if event.changes else None
     marks = marks_of(event, key, is_stream=True)
     for number, (told, mark) in enumerate(zip(told_by(event), marks, strict=True)):
         messages = [event.keys[told]] if told in event.keys else event.messages
@@ -119,7 +119,7 @@ def _cut(record: Complaint) -> Complaint:
 
 def _record(record: Complaint, *, is_cut: bool) -> str:
     """The whole record as JSON; one that is too large loses its conversation, which the child table has."""
-    whole = encode(record)
+    whole = _json(record)
     if len(whole) > MAX_RECORD_BYTES:
         bare = replace(record, conversation=(), provenance={}, description=record.description[:1000])
         return _with_shortened(bare, ["conversation", "provenance", "description"])
@@ -128,7 +128,12 @@ def _record(record: Complaint, *, is_cut: bool) -> str:
 
 def _with_shortened(record: Complaint, what: list[str]) -> str:
     plain: dict[str, Any] = msgspec.to_builtins(record)
-    return encode({**plain, "shortened": what}).decode()
+    return _json({**plain, "shortened": what}).decode()
+
+
+def _json(value: Any) -> bytes:
+    """Without NUL, which PostgreSQL holds nowhere, within JSON neither."""
+    return _NUL.sub(rb"\1\\ufffd", encode(value))
 
 
 def _shortened(text: str) -> str:
