@@ -1,4 +1,4 @@
-"""One answer as a mail, byte for byte. Pure: the same answer is the same bytes in every attempt.
+"""One mail of ours, byte for byte. Pure: the same mail is the same bytes in every attempt.
 
 Written by hand: `email.policy` makes encoded words of a Message-ID that is longer than a line, which ends the thread.
 """
@@ -10,6 +10,7 @@ import quopri
 import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from email.utils import format_datetime
 from textwrap import wrap
 
@@ -24,6 +25,7 @@ _WORD_BYTES = 42
 _ID = re.compile(r"(?!.*=\?)[!-;=?-~]{1,200}@[!-;=?-~]{1,200}")
 _ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@(?=.{1,253}$)[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+_NEWLINE = re.compile(r"\r\n?")
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9 .,'&()-]+")
 _LANGUAGES = {"zh": "zh-CN", "en": "en"}
 
@@ -40,27 +42,64 @@ class Mailbox:
         return self.address.rpartition("@")[2]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """What stands in the header."""
+
+    recipients: str
+    """ASCII addresses, parted by commas."""
+    subject: str
+    at: datetime
+    message_id: str
+    """Without angle brackets, as all ids here."""
+    reference: str
+    answered: str = ""
+    """Id of the mail that this one answers."""
+    thread: Sequence[str] = ()
+    """Ids of those before it, nearest first."""
+    automatic: str = "auto-generated"
+    language: str = ""
+    reply_to: str = ""
+
+
 def compose(address: Address, text: str, recipient: str, ours: Mailbox, *, bounces: bool) -> bytes:
-    """Header and body with CRLF. `recipient` is an ASCII address; `bounces`: the envelope names us as its sender."""
-    answered = [one for one in address.known_as[:1] if _ID.fullmatch(one)]
+    """An answer. `recipient` is an ASCII address; `bounces`: the envelope names us as its sender."""
+    draft = Draft(
+        recipients=recipient,
+        subject=address.subject,
+        at=address.at,
+        message_id=mail_id(address.reference, ours.domain),
+        reference=address.reference,
+        answered=next(iter(address.known_as), ""),
+        thread=address.thread,
+        automatic="auto-replied",
+        language=address.language,
+    )
+    return write(draft, text, ours, bounces=bounces)
+
+
+def write(draft: Draft, text: str, ours: Mailbox, *, bounces: bool) -> bytes:
+    """Header and body with CRLF."""
+    answered = [draft.answered] if _ID.fullmatch(draft.answered) else []
     encoding, body = _body(text)
     headers = (
         ("From", _mailbox(ours)),
-        ("To", recipient),
-        ("Subject", _unstructured(address.subject)),
-        ("Date", format_datetime(address.at)),
-        ("Message-ID", f"<{mail_id(address.reference, ours.domain)}>"),
+        ("To", draft.recipients.replace(", ", ",\r\n ")),
+        ("Reply-To", draft.reply_to),
+        ("Subject", _unstructured(draft.subject)),
+        ("Date", format_datetime(draft.at)),
+        ("Message-ID", f"<{draft.message_id}>"),
         ("In-Reply-To", _ids(answered)),
-        ("References", _ids(_chain(address.thread, answered))),
-        ("Auto-Submitted", "auto-replied"),
+        ("References", _ids(_chain(draft.thread, answered))),
+        ("Auto-Submitted", draft.automatic),
         ("X-Auto-Response-Suppress", "All"),
         # Old vacation programs know only this; where the envelope is empty nobody can answer it anyway, and the word
         # costs a place among the mails people read.
         ("Precedence", "bulk" if bounces else ""),
-        (OWN_MAIL_HEADER, address.reference),
+        (OWN_MAIL_HEADER, draft.reference),
         ("MIME-Version", "1.0"),
         ("Content-Type", "text/plain; charset=utf-8"),
-        ("Content-Language", _LANGUAGES.get(address.language, "")),
+        ("Content-Language", _LANGUAGES.get(draft.language, "")),
         ("Content-Transfer-Encoding", encoding),
     )
     lines = [f"{name}: {value}" for name, value in headers if value]
@@ -122,7 +161,7 @@ def _one_line(text: str) -> str:
 
 def _body(text: str) -> tuple[str, str]:
     """Its encoding, and the text in it: readable as it is where most of it is ASCII."""
-    data = ("\n".join(text.splitlines()) + "\n").encode("utf-8", "replace")
+    data = (_NEWLINE.sub("\n", text).removesuffix("\n") + "\n").encode("utf-8", "replace")
     if len(data) <= 1.3 * len(text):
         return "quoted-printable", quopri.encodestring(data).decode().replace("\n", "\r\n")
     return "base64", base64.encodebytes(data.replace(b"\n", b"\r\n")).decode().replace("\n", "\r\n")

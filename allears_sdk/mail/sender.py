@@ -1,13 +1,13 @@
-"""Answers to customers by mail: whom they may go to, and through which mailbox."""
+"""Mails of ours: whom answers may go to, and through which mailbox all go."""
 
 from __future__ import annotations
 
 from allears_sdk.connector import Address
 from allears_sdk.context import Context
-from allears_sdk.errors import Void
+from allears_sdk.errors import ConfigError, Rejected, Void
 from allears_sdk.mail.composition import compose, recipient_of
 from allears_sdk.mail.submission import Outgoing
-from allears_sdk.mail.submit import Mail, TokenRefused, submit
+from allears_sdk.mail.submit import Mail, RecipientRefused, TokenRefused, submit
 from allears_sdk.mail.wire import Wire
 from allears_sdk.oauth import OAuth
 
@@ -27,10 +27,19 @@ class Sender:
             raise Void("this channel does not answer")
         recipient = recipient_of(address, (settings.sender.address, settings.username))
         mail = Mail(
-            recipient=recipient,
+            recipients=(recipient,),
             content=lambda bounces: compose(address, text, recipient, settings.sender, bounces=bounces),
         )
-        await self._enter(settings, mail)
+        try:
+            await self._enter(settings, mail)
+        except RecipientRefused as error:
+            raise Rejected(str(error)) from None
+
+    async def hand_over(self, mail: Mail | None) -> None:
+        """Any mail; none: log in and send nothing. Raises as `Connector.reply` does, and RecipientRefused."""
+        if self._settings is None:
+            raise ConfigError("there is no server to send mails")
+        await self._enter(self._settings, mail)
 
     async def check(self) -> tuple[str, ...]:
         """Logs in and sends nothing; how answers go out, for the details of a channel."""

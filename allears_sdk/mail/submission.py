@@ -1,4 +1,4 @@
-"""What an admin says about the server that sends our answers (SMTP submission)."""
+"""What an admin says about the server that sends our mails (SMTP submission)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PORTS: Mapping[Tls, int] = {"implicit": 465, "starttls": 587, "none": 25}
 
 
 class SubmissionSettings(Settings):
-    """The server that sends our answers. What is empty is the mailbox's own, or its preset's."""
+    """The server that sends our mails. What is empty is the mailbox's own, or its preset's."""
 
     host: str = Field(default="", description="SMTP server; not needed with a preset.", examples=["smtp.example.com"])
     port: int | None = Field(
@@ -35,7 +35,7 @@ class SubmissionSettings(Settings):
     password: SecretStr | None = Field(default=None, description="Password that belongs to `username`.")
     sender: str = Field(
         default="",
-        description="Address our answers come from; empty: the mailbox's login name.",
+        description="Address our mails come from; empty: the mailbox's login name.",
         examples=["support@example.com"],
     )
     sender_name: str = Field(
@@ -43,7 +43,7 @@ class SubmissionSettings(Settings):
     )
     bounces: Literal["nobody", "sender"] | None = Field(
         default=None,
-        description='Who hears of an answer that cannot be delivered: "nobody" (no bounce can start a loop; where the '
+        description='Who hears of a mail that cannot be delivered: "nobody" (no bounce can start a loop; where the '
         'server refuses that, the sender) or "sender". Empty: nobody; with a preset the sender.',
     )
     timeout_seconds: float = Field(
@@ -78,9 +78,9 @@ def outgoing(
     if bool(given.username) != bool(given.password):
         raise ValueError("smtp.username and smtp.password go together")
     if not host:
-        raise ValueError("acknowledge needs the table smtp: the host that sends our answers")
+        raise ValueError("the table smtp is missing, or its host: the server that sends our mails")
     if not is_address(sender):
-        raise ValueError("smtp.sender is missing: the address our answers come from")
+        raise ValueError("smtp.sender is missing: the address our mails come from")
     if tls == "none" and not is_loopback(host):
         raise ValueError('smtp.tls = "none" is for this machine only: use "implicit" or "starttls"')
     own = given.password.get_secret_value() if given.password else ""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from allears_sdk.errors import AllearsError, AuthError, ConfigError, InDoubt, Rejected, RetryLater, Unavailable
@@ -31,9 +31,13 @@ class TokenRefused(AuthError):
     """The server refused the access token."""
 
 
+class RecipientRefused(Rejected):
+    """The server takes no mail for this address."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mail:
-    recipient: str
+    recipients: Sequence[str]
     content: Callable[[bool], bytes]
     """By whether bounces come to us."""
 
@@ -105,7 +109,11 @@ class _Dialogue:
     def announce(self, mail: Mail) -> None:
         """All but the last dot."""
         bounces = self._mail_from()
-        self._require(self._command(f"RCPT TO:<{mail.recipient}>"), (250, 251), "this recipient")
+        for recipient in mail.recipients:
+            answer = self._command(f"RCPT TO:<{recipient}>")
+            if answer.code not in (250, 251):
+                what = f"{self._place} refuses this recipient: {answer.words}"
+                raise self._refused(answer, RecipientRefused(what, detail=recipient))
         self._require(self._command("DATA"), (354,), "this mail")
         content = mail.content(bounces)
         self._wire.send(_DOT.sub(b"..", content.removesuffix(b"\r\n") + b"\r\n"))
