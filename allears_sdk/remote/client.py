@@ -16,7 +16,7 @@ from allears_sdk.remote.exchange import Call, Response, Stream, is_repeatable
 from allears_sdk.remote.guard import check_url, host_of
 from allears_sdk.remote.limits import Limits
 from allears_sdk.remote.socket import Socket
-from allears_sdk.remote.transport import build_client, open_socket
+from allears_sdk.remote.transport import build_client, in_pieces, open_socket
 
 if TYPE_CHECKING:
     import httpx
@@ -273,7 +273,7 @@ def _build(
         raise Rejected(f"{call.place}: cannot be sent: {type(error).__name__}") from None
     if any(set(value) & _BREAKS for _, value in request.headers.raw):
         raise Rejected(f"{call.place}: cannot be sent: line break in a header")
-    return request, (target.username, target.password) if target.userinfo else None
+    return in_pieces(request), (target.username, target.password) if target.userinfo else None
 
 
 async def _read(answer: httpx.Response, call: Call) -> Response:

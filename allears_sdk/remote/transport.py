@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 MAX_CONNECTIONS = 100
 GOODBYE_SECONDS = 0.5
 """How long a WebSocket we close is given to say so too."""
+PIECE_BYTES = 256 << 10
+MAX_WHOLE_BYTES = 1 << 20
+"""Larger bodies go out piece by piece: as one they would hold up the loop, says aiohttp, and warns."""
 KEEP_ALIVE_SECONDS = 4.0
 """Below the 5 s after which common servers close an idle connection: a request that meets the closing is in doubt."""
 
@@ -57,6 +60,27 @@ def _aiohttp_transport(*, guarded: bool, proxy: str, trust_env: bool) -> httpx.A
         return made
 
     return AiohttpTransport(verify=context, client=session, proxy=httpx.Proxy(proxy) if proxy else None)
+
+
+def in_pieces(request: httpx.Request) -> httpx.Request:
+    """The same request, a large body as a stream; its length is said in the header as before."""
+    import httpx
+
+    try:
+        content = request.content
+    except httpx.RequestNotRead:
+        return request  # a form: a stream already
+    if len(content) <= MAX_WHOLE_BYTES:
+        return request
+    pieces = _pieces(content)
+    return httpx.Request(
+        request.method, request.url, headers=request.headers, content=pieces, extensions=request.extensions
+    )
+
+
+async def _pieces(content: bytes) -> AsyncIterator[bytes]:
+    for start in range(0, len(content), PIECE_BYTES):
+        yield content[start : start + PIECE_BYTES]
 
 
 @asynccontextmanager

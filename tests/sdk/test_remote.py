@@ -63,7 +63,7 @@ class Server:
 @pytest.fixture
 async def server() -> AsyncIterator[Server]:
     server = Server()
-    app = web.Application()
+    app = web.Application(client_max_size=8 << 20)
     app.router.add_route("*", "/{path:.*}", server.answer)
     runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
@@ -100,6 +100,16 @@ async def test_bodies_and_answers_of_every_kind(remote: Remote, server: Server) 
     assert server.bodies[3] == b"a=%E9%80%80%E6%AC%BE"
     assert server.bodies[4] == b"\x00\xff"
     assert b"\xff\xd8" in server.bodies[5]
+
+
+async def test_large_bodies_arrive_whole_and_their_length_is_said(remote: Remote, server: Server) -> None:
+    large = bytes(range(256)) * (3 << 12) + "尾".encode()
+    server.cut_first = 1
+    await remote.request("POST", server.url, content=large, repeatable=True)
+    await remote.request("POST", server.url, json={"文": "投" * (1 << 20)})
+    assert server.bodies[:2] == [large, large]
+    assert len(server.bodies[2]) == int(server.hits[2].headers["Content-Length"]) > 3 << 20
+    assert "Transfer-Encoding" not in server.hits[0].headers
 
 
 @pytest.mark.parametrize(
