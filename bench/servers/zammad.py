@@ -346,7 +346,7 @@ def _matches_query(ticket: Mapping[str, Any], query: str) -> bool:
 
 def _chosen(given: Mapping[str, Any], name: str, known: Iterable[str]) -> str | None:
     value = given.get(name)
-    if not value:
+    if value is None:
         return None
     if value not in known:
         raise Refusal(422, _error(f"No lookup value found for '{name}': {json.dumps(value)}"))

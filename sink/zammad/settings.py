@@ -1,0 +1,55 @@
+"""Which Zammad, which group, and what its tickets keep."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, SecretStr, field_validator
+
+from allears_sdk.sink import TicketStatus
+from allears_sdk.tickets import TicketSettings
+
+TAKEN = frozenset({"title", "group", "group_id", "customer", "customer_id", "article", "priority", "id", "number"})
+
+
+class ZammadSettings(TicketSettings):
+    """A group of a Zammad, and the ticket attribute that keeps our key."""
+
+    sink: Literal["zammad"] = Field(default="zammad", description="Which kind of ticket store this is.")
+    url: str = Field(
+        pattern=r"^https?://[^\s]*[^\s/]$", description="Zammad's address.", examples=["https://zammad.example.com"]
+    )
+    token: SecretStr = Field(
+        description="Access token with the permission `ticket.agent`.", examples=["env:ALLEARS_ZAMMAD_TOKEN"]
+    )
+    group: str = Field(min_length=1, description="Name of the group that tickets are made in.", examples=["投诉"])
+    key_field: str = Field(
+        default="allears_key",
+        pattern=r"^[a-z][a-z0-9_]*$",
+        description="Name of the ticket attribute (text, 60 characters) that keeps our key: by it a ticket is found "
+        "again when an answer was lost.",
+    )
+    article_type: Literal["note", "web", "phone"] = Field(
+        default="note",
+        description='Type of the first article. "web" and "phone" start service levels, and the triggers that mail '
+        "customers.",
+    )
+    requester: str = Field(
+        default="",
+        pattern=r"^$|^[^@\s]+@[^@\s]+$",
+        description="Address of the customer that complaints without one are filed under. Empty: under a customer with "
+        "name and phone.",
+    )
+    reopen: bool = Field(default=False, description="True sets a closed ticket to `open` when its customer follows up.")
+    statuses: dict[str, TicketStatus] = Field(
+        default_factory=dict,
+        description='Own status in Zammad → "open", "pending", "solved" or "closed", for what its webhook tells.',
+    )
+
+    @field_validator("fields")
+    @classmethod
+    def _are_free(cls, fields: dict[str, str]) -> dict[str, str]:
+        taken = sorted(TAKEN & set(fields.values()))
+        if taken:
+            raise ValueError(f"{', '.join(taken)}: set by allears itself")
+        return fields
