@@ -26,8 +26,8 @@ def _compiled(text: str) -> Template:
     return environment.from_string(text)
 
 
-def check_template(text: str) -> None:
-    """Raises ValueError for what is no template, or names what no record has."""
+def check_template(text: str, *more: str) -> None:
+    """Raises ValueError for what is no template, or names what no record has; `more` may be named besides."""
     if not text:
         return
     from jinja2 import TemplateError, meta
@@ -38,8 +38,8 @@ def check_template(text: str) -> None:
         tree = _compiled(text).environment.parse(text)
     except TemplateError as error:
         raise ValueError(f"not a template: {error}") from None
-    if unknown := sorted(meta.find_undeclared_variables(tree) - {*FACTS, *EXTRAS}):
-        raise ValueError(f"{', '.join(unknown)}: no fact of a record; there are {', '.join((*FACTS, *EXTRAS))}")
+    if unknown := sorted(meta.find_undeclared_variables(tree) - {*FACTS, *EXTRAS, *more}):
+        raise ValueError(f"{', '.join(unknown)}: no fact of a record; there are {', '.join((*FACTS, *EXTRAS, *more))}")
 
 
 def render(text: str, facts: Mapping[str, Any]) -> str:
