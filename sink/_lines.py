@@ -18,7 +18,7 @@ from filelock import FileLock, Timeout
 
 from allears_sdk.context import Clock
 from allears_sdk.errors import ConfigError, InDoubt, Unavailable
-from sink._keys import KeyIndex
+from sink._keys import KeyIndex, Reader, keys_in_json
 
 _CHUNK = 1 << 16
 _HOPELESS = (PermissionError, IsADirectoryError, NotADirectoryError, FileExistsError)
@@ -33,10 +33,22 @@ class Rotation:
     daily: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Form:
+    """What the file looks like."""
+
+    keys_in: Reader = keys_in_json
+    end: bytes = b"\n"
+    """Stands nowhere but at the end of a line."""
+    head: bytes = b""
+    """The first line, with its end. A file that begins otherwise is rotated away."""
+
+
 class LineFile:
     """The file at `path`, held alone from `open` to `close`."""
 
-    def __init__(self, path: Path, rotation: Rotation, clock: Clock) -> None:
+    def __init__(self, path: Path, rotation: Rotation, clock: Clock, form: Form | None = None) -> None:
+        self._form = form or Form()
         self._path = path.resolve()
         self._rotation = rotation
         self._clock = clock
@@ -86,7 +98,7 @@ class LineFile:
             return
         with self._mutex:
             self._make_ready()
-            self._write(b"".join(line + b"\n" for line in lines))
+            self._write(b"".join(line + self._form.end for line in lines))
             if self._index is not None:
                 self._index.add(lines)
 
@@ -96,7 +108,7 @@ class LineFile:
             self._make_ready()
             try:
                 if self._index is None:
-                    self._index = KeyIndex([*self._rotated(), self._path])
+                    self._index = KeyIndex([*self.rotated(), self._path], self._form.keys_in)
             except OSError as error:
                 raise Unavailable(f"{self._path}: {error.strerror}") from None
             return key in self._index
@@ -124,12 +136,24 @@ class LineFile:
 
     def _take(self) -> int:
         self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        torn = _cut_half_line(self._descriptor, self._path)
+        torn = _cut_half_line(self._descriptor, self._path, self._form.end)
+        if head := self._form.head:
+            self._begin_with(head)
         _sync_folder(self._path)
         state = os.fstat(self._descriptor)
         self._day = datetime.fromtimestamp(state.st_mtime, UTC).date() if state.st_size else self._today()
         self._damaged = False
         return torn
+
+    def _begin_with(self, head: bytes) -> None:
+        """A new file has its head before anything else; one with another head makes room."""
+        if os.fstat(self._descriptor).st_size and os.pread(self._descriptor, len(head), 0) != head:
+            os.close(self._descriptor)
+            self._path.rename(self._rotated_name())
+            self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        if not os.fstat(self._descriptor).st_size:
+            os.write(self._descriptor, head)
+            os.fsync(self._descriptor)
 
     def _drop(self) -> None:
         if self._descriptor >= 0:
@@ -148,21 +172,24 @@ class LineFile:
     def _is_due(self) -> bool:
         size = os.fstat(self._descriptor).st_size
         is_large = bool(self._rotation.max_bytes) and size >= self._rotation.max_bytes
-        return size > 0 and (is_large or (self._rotation.daily and self._day != self._today()))
+        return size > len(self._form.head) and (is_large or (self._rotation.daily and self._day != self._today()))
 
     def _rotate(self) -> None:
-        stamp = self._clock.now().strftime(_STAMP)
-        names = (
-            f"{self._path.stem}-{stamp}{count}{self._path.suffix}" for count in ("", *map("-{}".format, range(2, 1000)))
-        )
-        target = next(target for name in names if not (target := self._path.with_name(name)).exists())
-        self._path.rename(target)
+        self._path.rename(self._rotated_name())
         index = self._index
         self._drop()
         self._take()
         self._index = index
 
-    def _rotated(self) -> list[Path]:
+    def _rotated_name(self) -> Path:
+        stamp = self._clock.now().strftime(_STAMP)
+        names = (
+            f"{self._path.stem}-{stamp}{count}{self._path.suffix}" for count in ("", *map("-{}".format, range(2, 1000)))
+        )
+        return next(target for name in names if not (target := self._path.with_name(name)).exists())
+
+    def rotated(self) -> list[Path]:
+        """Those that were this file once."""
         name = re.compile(rf"{re.escape(self._path.stem)}-\d{{8}}T\d{{6}}Z(-\d+)?{re.escape(self._path.suffix)}")
         return [path for path in self._path.parent.iterdir() if name.fullmatch(path.name)]
 
@@ -190,10 +217,10 @@ class LineFile:
         raise Unavailable(f"{self._path}: {error.strerror}") from None
 
 
-def _cut_half_line(descriptor: int, path: Path) -> int:
+def _cut_half_line(descriptor: int, path: Path, mark: bytes) -> int:
     """Move what follows the last line end into a `.torn` file; how many bytes that was."""
     size = os.fstat(descriptor).st_size
-    keep = _end_of_lines(descriptor, size)
+    keep = _end_of_lines(descriptor, size, mark)
     if keep == size:
         return 0
     aside = os.open(f"{path}.torn", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
@@ -208,13 +235,13 @@ def _cut_half_line(descriptor: int, path: Path) -> int:
     return size - keep
 
 
-def _end_of_lines(descriptor: int, size: int) -> int:
+def _end_of_lines(descriptor: int, size: int, mark: bytes) -> int:
     """Where the last whole line ends."""
     for end in range(size, 0, -_CHUNK):
         start = max(0, end - _CHUNK)
-        place = os.pread(descriptor, end - start, start).rfind(b"\n")
+        place = os.pread(descriptor, end - start + len(mark) - 1, start).rfind(mark)
         if place >= 0:
-            return start + place + 1
+            return start + place + len(mark)
     return 0
 
 
