@@ -89,9 +89,12 @@ class ServiceNow(Desk):
         """Columns that a field-level rule keeps from us: what is written there is dropped."""
         self.unreadable: set[str] = set()
         """Columns that a field-level rule hides from us."""
+        self.hides_records = False
+        """What we make is not for us to see: the answer is empty but for its Location."""
         self.refuses_bad_queries = False
         """`glide.invalid_query.returns_no_rows`."""
         self.closed_is_read_only = True
+        self.may_insert = True
         self.max_file_bytes = 1 << 30
         self.tokens: set[str] = set()
 
@@ -103,6 +106,7 @@ class ServiceNow(Desk):
             web.get(api + "/table/{table}/{sys_id}", self._get),
             web.patch(api + "/table/{table}/{sys_id}", self._update),
             web.put(api + "/table/{table}/{sys_id}", self._update),
+            web.get(api + "/attachment", self._attachments),
             web.post(api + "/attachment/file", self._attach),
             web.post("/oauth_token.do", self._token),
         ]
@@ -117,7 +121,7 @@ class ServiceNow(Desk):
     def refusal(self, status: int, request: web.Request) -> web.Response:
         message, detail = {
             401: ("User Not Authenticated", "Required to provide Auth information"),
-            403: ("Operation Failed", "ACL Exception Insert Failed due to security constraints 没有权限"),
+            403: ("Operation Failed", "Data Policy Exception: The following fields are mandatory: Caller 没有权限"),
             404: ("No Record found", "Record doesn't exist or ACL restricts the record retrieval"),
             429: ("Rate limit exceeded", "Rate limit of 10 requests per hour"),
         }.get(status, (f"{status}", ""))
@@ -162,6 +166,8 @@ class ServiceNow(Desk):
 
     async def _insert(self, request: web.Request) -> web.Response:
         table, given = _table(request), await _given(request)
+        if not self.may_insert:
+            raise Refusal(403, _error("Operation Failed", "ACL Exception Insert Failed due to security constraints"))
         row = self.make(table)
         self._write(row, given)
         location = f"{self.url}/api/now/table/{table}/{row.sys_id}"
@@ -211,11 +217,24 @@ class ServiceNow(Desk):
     def _shown(self, row: Row, request: web.Request) -> dict[str, Any]:
         """By `sysparm_display_value`: a journal has no raw value."""
         how = request.query.get("sysparm_display_value", "false")
+        if self.hides_records:
+            return {}
         asked = [name for name in request.query.get("sysparm_fields", "").split(",") if name]
         there = [name for name in (*row.values, *JOURNALS) if name not in self.unreadable]
         return {name: _displayed(row, name, how) for name in (asked or there) if name in there}
 
     # Files and tokens
+
+    async def _attachments(self, request: web.Request) -> web.Response:
+        """A clause with a column it does not know is dropped here too."""
+        clauses = dict(one.partition("=")[::2] for one in request.query.get("sysparm_query", "").split("^") if one)
+        rows = [
+            {"table_name": row.table, "table_sys_id": row.sys_id, "file_name": name, "size_bytes": str(len(data))}
+            for row in self.rows
+            for name, data in row.files.items()
+        ]
+        found = [row for row in rows if all(row[name] == clauses[name] for name in clauses.keys() & row.keys())]
+        return web.json_response({"result": found}, headers={"X-Total-Count": str(len(found))})
 
     async def _attach(self, request: web.Request) -> web.Response:
         query = request.query
