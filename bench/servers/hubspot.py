@@ -10,112 +10,28 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
 from aiohttp import web
 
 from allears_sdk.testing.memory import Fault
 from bench.servers.desk import Desk, Refusal
+from bench.servers.hubspot_records import Property, Record, Schema
 
 TOKEN = "pat-eu1-simulated-private-app-token-of-nobody"
 PORTAL = 26_110_842
-KEY_PROPERTY = "ale_complaint_id"
 STAGES = {"0": {"1": "New", "2": "Waiting on contact", "4": "Closed"}, "52190": {"52191": "投诉受理"}}
 """Pipeline → stage → label."""
 ASSOCIATIONS = {("tickets", "notes"): 227, ("notes", "tickets"): 228, ("tickets", "contacts"): 16}
 MAX_NOTE_CHARS = 65_536
+VERSIONS = ("v3", "2026-03")
 OBJECT_TYPE = {"tickets": "0-5", "notes": "0-46", "contacts": "0-1"}
-
-
-@dataclass
-class Record:
-    """A ticket, note or contact."""
-
-    id: str
-    kind: str
-    properties: dict[str, str]
-    is_archived: bool = False
-    merged_into: str = ""
-
-    def shown(self, wanted: Iterable[str] = ()) -> dict[str, Any]:
-        names = {*wanted, "hs_object_id"}
-        properties = {name: self.properties.get(name) for name in names} | {"hs_object_id": self.id}
-        times = {"createdAt": "2026-11-22T04:00:00Z", "updatedAt": "2026-11-22T04:00:00Z"}
-        return {"id": self.id, "properties": properties, **times, "archived": self.is_archived}
-
-
-@dataclass(frozen=True)
-class Property:
-    """As the properties API shows it."""
-
-    name: str
-    kind: str = "string"
-    options: tuple[str, ...] = ()
-    is_unique: bool = False
-    is_read_only: bool = False
-
-    def shown(self) -> dict[str, Any]:
-        options = [{"label": value, "value": value, "hidden": False} for value in self.options]
-        writable = {"readOnlyValue": self.is_read_only, "archivable": True, "readOnlyDefinition": False}
-        return {
-            "name": self.name,
-            "label": self.name,
-            "type": self.kind,
-            "fieldType": "select" if options else "text",
-            "options": options,
-            "hasUniqueValue": self.is_unique,
-            "modificationMetadata": writable,
-            "groupName": "ticketinformation",
-            "description": "",
-        }
-
-
-def _named(*properties: Property) -> dict[str, Property]:
-    return {one.name: one for one in properties}
-
-
-@dataclass
-class Schema:
-    tickets: dict[str, Property] = field(
-        default_factory=lambda: _named(
-            Property("subject"),
-            Property("content"),
-            Property("hs_pipeline", "enumeration"),
-            Property("hs_pipeline_stage", "enumeration"),
-            Property("hs_ticket_priority", "enumeration", ("LOW", "MEDIUM", "HIGH", "URGENT")),
-            Property("hs_ticket_category", "enumeration", ("PRODUCT_ISSUE", "BILLING_ISSUE", "GENERAL_INQUIRY")),
-            Property("source_type", "enumeration", ("CHAT", "EMAIL", "FORM", "PHONE")),
-            Property("hubspot_owner_id", "enumeration"),
-            Property("createdate", "datetime", is_read_only=True),
-            Property(KEY_PROPERTY, is_unique=True),
-            Property("ale_reference"),
-            Property("ale_channel"),
-            Property("ale_order"),
-            Property("ale_received_at", "datetime"),
-            Property("ale_expectation", "enumeration", ("refund", "exchange", "apology")),
-        )
-    )
-    notes: dict[str, Property] = field(
-        default_factory=lambda: _named(
-            Property("hs_timestamp", "datetime"), Property("hs_note_body"), Property("hs_attachment_ids")
-        )
-    )
-    contacts: dict[str, Property] = field(
-        default_factory=lambda: _named(
-            Property("email", is_unique=True), Property("firstname"), Property("lastname"), Property("phone")
-        )
-    )
-
-    def of(self, kind: str) -> dict[str, Property]:
-        known: dict[str, Property] = getattr(self, kind)
-        return known
 
 
 class Hubspot(Desk):
     """`await start()`; then `url`. `records` holds tickets, notes and contacts; `links` who belongs to whom."""
 
-    WORK: ClassVar[str] = r"(POST /crm/v3/objects/(tickets|notes)$|PUT /crm/v4/objects/notes/)"
+    WORK: ClassVar[str] = r"(POST /crm/\S*objects/(2026-03/)?(tickets|notes)$|PUT /crm/)"
     STATUS: ClassVar[Mapping[Any, int]] = {Fault.REJECT: 400}
 
     def __init__(self, now: Callable[[], float] = time.time) -> None:
@@ -156,22 +72,34 @@ class Hubspot(Desk):
     # Answering
 
     def routes(self) -> Iterable[web.RouteDef]:
-        objects = "/crm/v3/objects/{kind}"
-        linked = "/crm/v4/objects/{kind}/{id}/associations"
         return [
-            web.get("/account-info/v3/details", self._account),
+            *self._objects("/crm/v3/objects/{kind}", "/crm/v4/objects/{kind}"),
+            *self._objects("/crm/objects/2026-03/{kind}", "/crm/objects/2026-03/{kind}"),
+            *(web.get(f"/account-info/{version}/details", self._account) for version in VERSIONS),
+            *(web.post(f"/files/{version}/files", self._upload) for version in VERSIONS),
             web.get("/crm/v3/properties/{kind}", self._properties),
+            web.get("/crm/properties/2026-03/{kind}", self._properties),
             web.get("/crm/v3/pipelines/tickets", self._pipelines),
+            web.get("/crm/pipelines/2026-03/tickets", self._pipelines),
+        ]
+
+    def _objects(self, objects: str, linked: str) -> Iterable[web.RouteDef]:
+        return [
             web.post(objects, self._post),
             web.post(objects + "/batch/upsert", self._upsert),
             web.post(objects + "/batch/read", self._read),
             web.get(objects + "/{id}", self._get),
             web.patch(objects + "/{id}", self._patch),
             web.delete(objects + "/{id}", self._delete),
-            web.get(linked + "/{other}", self._list_links),
-            web.put(linked + "/default/{other}/{other_id}", self._put_link),
-            web.post("/files/v3/files", self._upload),
+            web.get(linked + "/{id}/associations/{other}", self._list_links),
+            web.put(linked + "/{id}/associations/default/{other}/{other_id}", self._put_link),
         ]
+
+    async def fail_next(self, fault: Fault) -> None:
+        if fault is Fault.GONE:
+            self.plan(fault, on=r"GET /crm/\S+/tickets/\d+$")
+        else:
+            await super().fail_next(fault)
 
     def is_allowed(self, request: web.Request) -> bool:
         return request.headers.get("Authorization") == f"Bearer {TOKEN}"
@@ -222,7 +150,11 @@ class Hubspot(Desk):
         wanted = [one["id"] for one in given["inputs"]]
         if len(wanted) > 100:
             raise _refused(400, "VALIDATION_ERROR", "The maximum number of inputs is 100")
-        found = [one for one in self.records if one.kind == kind and one.id in wanted and not one.is_archived]
+        if "idProperty" in given:
+            looked_up = [self._by_property(kind, given["idProperty"], id_) for id_ in wanted]
+            found = [one for one in looked_up if one is not None]
+        else:
+            found = [one for one in self._living(kind) if one.id in wanted]
         body: dict[str, Any] = {"status": "COMPLETE", "results": [one.shown(given["properties"]) for one in found]}
         if len(found) == len(wanted):
             return web.json_response(body)

@@ -26,12 +26,11 @@ from allears_sdk.tickets import (
     TicketSink,
     View,
     answered,
-    check_fields,
-    check_values,
     marks_in,
 )
 from allears_sdk.tickets.facts import as_text
 from allears_sdk.tickets.view import shorten
+from sink._choices import check_choices, check_targets
 from sink._parts import parts_of
 from sink.salesforce.answers import DUPLICATE, collection_refusal, composite_refusal, error_of, refusal_of
 from sink.salesforce.settings import SalesforceSettings
@@ -190,11 +189,8 @@ class SalesforceSink(TicketSink[SalesforceSettings]):
         case = await self._describe("Case")
         self._check_key(case)
         writable = {name for name, field in case.items() if field.get("createable")}
-        check_fields(self.settings, writable)
-        unknown = sorted(set(self.settings.constants) - writable)
-        if unknown:
-            raise ConfigError(f"constants: Case has no field {', '.join(unknown)} that the app's user may write")
-        self._check_choices(case)
+        check_targets(self.settings, self.settings.constants, writable)
+        check_choices(self.settings, self.priorities, "Priority", {name: _choices(case[name]) for name in case})
         await self._describe("CaseComment")
         rows = [row async for row in self._rows("Name, IsSandbox", "Organization")]
         name = str(rows[0].get("Name")) if rows else self.settings.base
@@ -213,16 +209,6 @@ class SalesforceSink(TicketSink[SalesforceSettings]):
             raise ConfigError(
                 f"{name} must be marked External ID and Unique, and the app's user must be able to edit it"
             )
-
-    def _check_choices(self, case: Mapping[str, Any]) -> None:
-        """Every value that settings name is one of its picklist's."""
-        targets = {"priority": "Priority", **self.settings.fields}
-        mapped = {**self.settings.values, "priority": {**self.priorities, **self.settings.values.get("priority", {})}}
-        for fact, values in mapped.items():
-            choices = case.get(targets.get(fact, ""), {}).get("picklistValues") or ()
-            known = [choice["value"] for choice in choices if choice.get("active")]
-            for value in values.values() if known else ():
-                check_values(self.settings, fact, known, value)
 
     async def _describe(self, kind: str) -> dict[str, Mapping[str, Any]]:
         answer = await self._send("GET", f"/sobjects/{kind}/describe")
@@ -263,6 +249,10 @@ class SalesforceSink(TicketSink[SalesforceSettings]):
 
     def _ticket(self, case: str) -> Ticket:
         return Ticket(id=case, url=f"{self.settings.base}/{case}")
+
+
+def _choices(field: Mapping[str, Any]) -> list[str]:
+    return [str(one["value"]) for one in field.get("picklistValues") or () if one.get("active")]
 
 
 def _id(answer: Response, value: Any) -> str:

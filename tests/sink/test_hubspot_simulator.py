@@ -10,7 +10,8 @@ import aiohttp
 import pytest
 
 from bench.servers.desk import Mishap
-from bench.servers.hubspot import KEY_PROPERTY, TOKEN, Hubspot
+from bench.servers.hubspot import TOKEN, Hubspot
+from bench.servers.hubspot_records import KEY_PROPERTY
 
 KEY = "ALE-7K3M-Q9TX-4RWD-AB12CD"
 TICKET = {"subject": "屏幕碎了😡", "hs_pipeline": "0", "hs_pipeline_stage": "1", KEY_PROPERTY: KEY}
