@@ -197,7 +197,6 @@ def test_json_as_a_text() -> None:
     [(10106, RetryLater), (10001, AuthError), (10007, TicketGone), (10002, Rejected), (True, Rejected)],
 )
 async def test_what_stands_in_an_answer(make: Make, code: Any, error: type[Exception]) -> None:
-    desk.routes = list  # type: ignore[method-assign]  # another server answers below
     app = web.Application()
 
     async def answer(request: web.Request) -> web.Response:
