@@ -8,8 +8,9 @@ async with FaultProxy(store.url) as proxy:      # the sink talks to proxy.url
 
 from __future__ import annotations
 
+import re
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
 import aiohttp
@@ -39,6 +40,12 @@ class FaultProxy(Desk):
         self.answers: list[tuple[str, int]] = []
         """("METHOD /path", status) of all that the store answered, whether or not the client heard of it; 0: the
         store could not be reached."""
+        self._meanwhile: list[tuple[re.Pattern[str], Callable[[], Awaitable[object]]]] = []
+
+    def meanwhile(self, on: str, action: Callable[[], Awaitable[object]]) -> None:
+        """Once: when the store has answered a call that matches `on` (a pattern of "METHOD /path"), and before the
+        client hears of it, this happens; as when an agent works on the ticket too."""
+        self._meanwhile.append((re.compile(on), action))
 
     def routes(self) -> Iterable[web.RouteDef]:
         yield web.route("*", "/{path:.*}", self._forward)
@@ -86,6 +93,11 @@ class FaultProxy(Desk):
             self.answers.append((what, 0))
             return web.Response(status=502, text="the store cannot be reached")
         self.answers.append((what, answer.status))
+        for place, (pattern, action) in enumerate(self._meanwhile):
+            if pattern.match(what):
+                del self._meanwhile[place]
+                await action()
+                break
         headers = self._translated(answer.headers, self.upstream, self.url)
         return web.Response(status=answer.status, reason=answer.reason, headers=headers, body=body)
 

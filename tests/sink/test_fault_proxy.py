@@ -139,6 +139,20 @@ async def test_a_store_that_is_down_is_a_bad_gateway_and_a_proxy_that_is_down_is
             await stranger.post(f"{proxy.url}/issues")
 
 
+async def test_somebody_else_acts_between_the_work_and_its_answer(
+    store: Store, proxy: FaultProxy, client: aiohttp.ClientSession
+) -> None:
+    seen: list[int] = []
+
+    async def act() -> None:
+        seen.append(len(store.got))
+
+    proxy.meanwhile("GET /issues/1$", act)
+    for path, done in (("/issues", []), ("/issues/1", [2]), ("/issues/1", [2])):
+        await client.get(proxy.url + path)
+        assert seen == done
+
+
 async def test_a_storm_is_the_same_for_the_same_seed(proxy: FaultProxy, client: aiohttp.ClientSession) -> None:
     async def weather() -> Counter[int]:
         proxy.storm(random.Random(7), {Mishap.BUSY: 0.3, Fault.TOO_MANY: 0.2})
