@@ -86,7 +86,7 @@ class SalesforceSink(TicketSink[SalesforceSettings]):
             "Subject": view.subject,
             "Description": view.text,
             "Priority": view.priority,
-            **_customer(view),
+            **_customer(view, self.settings.mask),
             **mapped,
         }
         return {**{name: value for name, value in case.items() if value != ""}, self.settings.key_field: view.key}
@@ -268,11 +268,11 @@ def _checked_id(ticket: Ticket) -> str:
     return ticket.id
 
 
-def _customer(view: View) -> dict[str, str]:
-    """Of whoever complained, in the fields that web forms fill; an address that Salesforce would refuse is left out:
-    it stands in the text."""
+def _customer(view: View, mask: Collection[str]) -> dict[str, str]:
+    """Of whoever complained, in the fields that web forms fill; an address that Salesforce would refuse, as it does a
+    masked one, is left out: it stands in the text."""
     contact = view.record.contact
-    is_address = len(contact.email) <= MAX_EMAIL_CHARS and _EMAIL.fullmatch(contact.email)
+    is_address = "email" not in mask and len(contact.email) <= MAX_EMAIL_CHARS and _EMAIL.fullmatch(contact.email)
     return {
         "SuppliedName": shorten(contact.name or view.record.customer.name, MAX_NAME_CHARS),
         "SuppliedEmail": contact.email if is_address else "",

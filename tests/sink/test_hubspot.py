@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from allears_sdk.complaint import Event
 from allears_sdk.context import Context
 from allears_sdk.errors import AuthError, ConfigError, InDoubt, Rejected, RetryLater, TicketGone, Unavailable
+from allears_sdk.masking import mask_payload
 from allears_sdk.reference import event_key, ticket_key
 from allears_sdk.sink import Ticket
 from allears_sdk.testing.context import MemoryFiles, RecordingLog, make_context
@@ -156,6 +157,14 @@ async def test_no_contact_is_invented_or_linked_unasked(
     await open_(HubspotSink(settings(desk, contacts=contacts), context))
     assert desk.links == set()
     assert len(desk.records) == 2
+
+
+async def test_a_masked_address_finds_nobody(desk: Hubspot, context: Context) -> None:
+    desk.add_contact("lilei@mail.example.cn")
+    sink = HubspotSink(settings(desk, mask=["email"]), context)
+    await sink.open(mask_payload(sink.render(make_event(), KEY), sink.settings.mask), KEY, Notes().progress(KEY))
+    assert desk.links == set()
+    assert [one.properties[KEY_PROPERTY] for one in desk.tickets()] == [KEY]
 
 
 async def test_a_customers_address_stands_in_no_url(desk: Hubspot, sink: HubspotSink) -> None:

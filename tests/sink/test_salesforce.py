@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from allears_sdk.complaint import Contact, Event
 from allears_sdk.context import Context
 from allears_sdk.errors import AuthError, ConfigError, InDoubt, Rejected, RetryLater, TicketGone
+from allears_sdk.masking import mask_payload
 from allears_sdk.reference import event_key, ticket_key
 from allears_sdk.remote import Remote
 from allears_sdk.sink import Progress, Ticket
@@ -145,6 +146,15 @@ async def test_an_address_that_would_be_refused_stays_in_the_text(
     (case,) = desk.cases()
     assert case["SuppliedEmail"] is None
     assert address in case["Description"]
+
+
+async def test_a_masked_address_is_not_given_as_one(desk: Salesforce, context: Context) -> None:
+    sink = SalesforceSink(settings(desk, mask=["email", "phone"]), context)
+    await sink.open(mask_payload(sink.render(make_event(), KEY), sink.settings.mask), KEY, Notes().progress(KEY))
+    (case,) = desk.cases()
+    assert case["SuppliedEmail"] is None
+    assert "lilei@mail.example.cn" not in case["Description"]
+    assert case[KEY_FIELD] == KEY
 
 
 async def test_mapped_text_longer_than_its_field_is_cut_and_stands_whole_in_the_description(
