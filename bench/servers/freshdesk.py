@@ -204,8 +204,9 @@ class Freshdesk(Desk):
         given = await _given(request)
         _check_ticket(given)
         fields = {
-            **{name: given.get(name) for name in ("subject", "description", "status", "priority", "source", "type")},
+            **{name: given.get(name) for name in ("subject", "status", "priority", "source", "type")},
             **{name: given.get(name) for name in ("group_id", "responder_id", *WHO, "name")},
+            "description": _filled(given["description"], len(self.tickets) + 301),
             "tags": given.get("tags", []),
             "custom_fields": {**dict.fromkeys(CUSTOM), **given.get("custom_fields", {})},
             "attachments": given.get("attachments", []),
@@ -232,8 +233,8 @@ class Freshdesk(Desk):
         made = {
             "id": self._next,
             "ticket_id": ticket.id,
-            "body": given["body"],
-            "body_text": _text(given["body"]),
+            "body": _filled(given["body"], ticket.id),
+            "body_text": _text(_filled(given["body"], ticket.id)),
             "private": not is_reply and bool(given.get("private", True)),
             "incoming": bool(given.get("incoming", False)),
             "source": 0 if is_reply else 2,
@@ -350,6 +351,11 @@ def _invalid(name: str, message: str, code: str) -> dict[str, Any]:
 
 def _fault(name: str, message: str, code: str) -> dict[str, str]:
     return {"field": name, "message": message, "code": code}
+
+
+def _filled(html: str, id_: int) -> str:
+    """Agents may write placeholders."""
+    return html.replace("{{ticket.id}}", str(id_))
 
 
 def _text(html: str) -> str:

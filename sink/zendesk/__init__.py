@@ -9,84 +9,38 @@ import base64
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import timedelta
-from typing import Any, ClassVar, Literal
-
-from pydantic import Field, SecretStr, field_validator
+from typing import Any, ClassVar
 
 from allears_sdk.codec import encode
 from allears_sdk.complaint import AttachedFile
 from allears_sdk.connector import Identity, Request
 from allears_sdk.errors import AuthError, ConfigError, InDoubt, Rejected, TicketGone
 from allears_sdk.remote import Response
-from allears_sdk.settings import Settings, nearest
 from allears_sdk.sink import Certainty, Hearing, Progress, SinkSpec, Ticket
 from allears_sdk.tickets import (
     FileLimits,
     Limits,
     StoreValue,
-    TicketSettings,
     TicketSink,
     View,
     answered,
-    check_fields,
-    check_values,
     marks_in,
 )
 from allears_sdk.tickets.facts import as_text
 from allears_sdk.tickets.placeholders import defuse
+from sink._choices import check_choices, check_targets
+from sink._requester import email_of, name_of
 from sink._rows import with_lines
 from sink.zendesk.back import hear
+from sink.zendesk.settings import NATIVE, ZendeskSettings
+
+__all__ = ["ZendeskSettings", "ZendeskSink"]
 
 PRIORITIES = ("urgent", "high", "normal", "low")
-NATIVE = ("assignee_id", "brand_id", "group_id", "organization_id", "tags", "ticket_form_id", "type")
-"""What `fields` may name beside the numbers of custom fields."""
 UPLOADS_LIVE = timedelta(minutes=50)
 """An upload that hangs on no comment is thrown away after an hour."""
 MAX_PAGES = 50
-_EMAIL = re.compile(r"[^\s@<>,;]+@[^\s@<>,;]+\.[^\s@<>,;]+")
-
-
-class RequesterSettings(Settings):
-    """Whoever stands in for a customer without an address."""
-
-    name: str = Field(min_length=1, max_length=200, description="Name of the stand-in.", examples=["投诉客户 Customer"])
-    email: str = Field(
-        pattern=_EMAIL.pattern, description="Address of the stand-in.", examples=["complaints@example.com"]
-    )
-
-
-class ZendeskSettings(TicketSettings):
-    """Which account, whose token, and who the requester is."""
-
-    sink: Literal["zendesk"] = Field(default="zendesk", description="Which kind of ticket store this is.")
-    url: str = Field(
-        pattern=r"^https?://[^\s/]+/?$", description="Address of the account.", examples=["https://shop.zendesk.com"]
-    )
-    email: str = Field(
-        default="",
-        description="Address of the agent the API token is used as. Empty: `token` is one of OAuth.",
-        examples=["intake@example.com"],
-    )
-    token: SecretStr = Field(description="API token, or access token of OAuth.", examples=["env:ZENDESK_TOKEN"])
-    customer_is_requester: bool = Field(
-        default=True, description="False makes the stand-in the requester even of customers with an address."
-    )
-    requester: RequesterSettings | None = Field(
-        default=None,
-        description="Stand-in where the customer has no address. Empty: the agent whose token it is.",
-    )
-    public_opening: bool = Field(
-        default=False, description="True shows the opening to the requester, whom Zendesk's triggers then may write to."
-    )
-    tags: list[str] = Field(default=["allears"], description="Tags of every ticket, beside those of the record.")
-
-    @field_validator("fields")
-    @classmethod
-    def _are_targets(cls, fields: dict[str, str]) -> dict[str, str]:
-        for target in fields.values():
-            if target not in NATIVE and not (target.isascii() and target.isdecimal()):
-                raise ValueError(f"{target}: not the number of a custom field{nearest(target, list(NATIVE))}")
-        return fields
+GONE = (404, 410)
 
 
 class ZendeskSink(TicketSink[ZendeskSettings]):
@@ -124,7 +78,7 @@ class ZendeskSink(TicketSink[ZendeskSettings]):
     def compose(self, view: View) -> Any:
         if not view.is_opening:
             return {"comment": {"body": defuse(view.text), "public": view.is_public}}
-        native, custom = _mapped(view.fields)
+        native, custom = _mapped({**self.settings.constants, **view.fields})
         return {
             "subject": defuse(view.subject),
             "comment": {"body": defuse(view.text), "public": self.settings.public_opening},
@@ -144,16 +98,20 @@ class ZendeskSink(TicketSink[ZendeskSettings]):
     async def add(
         self, ticket: Ticket, request: Any, files: Sequence[AttachedFile], key: str, progress: Progress
     ) -> None:
-        body = await self._with_uploads(request, files, key, progress)
         path = f"/tickets/{ticket.id}"
+        body = await self._with_uploads(request, files, key, progress)
+        if self.settings.reopen and await self._status(path) == "solved":
+            body = {**body, "status": "open"}
         try:
-            await self._api("PUT", path, {"ticket": body}, gone=(404, 410))
+            await self._api("PUT", path, {"ticket": body}, gone=GONE)
         except Rejected:
             # A closed ticket refuses in the words of the account's language: its status is asked for.
-            now = await self._api("GET", path, gone=(404, 410))
-            if answered(now, "ticket", "status") in ("closed", "deleted"):
+            if await self._status(path) in ("closed", "deleted"):
                 raise TicketGone(f"ticket {ticket.id} is closed for good") from None
             raise
+
+    async def _status(self, path: str) -> str:
+        return str(answered(await self._api("GET", path, gone=GONE), "ticket", "status"))
 
     async def find(self, key: str) -> Ticket | None:
         """The oldest of those that bear the key: external ids are not unique."""
@@ -168,7 +126,7 @@ class ZendeskSink(TicketSink[ZendeskSettings]):
         found: frozenset[str] = frozenset()
         for page in range(1, MAX_PAGES + 1):
             path = f"/tickets/{ticket.id}/comments?sort_order=desc&per_page=100&page={page}"
-            answer = await self._api("GET", path, gone=(404, 410))
+            answer = await self._api("GET", path, gone=GONE)
             found |= marks_in((str(one.get("body")) for one in answered(answer, "comments")), marks)
             if len(found) == len(marks) or not answered(answer, "next_page"):
                 break
@@ -200,14 +158,10 @@ class ZendeskSink(TicketSink[ZendeskSettings]):
 
     def _check_mapping(self, fields: Sequence[Mapping[str, Any]]) -> None:
         """Zendesk takes a ticket with a field it does not have, and drops the field."""
-        known = {str(one["id"]): one for one in fields}
-        check_fields(self.settings, (*NATIVE, *known))
-        for fact, target in self.settings.fields.items():
-            options = [option["value"] for option in known.get(target, {}).get("custom_field_options") or ()]
-            for mapped in self.settings.values.get(fact, {}).values() if options else ():
-                check_values(self.settings, fact, options, mapped)
-        for mapped in self.settings.values.get("priority", {}).values():
-            check_values(self.settings, "priority", PRIORITIES, mapped)
+        options = {str(one["id"]): one.get("custom_field_options") or () for one in fields}
+        check_targets(self.settings, self.settings.constants, (*NATIVE, *options))
+        choices = {id_: [option["value"] for option in offered] for id_, offered in options.items()}
+        check_choices(self.settings, self.priorities, "priority", {**choices, "priority": PRIORITIES})
 
     @property
     def _url(self) -> str:
@@ -217,13 +171,12 @@ class ZendeskSink(TicketSink[ZendeskSettings]):
         return Ticket(id=str(id_), url=f"{self._url}/agent/tickets/{id_}")
 
     def _requester(self, view: View) -> dict[str, str] | None:
-        """Nobody's address is made up, and a masked one is nobody's."""
-        contact = view.record.contact
-        is_known = _EMAIL.fullmatch(contact.email) and "email" not in self.settings.mask
-        if is_known and self.settings.customer_is_requester:
-            name = contact.name or view.record.customer.name or contact.handle or contact.email
-            return {"name": defuse(name)[:200], "email": contact.email}
-        return self.settings.requester.model_dump() if self.settings.requester else None
+        """Nobody's address is made up."""
+        email = email_of(view.record, self.settings.mask) if self.settings.customer_is_requester else ""
+        if email:
+            return {"name": defuse(name_of(view.record)), "email": email}
+        stand_in = self.settings.requester
+        return {"name": stand_in, "email": stand_in} if stand_in else None
 
     async def _with_uploads(
         self, request: Mapping[str, Any], files: Sequence[AttachedFile], key: str, progress: Progress

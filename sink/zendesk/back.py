@@ -14,7 +14,7 @@ from allears_sdk.connector import Request
 from allears_sdk.reference import find_references
 from allears_sdk.signing import OutsideWindow, check_window, hmac_base64, same
 from allears_sdk.sink import Hearing, TicketChange, TicketStatus
-from allears_sdk.tickets import TicketSettings
+from sink.zendesk.settings import ZendeskSettings
 
 EVENTS = "zen:event-type:ticket."
 STATUSES: Mapping[str, TicketStatus] = {
@@ -30,14 +30,14 @@ NOBODY = ("", "0", "None")
 """Ids of the absent."""
 
 
-def hear(request: Request, settings: TicketSettings, now: datetime) -> Hearing:
+def hear(request: Request, settings: ZendeskSettings, now: datetime) -> Hearing:
     if settings.webhook_secret is None:
         return Hearing(refused="webhook_secret is not set; copy the webhook's signing secret")
     if refused := _refusal(request, settings.webhook_secret.get_secret_value(), now):
         return Hearing(refused=refused)
     try:
         told = json.loads(request.body)
-        change = _event(told, settings) if "type" in told else _trigger(told, request.received_at)
+        change = _event(told, settings) if "type" in told else _trigger(told, request.received_at, settings.statuses)
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         return Hearing(refused=f"not what Zendesk sends: {type(error).__name__}")
     return Hearing(changes=(change,) if change else ())
@@ -56,7 +56,7 @@ def _refusal(request: Request, secret: str, now: datetime) -> str:
     return ""
 
 
-def _event(told: Mapping[str, Any], settings: TicketSettings) -> TicketChange | None:
+def _event(told: Mapping[str, Any], settings: ZendeskSettings) -> TicketChange | None:
     """Details show the ticket as it is after the event, whatever the event."""
     kind = str(told["type"])
     if not kind.startswith(EVENTS):
@@ -73,7 +73,7 @@ def _event(told: Mapping[str, Any], settings: TicketSettings) -> TicketChange | 
     )
 
 
-def _handler(assignee: object, settings: TicketSettings) -> str:
+def _handler(assignee: object, settings: ZendeskSettings) -> str:
     """Events name agents by number: those that the mapping knows have a name."""
     id_ = str(assignee)
     if id_ in NOBODY:
@@ -88,13 +88,13 @@ def _is_answer(comment: Mapping[str, Any]) -> bool:
     return is_staff and bool(comment.get("is_public")) and not find_references(str(comment.get("body"))[-2000:])
 
 
-def _trigger(told: Mapping[str, Any], received_at: datetime) -> TicketChange:
+def _trigger(told: Mapping[str, Any], received_at: datetime, statuses: Mapping[str, TicketStatus]) -> TicketChange:
     """The JSON that the docs page gives for a trigger; the status is in the account's language."""
     status, handler = str(told.get("status") or ""), told.get("handler")
     return TicketChange(
         ticket=str(told["ticket_id"]),
         at=received_at,
-        status=STATUSES.get(status.lower()),
+        status=statuses.get(status) or STATUSES.get(status.lower()),
         store_status=status,
         handler=str(handler) if handler is not None else None,
     )

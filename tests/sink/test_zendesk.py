@@ -28,7 +28,8 @@ from bench.servers.desk import Mishap
 from bench.servers.zendesk import EMAIL, OAUTH, TOKEN, Zendesk
 from sink.zendesk import ZendeskSettings, ZendeskSink
 
-STAND_IN = {"name": "投诉客户", "email": "complaints@shop.example.com"}
+STAND_IN = "complaints@shop.example.com"
+STANDING_IN = {"name": STAND_IN, "email": STAND_IN}
 
 
 def settings(url: str, **more: Any) -> ZendeskSettings:
@@ -164,6 +165,18 @@ async def test_a_ticket_as_it_is_filed(tell: Teller) -> None:
     assert tell.desk.users == {"lilei@mail.example.cn": {"id": 20001, "name": "李雷", "email": "lilei@mail.example.cn"}}
 
 
+async def test_constants_are_in_every_ticket_and_the_mapping_goes_before_them(tell: Teller) -> None:
+    constants = {"group_id": 360001234, "360002": "无", "360003": "other", "tags": "intake", "status": "open"}
+    await tell.open(make_event(), constants=constants, fields={"product_or_order": "360002"})
+    (filed,) = tell.desk.created
+    assert (filed.fields["group_id"], filed.fields["status"]) == (360001234, "open")
+    assert filed.fields["tags"] == ["allears", "intake"]
+    assert filed.fields["custom_fields"] == [
+        {"id": 360002, "value": "2026112200017"},
+        {"id": 360003, "value": "other"},
+    ]
+
+
 @pytest.mark.parametrize(
     ("contact", "more", "requester"),
     [
@@ -171,9 +184,9 @@ async def test_a_ticket_as_it_is_filed(tell: Teller) -> None:
         (Contact(email="lilei@qq.example.com"), {}, {"name": "lilei@qq.example.com", "email": "lilei@qq.example.com"}),
         (Contact(name="{{x}}", email="a@b.example"), {}, {"name": "{｛x}}", "email": "a@b.example"}),
         (Contact(name="李雷", phone="13800138000"), {}, None),
-        (Contact(name="李雷", wechat="lilei"), {"requester": STAND_IN}, STAND_IN),
-        (Contact(email="not an address"), {"requester": STAND_IN}, STAND_IN),
-        (Contact(email="a@b.example"), {"requester": STAND_IN, "customer_is_requester": False}, STAND_IN),
+        (Contact(name="李雷", wechat="lilei"), {"requester": STAND_IN}, STANDING_IN),
+        (Contact(email="not an address"), {"requester": STAND_IN}, STANDING_IN),
+        (Contact(email="a@b.example"), {"requester": STAND_IN, "customer_is_requester": False}, STANDING_IN),
         (Contact(email="a@b.example"), {"mask": ["email"]}, None),
     ],
 )
@@ -308,6 +321,15 @@ async def test_follow_ups_change_nothing_but_the_conversation(tell: Teller) -> N
     assert [comment["public"] for comment in filed.comments] == [False, False, True]
 
 
+@pytest.mark.parametrize(("status", "then"), [("solved", "open"), ("pending", "pending"), ("new", "new")])
+async def test_what_is_solved_is_opened_again_where_that_is_wanted(tell: Teller, status: str, then: str) -> None:
+    ticket = await tell.open(make_event())
+    tell.desk.update(501, status=status)
+    await tell.follow_up(ticket, make_event(2), reopen=True)
+    assert tell.desk.tickets[501].fields["status"] == then
+    assert len(tell.desk.comments) == 1
+
+
 @pytest.mark.parametrize("fate", ["closed", "merged", "deleted"])
 async def test_a_ticket_that_takes_no_more_is_gone(tell: Teller, fate: str) -> None:
     ticket = await tell.open(make_event())
@@ -361,6 +383,7 @@ async def test_check_says_who_and_where(tell: Teller) -> None:
         ({"fields": {"category": "360009"}}, ConfigError, "no such field"),
         ({"fields": {"category": "360004"}}, ConfigError, "no such field"),
         ({"fields": {"category": "360003"}, "values": {"category": {"*": "其它"}}}, ConfigError, "logistics_damage"),
+        ({"constants": {"360009": "x"}}, ConfigError, "360009"),
         ({"values": {"priority": {"P1": "critical"}}}, ConfigError, "urgent"),
     ],
 )
@@ -394,7 +417,7 @@ async def test_check_knows_nobody_when_it_sees_him(
         {"url": "https://shop.zendesk.com/api/v2"},
         {"fields": {"category": "Category"}},
         {"fields": {"categroy": "360003"}},
-        {"requester": {"name": "x", "email": "nobody"}},
+        {"requester": "nobody"},
         {"token": None},
     ],
 )

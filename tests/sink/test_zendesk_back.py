@@ -95,13 +95,16 @@ def test_an_agents_public_word_answers_the_customer_and_ours_does_not(
     assert change.answered is answered
 
 
-def test_a_trigger_tells_names(sink: ZendeskSink) -> None:
+def test_a_trigger_tells_names(tmp_path: Path) -> None:
+    sink = sink_of(tmp_path, webhook_secret=WEBHOOK_SECRET, statuses={"已解决": "solved"})
     told = {"ticket_id": "501", "status": "Pending", "handler": "韩梅梅"}
     (change,) = sink.hear(request(json.dumps(told).encode())).changes
     expected = TicketChange(ticket="501", at=NOW, status=TicketStatus.PENDING, store_status="Pending", handler="韩梅梅")
     assert change == expected
     (change,) = sink.hear(request(json.dumps({**told, "status": "等待"}).encode())).changes
     assert (change.status, change.store_status) == (None, "等待")
+    (change,) = sink.hear(request(json.dumps({**told, "status": "已解决"}).encode())).changes
+    assert change.status is TicketStatus.SOLVED
 
 
 def test_events_of_other_things_are_nothing_to_us(sink: ZendeskSink) -> None:
