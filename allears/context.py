@@ -21,7 +21,7 @@ import structlog
 
 from allears.journal.journal import Journal
 from allears_sdk.codec import decode, encode
-from allears_sdk.context import Clock, Context, Log
+from allears_sdk.context import Clock, Context, Files, Log, NoFiles
 from allears_sdk.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -252,10 +252,12 @@ class Contexts:
         clock: Clock | None = None,
         *,
         make_remote: Callable[[Clock], Remote] | None = None,
+        files: Files | None = None,
     ) -> None:
         self.clock: Clock = clock or SystemClock()
         self._journal = journal
         self._data_folder = data_folder
+        self._files = files or NoFiles()
         self._log: Log = structlog.get_logger("allears")
         self._vault = TokenVault(journal, data_folder, self._log)
         self._threads = Threads()
@@ -286,6 +288,7 @@ class Contexts:
             remote=cast("Remote", self._remote),
             data_folder=folder,
             blocking=self._shares.setdefault(space, OwnThreads(self._threads)),
+            files=self._files,
         )
 
     async def close(self) -> None:

@@ -17,6 +17,7 @@ from typing import Any, cast
 import structlog
 
 from allears import logs
+from allears.attachments import Attachments
 from allears.context import Contexts, LazyRemote, SystemClock, secret
 from allears.delivery.engine import Engine
 from allears.delivery.replies import ReplySink, reply_settings
@@ -31,6 +32,7 @@ from allears.filing.routing import answering, to_all
 from allears.filing.stage import Filing, Reader
 from allears.housekeeping import Housekeeping
 from allears.http.admin import AdminServer
+from allears.http.beside import Beside
 from allears.http.public import PublicServer
 from allears.intake.intake import Intake
 from allears.intake.timing import Timing
@@ -129,7 +131,13 @@ class Daemon:
     # Putting together
 
     async def _start_stages(self, parts: AsyncExitStack) -> None:
-        self._contexts = Contexts(self.journal, self._folder, self.clock)
+        self._attachments = Attachments(
+            self.journal,
+            lambda: self._intake,
+            base_url=self.configuration.public.base_url,
+            key=await asyncio.to_thread(secret, self._folder, "links"),
+        )
+        self._contexts = Contexts(self.journal, self._folder, self.clock, files=self._attachments)
         parts.push_async_callback(self._contexts.close)
         self._engine = Engine(self.journal, self.clock)
         await self._engine.start()
@@ -166,6 +174,7 @@ class Daemon:
         self._public = PublicServer(
             self._intake,
             self.clock,
+            beside=Beside(self._attachments, self._engine, self.journal, self.clock),
             host=public.host,
             port=public.port,
             trusted_proxies=public.trusted_proxies,

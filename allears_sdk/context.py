@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar
 from allears_sdk.clock import Clock
 from allears_sdk.errors import Rejected
 
-__all__ = ["Blocking", "Clock", "Context", "Files", "Log", "Tokens"]
+__all__ = ["Blocking", "Clock", "Context", "Files", "Log", "NoFiles", "Tokens"]
 
 if TYPE_CHECKING:
     from allears_sdk.complaint import AttachedFile

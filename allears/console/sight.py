@@ -39,6 +39,9 @@ class Sight:
         """How long it has lasted."""
         return moments.span((self.now - since).total_seconds(), self.texts) if since else ""
 
+    def between(self, begin: datetime, end: datetime) -> str:
+        return moments.span(max(0.0, (end - begin).total_seconds()), self.texts)
+
     def stamp(self, moment: datetime) -> str:
         return moments.stamp(moment, self.now, self.zone)
 

@@ -10,9 +10,10 @@ import structlog
 
 from allears.delivery.courier import Courier
 from allears.journal.journal import Journal
+from allears_sdk.connector import Answer, Request
 from allears_sdk.context import Clock
 from allears_sdk.settings import DestinationSettings
-from allears_sdk.sink import Sink
+from allears_sdk.sink import Hearing, Sink
 
 log = structlog.get_logger("allears.delivery")
 
@@ -51,6 +52,20 @@ class Engine:
     def sink(self, name: str, settings: DestinationSettings) -> Sink[Any] | None:
         """The running sink of this destination, if it has just these settings."""
         return self._sinks[name] if self._settings.get(name) == settings else None
+
+    def tells(self, name: str) -> bool:
+        """Whether that destination's store may tell of its tickets."""
+        return name in self._sinks and self._sinks[name].spec.tells
+
+    def hear(self, name: str, request: Request) -> Hearing | None:
+        """What a store's request says; None where nobody listens."""
+        if not self.tells(name):
+            return None
+        try:
+            return self._sinks[name].hear(request)
+        except Exception as error:  # a stranger's bytes: nothing in them stops anything
+            log.error("telling_failed", destination=name, exc_info=error)
+            return Hearing(refused="it could not be read", answer=Answer(status=400))
 
     async def _replace(self, name: str, sink: Sink[Any], settings: DestinationSettings, grace_seconds: float) -> None:
         old = (self._sinks[name], self._settings[name]) if name in self._sinks else None

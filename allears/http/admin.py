@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from allears.console.texts import LANGUAGES, load_texts
+from allears.attachments import Attachments
+from allears.console.texts import load_texts
 from allears.http.admin_access import Access, Credentials
 from allears.http.admin_answer import answer_errors
 from allears.http.admin_api import add_api
@@ -22,6 +23,7 @@ from allears.http.admin_state import STATE, AdminState, Controls
 from allears.journal.journal import Journal
 from allears_sdk.context import Clock
 from allears_sdk.errors import ConfigError
+from allears_sdk.words import LANGUAGES
 
 if TYPE_CHECKING:
     from allears.filing.model_step import ModelStep
@@ -64,6 +66,7 @@ class AdminServer:
             access=Access(credentials, clock),
             language=language,
             public_url=public_url.rstrip("/"),
+            attachments=Attachments(journal, lambda: controls),
             version=version,
             zone=zone,
             model=model,

@@ -11,7 +11,6 @@ from aiohttp import web
 from allears.console.case import SHOWN_CHARACTERS, lay_out
 from allears.console.overview import attention
 from allears.console.pages import STATIC, link
-from allears.console.texts import LANGUAGES
 from allears.http.admin_access import SESSION_COOKIE, SESSION_SECONDS
 from allears.http.admin_api import (
     MOST_LETTERS,
@@ -30,6 +29,7 @@ from allears.http.admin_render import ready_pages, render
 from allears.http.admin_state import LANGUAGE_COOKIE, log, sight_of, state_of
 from allears.journal.records import DeliveryState
 from allears.journal.unfiled import UnfiledCount
+from allears_sdk.words import LANGUAGES
 
 LETTER_PAGE = 50
 MOST_DELIVERIES = 200

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 import structlog
 from aiohttp import web
 
+from allears.attachments import Attachments
 from allears.console.pages import Pages
 from allears.console.sight import Sight
 from allears.console.texts import choose_language, load_texts
@@ -51,6 +52,7 @@ class AdminState:
     access: Access
     language: str
     public_url: str
+    attachments: Attachments
     version: str
     zone: tzinfo | None
     model: ModelStep | None = None

@@ -35,6 +35,8 @@ MAX_HEADERS = 100
 MAX_LINE_BYTES = 8190
 FORM = "form"
 PREFIX = "/in/"
+BACK = "/back/"
+FILES = "/files/"
 UNKNOWN = ""
 """Stands for all names that are no channels, so that guesses do not fill the counters."""
 
@@ -66,14 +68,27 @@ class Receives(Protocol):
     def channels_of(self, connector: str) -> Sequence[str]: ...
 
 
+class StandsBeside(Protocol):
+    """What the room has that is no channel: `allears.http.beside.Beside`."""
+
+    async def open_file(self, path: str, query: Sequence[tuple[str, str]]) -> Answer: ...
+
+    def max_body_bytes(self, destination: str) -> int:
+        """0: that destination hears nothing."""
+
+    async def hear(self, destination: str, request: Request) -> Answer: ...
+
+
 class PublicServer:
-    """`/in/<channel>[/…]` goes to the channel, `/` to the form where there is exactly one."""
+    """`/in/<channel>[/…]` goes to the channel, `/back/<destination>` to the sink, `/files/…` opens a link, and `/`
+    leads to the form where there is exactly one."""
 
     def __init__(
         self,
         receives: Receives,
         clock: Clock,
         *,
+        beside: StandsBeside | None = None,
         host: str = "127.0.0.1",
         port: int = 0,
         trusted_proxies: Iterable[str | Network] = (),
@@ -86,6 +101,7 @@ class PublicServer:
     ) -> None:
         self._receives = receives
         self._clock = clock
+        self._beside = beside
         self._host = host
         self._port = port
         self._proxies = Proxies(trusted_proxies)
@@ -166,11 +182,31 @@ class PublicServer:
         if self._proxies.trusts(peer):
             peer = self._proxies.client(peer, http.headers.getall("X-Forwarded-For", ()))
         is_signed = bool(name) and self._is_limited and self._receives.is_signed(name)
-        if self._is_limited and not is_signed and (refusal := self._spend(peer)):
+        is_told = not name and rest.startswith(BACK) and self._beside is not None
+        if self._is_limited and not (is_signed or is_told) and (refusal := self._spend(peer)):
             return refusal
-        if not name:
-            return self._front(rest)
-        cap = min(self._receives.max_body_bytes(name), self._max_body_bytes)
+        if is_told:
+            answer = await self._told(http, unquote(rest[len(BACK) :]), query, peer)
+        elif not name:
+            return await self._front(rest, query)
+        else:
+            cap = min(self._receives.max_body_bytes(name), self._max_body_bytes)
+            request = await self._read(http, cap, rest, query, peer)
+            if isinstance(request, Answer):
+                return request
+            answer = await self._receives.receive(name, request, http.task)
+        if (is_signed or is_told) and isinstance(answer, Refused):  # a 429 would make a platform give up
+            return self._spend(peer) or answer
+        return answer
+
+    async def _told(self, http: web.BaseRequest, destination: str, query: str, peer: str) -> Answer:
+        assert self._beside is not None
+        cap = self._beside.max_body_bytes(destination)
+        request = await self._read(http, cap, "", query, peer) if cap else Refused(status=404)
+        return request if isinstance(request, Answer) else await self._beside.hear(destination, request)
+
+    async def _read(self, http: web.BaseRequest, cap: int, path: str, query: str, peer: str) -> Request | Answer:
+        """The request with its body, or what whoever sends too much or too slowly gets."""
         try:
             body = await read_body(http, cap, self._body_seconds) if cap and http.body_exists else b""
         except TooLarge:
@@ -179,26 +215,24 @@ class PublicServer:
             return _TOO_SLOW
         except Malformed:
             return _BAD
-        request = Request(
+        return Request(
             method=http.method,
-            path=rest,
+            path=path,
             query=parse_qsl(query, keep_blank_values=True) if query else (),
             headers=tuple(http.headers.items()),
             body=body,
             remote_address=peer,
             received_at=self._clock.now(),
         )
-        answer = await self._receives.receive(name, request, http.task)
-        if is_signed and isinstance(answer, Refused):  # a 429 would make a platform give up
-            return self._spend(peer) or answer
-        return answer
 
     def _spend(self, peer: str) -> Answer | None:
         """What an address gets that asks too often."""
         seconds = self._rate.spend(neighbourhood(peer))
         return Answer(status=429, headers={"Retry-After": str(seconds)}) if seconds else None
 
-    def _front(self, path: str) -> Answer:
+    async def _front(self, path: str, query: str) -> Answer:
+        if path.startswith(FILES) and self._beside is not None:
+            return await self._beside.open_file(unquote(path[len(FILES) :]), parse_qsl(query))
         if path != "/":
             return _NOT_FOUND
         forms = self._receives.channels_of(FORM)

@@ -98,6 +98,7 @@ def erase_deliveries(sql: sqlite3.Connection, conversation: int, limit: int) -> 
 
 def erase_rest(sql: sqlite3.Connection, conversation: int) -> None:
     """The single rows of a conversation that has nothing else left. Its own row keeps the reference, and no more."""
+    sql.execute(f"DELETE FROM ticket_states WHERE {_OF}", (conversation,))
     for table in _TABLES:
         sql.execute(f"DELETE FROM {table} WHERE conversation_id=?", (conversation,))
     sql.execute("DELETE FROM letters WHERE identity=?", (f"conversation:{conversation}",))

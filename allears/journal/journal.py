@@ -32,6 +32,7 @@ from allears.journal.records import (
 from allears.journal.unfiled import UnfiledCount, UnfiledRow
 from allears.journal.upkeep import Upkeep
 from allears_sdk.connector import Accepted, Cursor
+from allears_sdk.sink import TicketChange
 from normalizer.conversation import Draft
 
 
@@ -173,6 +174,9 @@ class Journal(Protocol):
         """A page of complaints, newest first, and how many there are."""
 
     async def complaint(self, reference: str) -> ComplaintFile | None: ...
+
+    async def note_tickets(self, destination: str, changes: Sequence[TicketChange]) -> int:
+        """What a store tells of its tickets; of how many of ours."""
 
     async def unfiled(
         self, *, channel: str = "", nature: str = "", limit: int = 50, before: int | None = None

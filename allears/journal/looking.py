@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import replace
 from typing import Any
 
+from allears.journal import tickets
 from allears.journal.links import related_of
 from allears.journal.records import ComplaintFile, ComplaintRow, DeliveryRow, DeliveryState, MessageRow
 from allears.journal.rows import known_moment, moment
@@ -43,12 +45,15 @@ def complaint(sql: sqlite3.Connection, reference: str) -> ComplaintFile | None:
         return None
     rows = sql.execute(f"{_DELIVERY} WHERE l.conversation_id=? ORDER BY d.id", row)
     sent = [_delivery(one) for one in rows]
+    told = tickets.of_complaint(sql, row[0])
+    handler = next((ticket.handler for ticket in told if ticket.handler), events[-1].record.handler)
     return ComplaintFile(
-        record=events[-1].record,
+        record=replace(events[-1].record, handler=handler),
         events=events,
         messages=_messages(sql, row[0]),
         deliveries=sent,
         related=related_of(sql, row[0]),
+        tickets=told,
     )
 
 

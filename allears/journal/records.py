@@ -351,6 +351,24 @@ class DeliveryRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TicketRow:
+    """What a store has told of a complaint's ticket."""
+
+    destination: str
+    ticket_id: str
+    ticket_url: str
+    status: str
+    """A `TicketStatus`, "" while none was told."""
+    store_status: str
+    handler: str
+    changed_at: datetime
+    answered_at: datetime | None
+    """The first answer to the customer."""
+    solved_at: datetime | None
+    """Since when it is solved or closed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MessageRow:
     """A message as the console shows it beside the record."""
 
@@ -369,3 +387,4 @@ class ComplaintFile:
     deliveries: Sequence[DeliveryRow]
     related: Sequence[str] = ()
     """References of other complaints of the same customer or order, as they are known now."""
+    tickets: Sequence[TicketRow] = ()

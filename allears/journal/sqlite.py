@@ -24,6 +24,7 @@ from allears.journal import (
     looking,
     opening,
     raws,
+    tickets,
     timers,
     unfiled,
 )
@@ -58,6 +59,7 @@ from allears.journal.upkeep import SqliteUpkeep, Upkeep
 from allears.journal.writer import Writer, connect, translated
 from allears_sdk.connector import Accepted, Cursor
 from allears_sdk.context import Clock
+from allears_sdk.sink import TicketChange
 from normalizer.conversation import Draft
 
 T = TypeVar("T")
@@ -315,6 +317,9 @@ class SqliteJournal:
 
     async def complaint(self, reference: str) -> ComplaintFile | None:
         return await self._read(lambda sql: looking.complaint(sql, reference))
+
+    async def note_tickets(self, destination: str, changes: Sequence[TicketChange]) -> int:
+        return await self._writer.submit(lambda sql: tickets.note(sql, destination, changes))
 
     async def unfiled(
         self, *, channel: str = "", nature: str = "", limit: int = 50, before: int | None = None
