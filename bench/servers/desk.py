@@ -7,6 +7,7 @@ something meet a trouble, so that a contract test's `fail_next` is one line; `we
 from __future__ import annotations
 
 import asyncio
+import io
 import random
 import re
 import time
@@ -16,6 +17,7 @@ from enum import StrEnum
 from typing import Any, ClassVar
 
 from aiohttp import web
+from multidict import MultiDict, MultiDictProxy
 
 from allears_sdk.testing.memory import Fault
 
@@ -169,7 +171,9 @@ class Desk:
     async def _keep(self, request: web.Request) -> None:
         """Read here, so that the body is there when the work is done late."""
         is_form = request.content_type.startswith("multipart/")
-        body = b"" if is_form and await request.post() is not None else await request.read()
+        body = b"" if is_form else await request.read()
+        if is_form:
+            request._post = _in_memory(await request.post())
         headers = {name.lower(): value for name, value in request.headers.items()}
         query = dict(request.query)
         self.calls.append(Call(method=request.method, path=request.path, query=query, headers=headers, body=body))
@@ -213,6 +217,26 @@ class Desk:
     async def _sleep_and(self, work: Callable[[], Awaitable[object]], seconds: float) -> None:
         await asyncio.sleep(seconds)
         await work()
+
+
+class _Lasting(io.BytesIO):
+    """Can be read after its request has ended."""
+
+    def close(self) -> None:
+        """aiohttp closes a form's files with the request."""
+
+
+def _in_memory(form: MultiDictProxy[Any]) -> MultiDictProxy[Any]:
+    """Files of a form end with their request; late work still wants them."""
+    kept: MultiDict[Any] = MultiDict()
+    for name, value in form.items():
+        if isinstance(value, web.FileField):
+            with value.file as given:
+                content: Any = _Lasting(given.read())
+            kept.add(name, web.FileField(value.name, value.filename, content, value.content_type, value.headers))
+        else:
+            kept.add(name, value)
+    return MultiDictProxy(kept)
 
 
 def _answering(answer: Answer) -> Answer:
