@@ -36,7 +36,7 @@ class RoundupSettings(TicketSettings):
     )
     user: str = Field(min_length=1, description="Login of the user that files.", examples=["allears"])
     password: SecretStr = Field(description="Its password.", examples=["env:ROUNDUP_PASSWORD"])
-    key_property: str = Field(
+    key_field: str = Field(
         default="complaint_id",
         pattern=r"^[A-Za-z_]\w*$",
         description="String property of the issue class that keeps our key; add it in the tracker's schema.py.",
@@ -70,7 +70,7 @@ class RoundupSink(TicketSink[RoundupSettings]):
             return {"message": message}
         fields = {target: shaped for target, value in view.fields.items() if (shaped := _shaped(value))}
         issue = {"title": view.subject, **({"priority": view.priority} if view.priority else {}), **fields}
-        return {"message": message, "issue": {**issue, self.settings.key_property: view.key}}
+        return {"message": message, "issue": {**issue, self.settings.key_field: view.key}}
 
     async def create(self, request: Any, files: Sequence[AttachedFile], key: str, progress: Progress) -> Ticket:
         note = progress.note or await self._prepared(request, files, key)
@@ -108,7 +108,7 @@ class RoundupSink(TicketSink[RoundupSettings]):
 
     async def find(self, key: str) -> Ticket | None:
         """The oldest of those that bear the key. `:=` is an exact match; `=` would find parts of words."""
-        name = self.settings.key_property
+        name = self.settings.key_field
         answer = await self._list("issue", {f"{name}:": key, "@fields": name})
         found = [int(one["id"]) for one in answer if one.get(name) == key]
         return self._ticket(min(found)) if found else None
@@ -171,7 +171,7 @@ class RoundupSink(TicketSink[RoundupSettings]):
 
     async def _check_mapping(self) -> None:
         """Raises ConfigError where properties or values are not the tracker's. It names what it does not know."""
-        targets = {self.settings.key_property, "title", "priority", *self.settings.fields.values()}
+        targets = {self.settings.key_field, "title", "priority", *self.settings.fields.values()}
         await self._list("issue", {"@fields": ",".join(sorted(targets)), "@page_size": "1"})
         await self._list("msg", {"@fields": "messageid", "@page_size": "1"})
         words = {"priority": {**self.priorities, **self.settings.values.get("priority", {})}}

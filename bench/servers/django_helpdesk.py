@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from bench.servers.store import StoreProcess, serve_wsgi
 
@@ -38,6 +39,10 @@ class DjangoHelpdesk(StoreProcess):
         answer = await self.ask("GET", "/api/tickets/?page_size=1000", auth=STAFF)
         found: list[dict[str, Any]] = answer.json()["results"]
         return sorted(found, key=lambda ticket: int(ticket["id"]))
+
+    def content_of(self, file: Mapping[str, Any]) -> bytes:
+        """Of an attachment as the API names it."""
+        return (self.folder / unquote(urlsplit(file["file"]).path).lstrip("/")).read_bytes()
 
     async def clear(self) -> None:
         """Delete all tickets."""

@@ -226,7 +226,7 @@ async def test_retired_superseded_and_unknown_issues_are_gone(
 @pytest.mark.parametrize(
     ("wrong", "words"),
     [
-        ({"key_property": "complaint"}, "Unknown property: complaint"),
+        ({"key_field": "complaint"}, "Unknown property: complaint"),
         ({"fields": {"channel": "chanel"}}, "Unknown property: chanel"),
         ({"values": {"priority": {"P1": "hot"}}}, "hot"),
         ({"user": READER[0], "password": READER[1]}, "Rest Access"),
