@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import tomllib
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
@@ -299,3 +301,13 @@ def test_settings_refuse(bad: dict[str, Any]) -> None:
     with pytest.raises(ValidationError) as caught:
         settings("https://api.example.com", **bad)
     assert SIGN not in str(caught.value)
+
+
+@pytest.mark.parametrize("page", ["json_post.md", "json_post.zh-CN.md"])
+def test_the_examples_of_the_page_are_valid(page: str) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "sinks" / page).read_text(encoding="utf-8")
+    examples = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
+    assert len(examples) == 4
+    for example in examples:
+        for given in tomllib.loads(example)["destinations"].values():
+            JsonPostSettings.model_validate(given)
