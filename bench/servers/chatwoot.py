@@ -60,6 +60,7 @@ class Conversation:
     status: str = "open"
     priority: str | None = None
     assignee: dict[str, Any] | None = None
+    team_id: int | None = None
     first_reply_created_at: float | None = None
     messages: list[dict[str, Any]] = field(default_factory=list)
 
@@ -264,6 +265,7 @@ class Chatwoot(Desk):
             created_at=self.now(),
             changed_at=self.now(),
             status=status,
+            team_id=given.get("team_id"),
         )
 
     def _shown(self, one: Conversation) -> dict[str, Any]:

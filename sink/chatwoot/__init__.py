@@ -96,7 +96,8 @@ class ChatwootSink(TicketSink[ChatwootSettings]):
             content = view.text if is_customers else _without_liquid(view.text)
             kind = {"message_type": "incoming"} if is_customers else {"message_type": "outgoing", "private": True}
             return {"content": content, **kind, "source_id": source_id}
-        fields = {target: _shaped(value) for target, value in view.fields.items() if value not in ("", ())}
+        given = {target: _shaped(value) for target, value in view.fields.items() if value not in ("", ())}
+        fields = {target: value for target, value in given.items() if target not in NATIVE or str(value).isdecimal()}
         attributes = {target: value for target, value in fields.items() if target not in NATIVE}
         return {
             "contact": contact_of(view.record),

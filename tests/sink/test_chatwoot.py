@@ -137,6 +137,13 @@ async def test_an_opening_as_agents_see_it(make: Make, desk: Chatwoot) -> None:
     assert (contact["name"], contact["email"], contact["phone_number"]) == ("李雷", "lilei@mail.example.cn", None)
 
 
+async def test_a_team_without_a_number_is_left_out(make: Make, desk: Chatwoot) -> None:
+    sink = make(fields={"team": "team_id"}, values={"team": {"售后": 3}})
+    for who, team in (("a", "售后"), ("b", "法务")):
+        await tell(sink, of(make_event(who=who), team=team))
+    assert [talk.team_id for talk in desk.created.values()] == [3, None]
+
+
 async def test_one_customer_is_one_contact_whatever_the_channel(make: Make, desk: Chatwoot) -> None:
     known = Customer(key="c-0042")
     await tell(make(), of(make_event(), customer=known, contact=Contact(name="李雷", email="lilei@mail.example.cn")))
