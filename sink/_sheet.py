@@ -15,10 +15,9 @@ from pydantic import Field, field_validator
 from allears_sdk.codec import decode, encode
 from allears_sdk.complaint import Event
 from allears_sdk.errors import Rejected
-from allears_sdk.settings import nearest
 from allears_sdk.sink import marks_of
 from allears_sdk.tickets.facts import FACTS, Fact, facts_of
-from allears_sdk.tickets.settings import StoreValue
+from allears_sdk.tickets.settings import StoreValue, check_facts, chosen
 from allears_sdk.words import words
 from sink._line_sink import LineSettings
 
@@ -73,9 +72,7 @@ class SheetSettings(LineSettings):
     @field_validator("fields", "values")
     @classmethod
     def _name_facts(cls, mapping: dict[str, object]) -> dict[str, object]:
-        for name in mapping:
-            if name not in FACTS:
-                raise ValueError(f"{name}: no fact of a record{nearest(name, list(FACTS))}")
+        check_facts(mapping)
         return mapping
 
     @field_validator("timezone")
@@ -186,15 +183,11 @@ def _cell(settings: SheetSettings, name: str, fact: Fact) -> Cell:
     if isinstance(fact, datetime):
         return _moment(fact, settings)
     if isinstance(fact, tuple):
-        return ", ".join(str(_chosen(values, one)) for one in fact)
-    if isinstance(fact, str) and fact:
-        chosen = _chosen(values, fact)
-        return str(chosen) if isinstance(chosen, bool) else chosen
+        return ", ".join(str(chosen(values, one)) for one in fact)
+    if isinstance(fact, str):
+        value = chosen(values, fact)
+        return str(value) if isinstance(value, bool) else value
     return fact
-
-
-def _chosen(values: Mapping[str, StoreValue], value: str) -> StoreValue:
-    return values.get(value, values.get("*", value))
 
 
 def _moment(at: datetime, settings: SheetSettings) -> str:

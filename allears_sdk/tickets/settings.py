@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Literal
 
 from pydantic import Field, SecretStr, field_validator
@@ -25,6 +26,18 @@ class FileSettings(Settings):
         default=None, gt=0, le=1024, description="Larger files are linked. Empty: what the store takes."
     )
     link_days: int = Field(default=30, ge=1, le=365, description="How long a link can be opened.")
+
+
+def check_facts(names: Iterable[str], *more: str) -> None:
+    """Raises ValueError for a name that is no fact of a record, nor one of these."""
+    for name in names:
+        if name not in FACTS and name not in more:
+            raise ValueError(f"{name}: no fact of a record{nearest(name, [*FACTS, *more])}")
+
+
+def chosen(values: Mapping[str, StoreValue], value: str) -> StoreValue:
+    """What settings map a fact's value to. Those they do not name go as they are; what is empty stays empty."""
+    return values.get(value, values.get("*", value)) if value else ""
 
 
 class TicketSettings(DestinationSettings):
@@ -70,9 +83,7 @@ class TicketSettings(DestinationSettings):
     @field_validator("fields", "values")
     @classmethod
     def _name_facts(cls, mapping: dict[str, object]) -> dict[str, object]:
-        for name in mapping:
-            if name not in FACTS:
-                raise ValueError(f"{name}: no fact of a record{nearest(name, list(FACTS))}")
+        check_facts(mapping)
         return mapping
 
     @field_validator("subject", "text", "note")

@@ -11,7 +11,7 @@ from allears_sdk.complaint import AttachedFile, Complaint, Event, EventKind
 from allears_sdk.sink import marks_of
 from allears_sdk.tickets.facts import Fact, facts_of
 from allears_sdk.tickets.files import FileLimits, sort_files
-from allears_sdk.tickets.settings import StoreValue, TicketSettings
+from allears_sdk.tickets.settings import StoreValue, TicketSettings, chosen
 from allears_sdk.tickets.templates import render
 from allears_sdk.tickets.texts import Texts
 
@@ -81,7 +81,7 @@ def make_view(
         text=_within(text, marks if not is_opening else (key, *marks), limits.text_chars, texts),
         marks=marks,
         fields=_fields(record, settings),
-        priority=_mapped({**priorities, **settings.values.get("priority", {})}, record.priority),
+        priority=chosen({**priorities, **settings.values.get("priority", {})}, record.priority),
         files=sorted_files.fit,
     )
 
@@ -151,12 +151,7 @@ def _fields(record: Complaint, settings: TicketSettings) -> dict[str, Fact | Sto
     for name, target in settings.fields.items():
         fact, values = facts[name], settings.values.get(name, {})
         if isinstance(fact, tuple):
-            made[target] = tuple(_mapped(values, one) for one in fact)
+            made[target] = tuple(chosen(values, one) for one in fact)
         else:
-            made[target] = _mapped(values, fact) if isinstance(fact, str) else fact
+            made[target] = chosen(values, fact) if isinstance(fact, str) else fact
     return made
-
-
-def _mapped(values: dict[str, StoreValue], value: str) -> StoreValue:
-    """Values that settings do not name go as they are; what is empty stays empty."""
-    return values.get(value, values.get("*", value)) if value else ""

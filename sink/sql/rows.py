@@ -15,7 +15,7 @@ from allears_sdk.complaint import Complaint, Event, EventKind, Said, told_by
 from allears_sdk.errors import Rejected
 from allears_sdk.sink import marks_of
 from allears_sdk.tickets.facts import Fact, facts_of
-from allears_sdk.tickets.settings import StoreValue
+from allears_sdk.tickets.settings import chosen
 from sink.sql.layout import ENTRY_KEY
 from sink.sql.settings import SqlSettings
 
@@ -98,12 +98,9 @@ def _mapped(settings: SqlSettings, fact: str, value: Fact, instant: Instant) -> 
     if isinstance(value, datetime):
         return instant(value)
     if isinstance(value, tuple):
-        return ", ".join(str(_chosen(values, one)) for one in value) or None
-    return (_chosen(values, value) if isinstance(value, str) else value) if value != "" else None
-
-
-def _chosen(values: dict[str, StoreValue], value: str) -> StoreValue:
-    return values.get(value, values.get("*", value))
+        return ", ".join(str(chosen(values, one)) for one in value) or None
+    made = chosen(values, value) if isinstance(value, str) else value
+    return None if made == "" else made
 
 
 def _cut(record: Complaint) -> Complaint:

@@ -9,9 +9,9 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
-from allears_sdk.settings import FILL_IN, DestinationSettings, nearest
+from allears_sdk.settings import FILL_IN, DestinationSettings
 from allears_sdk.tickets.facts import FACTS
-from allears_sdk.tickets.settings import StoreValue
+from allears_sdk.tickets.settings import StoreValue, check_facts
 
 SCHEMES = ("sqlite", "postgresql", "mysql")
 _NAME = re.compile(r"[^\W\d]\w{0,62}")
@@ -103,9 +103,7 @@ class SqlSettings(DestinationSettings):
     @field_validator("fields", "values")
     @classmethod
     def _name_facts(cls, mapping: dict[str, object]) -> dict[str, object]:
-        for name in mapping:
-            if name not in FACTS and name != "record":
-                raise ValueError(f"{name}: no fact of a record{nearest(name, list(FACTS))}")
+        check_facts(mapping, "record")
         return mapping
 
     @model_validator(mode="after")
