@@ -10,6 +10,7 @@ import contextlib
 import ssl
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -66,27 +67,34 @@ S = TypeVar("S", bound=BrokerSettings)
 C = TypeVar("C")
 
 
+@dataclass(frozen=True, slots=True)
+class Line(Generic[C]):
+    """A connection, and whether it has come to its end."""
+
+    connection: C
+    lost: asyncio.Event
+
+
 class BrokerSink(Sink[S], Generic[S, C]):
     """Publishes events over one connection of type C."""
 
     def __init__(self, settings: S, context: Context) -> None:
         super().__init__(settings, context)
-        self._connection: C | None = None
+        self._line: Line[C] | None = None
         self._turn = asyncio.Lock()
-        self._lost = asyncio.Event()
-        """Set by a client that notices the end of its connection while nobody reads from it."""
 
     @abstractmethod
-    async def _connect(self) -> C:
-        """Log in. Raises ConfigError, AuthError, RetryLater or Unavailable; whatever else it raises is Unavailable."""
+    async def _connect(self, lost: asyncio.Event) -> C:
+        """Log in; `lost` is set when the connection ends. Raises ConfigError, AuthError, RetryLater or Unavailable."""
 
     @abstractmethod
     async def _close(self, connection: C) -> None:
         """At once: nothing that still waits may go out afterwards."""
 
-    @abstractmethod
     async def _post(self, connection: C, sending: Sending) -> None:
-        """Publish one event and wait until the broker has it. Raises the errors of `open`."""
+        """Publish one event and wait until the broker has it. Raises the errors of `open`. Not needed where `_send`
+        sends all in one step."""
+        raise NotImplementedError
 
     async def stop(self) -> None:
         await self._drop()
@@ -105,15 +113,19 @@ class BrokerSink(Sink[S], Generic[S, C]):
         if not sendings:
             return []
         async with self._turn:
-            connection = await self._connected()
+            line = await self._connected()
             try:
-                results = await self._send(connection, sendings)
+                results = await self._send(line, sendings)
             except BaseException:
                 await self._drop()
                 raise
-            if any(isinstance(result, InDoubt) for result in results) or self._lost.is_set():
+            if any(isinstance(result, InDoubt) for result in results) and not await self._serves_on(line):
                 await self._drop()
             return results
+
+    async def _serves_on(self, line: Line[C]) -> bool:
+        """Whether a connection on which an answer was lost is kept all the same."""
+        return False
 
     async def _one(self, sending: Sending) -> Ticket:
         (result,) = await self.send_many([sending])
@@ -121,10 +133,10 @@ class BrokerSink(Sink[S], Generic[S, C]):
             raise result
         return result
 
-    async def _send(self, connection: C, sendings: Sequence[Sending]) -> Sequence[Ticket | Exception]:
+    async def _send(self, line: Line[C], sendings: Sequence[Sending]) -> Sequence[Ticket | Exception]:
         """All of them side by side; those without an answer in time are in doubt."""
-        tasks = [asyncio.create_task(self._post(connection, sending)) for sending in sendings]
-        lost = asyncio.create_task(self._lost.wait())
+        tasks = [asyncio.create_task(self._post(line.connection, sending)) for sending in sendings]
+        lost = asyncio.create_task(line.lost.wait())
         try:
             await self._first(asyncio.gather(*tasks, return_exceptions=True), lost)
             return [_outcome(task, sending) for task, sending in zip(tasks, sendings, strict=True)]
@@ -138,33 +150,34 @@ class BrokerSink(Sink[S], Generic[S, C]):
         seconds = self.settings.timeout_seconds * SENDING
         await asyncio.wait(futures, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
 
-    async def _connected(self) -> C:
-        if self._connection is None:
-            self._lost.clear()
-            self._connection = await self._dial()
-        return self._connection
+    async def _connected(self) -> Line[C]:
+        if self._line is not None and self._line.lost.is_set():
+            await self._drop()
+        if self._line is None:
+            self._line = await self._dial()
+        return self._line
 
-    async def _dial(self) -> C:
-        """A connection of its own."""
-        seconds = self.settings.timeout_seconds * CONNECTING
+    async def _dial(self) -> Line[C]:
+        """A connection of its own. Whatever cannot be named is an outage: nothing was sent."""
+        seconds, lost = self.settings.timeout_seconds * CONNECTING, asyncio.Event()
         try:
             async with asyncio.timeout(seconds):
-                return await self._connect()
+                return Line(await self._connect(lost), lost)
         except TimeoutError:
             raise Unavailable(f"no connection within {seconds:g} s") from None
         except OSError as error:
             raise Unavailable(f"no connection: {error.strerror or type(error).__name__}") from None
 
     async def _drop(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            await self._hang_up(connection)
+        line, self._line = self._line, None
+        if line is not None:
+            await self._hang_up(line)
 
-    async def _hang_up(self, connection: C) -> None:
+    async def _hang_up(self, line: Line[C]) -> None:
         """Whatever a broken connection says to its end."""
         with contextlib.suppress(Exception):
             async with asyncio.timeout(CLOSING_SECONDS):
-                await self._close(connection)
+                await self._close(line.connection)
 
 
 @contextlib.contextmanager

@@ -7,6 +7,7 @@ Sources: NATS documentation, "JetStream headers"; tried on nats-server 2.15.
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -18,7 +19,7 @@ from pydantic import Field, SecretStr, field_validator
 from allears_sdk.connector import Identity
 from allears_sdk.errors import AllearsError, AuthError, ConfigError, InDoubt, Rejected, RetryLater, Unavailable
 from allears_sdk.sink import Certainty, Sending, SinkSpec, Ticket
-from sink._brokers import SENDING, BrokerSettings, BrokerSink, extra
+from sink._brokers import SENDING, BrokerSettings, BrokerSink, Line, extra
 from sink._cloudevents import MEDIA_TYPE, attributes, read_head
 from sink._nats_credentials import Credentials
 
@@ -101,14 +102,14 @@ class NatsSink(BrokerSink[NatsSettings, Session]):
         self._credentials()
 
     async def check(self) -> Identity:
-        session = await self._dial()
+        line = await self._dial()
         try:
-            info = await self._stream_info(session)
+            info = await self._stream_info(line.connection)
         finally:
-            await self._hang_up(session)
+            await self._hang_up(line)
         return Identity(account=f"{self.settings.subject}.> at {', '.join(self.settings.servers)}", details=info)
 
-    async def _connect(self) -> Session:
+    async def _connect(self, lost: asyncio.Event) -> Session:
         with extra("nats"):
             from nats.aio.client import Client
             from nats.errors import Error
@@ -119,7 +120,7 @@ class NatsSink(BrokerSink[NatsSettings, Session]):
                 denials.append(str(error))
 
         async def closed() -> None:
-            self._lost.set()
+            lost.set()
 
         client = Client()
         try:
@@ -167,12 +168,13 @@ class NatsSink(BrokerSink[NatsSettings, Session]):
         except (Error, ValueError) as error:
             raise InDoubt(f"no answer: {type(error).__name__}") from None
 
-    async def _send(self, connection: Session, sendings: Sequence[Sending]) -> Sequence[Ticket | Exception]:
+    async def _send(self, line: Line[Session], sendings: Sequence[Sending]) -> Sequence[Ticket | Exception]:
         """A server that forbids publishing says so beside the request, and leaves that without an answer."""
-        results = await super()._send(connection, sendings)
-        if not connection.denials:
+        results = await super()._send(line, sendings)
+        denials = line.connection.denials
+        if not denials:
             return results
-        denied = AuthError(f"the user may not publish on {self.settings.subject}.>", detail=connection.denials[0])
+        denied = AuthError(f"the user may not publish on {self.settings.subject}.>", detail=denials[0])
         return [denied if isinstance(result, InDoubt) else result for result in results]
 
     async def _stream_info(self, session: Session) -> tuple[str, ...]:

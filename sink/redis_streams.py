@@ -7,6 +7,7 @@ Sources: redis.io, "XADD", "EVAL", "Transactions"; tried on Redis 7.0.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from pydantic import Field
 from allears_sdk.connector import Identity
 from allears_sdk.errors import AllearsError, AuthError, ConfigError, InDoubt, RetryLater, Unavailable
 from allears_sdk.sink import Certainty, Sending, SinkSpec, Ticket
-from sink._brokers import SENDING, BrokerSettings, BrokerSink, extra
+from sink._brokers import SENDING, BrokerSettings, BrokerSink, Line, extra
 from sink._cloudevents import read_head
 
 if TYPE_CHECKING:
@@ -85,14 +86,14 @@ class RedisSink(BrokerSink[RedisSettings, "Redis"]):
             import redis.asyncio  # noqa: F401 only asked for
 
     async def check(self) -> Identity:
-        client = await self._dial()
+        line = await self._dial()
         try:
-            details = await self._look(client)
+            details = await self._look(line.connection)
         finally:
-            await self._hang_up(client)
+            await self._hang_up(line)
         return Identity(account=f"{self.settings.stream} at {self.settings.url}", details=details)
 
-    async def _connect(self) -> Redis:
+    async def _connect(self, lost: asyncio.Event) -> Redis:
         with extra("redis"):
             from redis.asyncio import Redis
             from redis.asyncio.retry import Retry
@@ -118,14 +119,11 @@ class RedisSink(BrokerSink[RedisSettings, "Redis"]):
     async def _close(self, connection: Redis) -> None:
         await connection.aclose()
 
-    async def _post(self, connection: Redis, sending: Sending) -> None:
-        await self._send(connection, [sending])
-
-    async def _send(self, connection: Redis, sendings: Sequence[Sending]) -> Sequence[Ticket | Exception]:
+    async def _send(self, line: Line[Redis], sendings: Sequence[Sending]) -> Sequence[Ticket | Exception]:
         """All in one round trip, each with an answer of its own."""
         from redis.exceptions import RedisError
 
-        pipeline = connection.pipeline(transaction=False)
+        pipeline = line.connection.pipeline(transaction=False)
         for sending in sendings:
             self._append(pipeline, sending)
         try:

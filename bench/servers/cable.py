@@ -53,6 +53,11 @@ class Cable:
         for event in self._late:
             event.set()
 
+    def cut(self) -> None:
+        """Every connection breaks now; new ones can be made."""
+        for task in list(self._tasks):
+            task.cancel()
+
     async def settle(self) -> None:
         """Until every connection has come to its end."""
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -63,8 +68,7 @@ class Cable:
 
     async def stop(self) -> None:
         self._server.close()
-        for task in list(self._tasks):
-            task.cancel()
+        self.cut()
         await self.settle()
 
     async def __aenter__(self) -> Cable:

@@ -12,7 +12,13 @@ from pathlib import Path
 from tests.docs.conftest import ROOT
 
 OURS = ("allears", "allears_sdk", "connectors", "normalizer", "sink")
-COMES_WITH = {"multidict": "aiohttp", "yarl": "aiohttp", "pydantic-core": "pydantic", "certifi": "httpx"}
+COMES_WITH = {
+    "multidict": "aiohttp",
+    "yarl": "aiohttp",
+    "pydantic-core": "pydantic",
+    "certifi": "httpx",
+    "aiormq": "aio-pika",
+}
 """Imported, and a part of another one in all but name."""
 FOR_CONTRIBUTORS = {"dev", "test", "train"}
 FOR_TESTS = ("allears_sdk/testing", "allears/scaffold/templates")

@@ -238,15 +238,20 @@ def batch(sink: NatsSink, size: int) -> list[Sending]:
     ]
 
 
-async def test_a_connection_that_ended_while_idle_is_made_anew(make: Make, server: Nats) -> None:
+async def test_a_connection_that_ended_while_idle_is_made_anew(
+    make: Make, server: Nats, js: JetStreamContext, stream: str
+) -> None:
     async with Cable(server.port) as cable:
         sink = make(servers=[f"nats://127.0.0.1:{cable.port}"])
-        await sink.open(sink.render(make_event(), KEY), KEY, PROGRESS)
-        await cable.stop()
-        await cable.start()
-        sink = make(servers=[f"nats://127.0.0.1:{cable.port}"])
-        await sink.open(sink.render(make_event(), KEY), KEY, PROGRESS)
+        first, second = batch(sink, 2)
+        await sink.send_many([first])
+        line = sink._line
+        assert line
+        cable.cut()
+        await line.lost.wait()
+        assert [type(result) for result in await sink.send_many([second])] == [Ticket]
         await sink.stop()
+    assert len(await messages(js, stream)) == 2
 
 
 async def test_one_that_is_too_large_for_the_server_does_not_hold_up_the_others(

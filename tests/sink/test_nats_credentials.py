@@ -107,7 +107,7 @@ async def publish(sink: NatsSink) -> None:
 
 async def test_a_user_of_an_account_gets_in_by_file(realm: Realm, tmp_path: Path) -> None:
     sink = sink_with(realm, tmp_path, user=Pair(USER, 3))
-    session = await sink._dial()
+    session = (await sink._dial()).connection
     await session.stream.add_stream(StreamConfig(name="C", subjects=["C.>"]))
     await session.client.close()
     await publish(sink)
