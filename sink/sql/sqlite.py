@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from allears_sdk.errors import AllearsError, ConfigError, Rejected, Unavailable
+from sink._lines import LineFile
 from sink.sql.database import Column, Connection, Database, quoted
 from sink.sql.layout import Kind
 from sink.sql.settings import SqlSettings
@@ -35,6 +36,9 @@ class Sqlite(Database):
         self._wait_seconds = settings.timeout_seconds / 2
 
     def connect(self, *, is_reading: bool = False) -> Connection:
+        if is_reading and not self._path.exists():
+            LineFile.check(self._path)
+            return sqlite3.connect(":memory:")
         try:
             is_new = not is_reading and self._make_file()
             connection = sqlite3.connect(
