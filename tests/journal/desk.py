@@ -28,9 +28,9 @@ from allears.journal.records import (
 )
 from allears.journal.sqlite import open_journal
 from allears_sdk import codec
-from allears_sdk.complaint import Complaint
+from allears_sdk.complaint import AttachedFile, Complaint, Said
 from allears_sdk.connector import Accepted, Threading
-from allears_sdk.message import MESSAGE_JSON, Author, Message, Raw
+from allears_sdk.message import MESSAGE_JSON, Attachment, Author, Message, Raw
 from allears_sdk.sink import Ticket
 from allears_sdk.testing import FakeClock
 from normalizer.conversation import Draft, Heard
@@ -60,8 +60,25 @@ def draft(heard: Sequence[Heard], reference: str = "") -> Draft:
         received_at=heard[0].received_at,
         description="\n".join(words),
         priority="P1" if any("着火" in text or "fire" in text for text in words) else "P3",
+        conversation=tuple(_said(one) for one in heard),
+        attachments=tuple(_attached(one.message, file) for one in heard for file in one.message.attachments),
     )
     return Draft(record=record, files=any(text != PRAISE for text in words))
+
+
+def _said(heard: Heard) -> Said:
+    message, author = heard.message, heard.message.author
+    return Said(
+        id=message.external_id, role=author.role, author=author.id, at=heard.received_at, text=message.text,
+        kind=message.kind.value,
+    )  # fmt: skip
+
+
+def _attached(message: Message, file: Attachment) -> AttachedFile:
+    return AttachedFile(
+        name=file.name, media_type=file.media_type, size=file.size or 0, sha256=file.sha256, skipped=file.skipped,
+        pending=file.is_pending, message=message.external_id,
+    )  # fmt: skip
 
 
 def mail(

@@ -27,6 +27,7 @@ from allears_sdk.testing.sinks import Notes, SinkContract, Stored, with_files
 from bench.servers.desk import Mishap
 from bench.servers.zendesk import EMAIL, OAUTH, TOKEN, Zendesk
 from sink.zendesk import ZendeskSettings, ZendeskSink
+from tests.sink.storms import Storms
 
 STAND_IN = "complaints@shop.example.com"
 STANDING_IN = {"name": STAND_IN, "email": STAND_IN}
@@ -36,7 +37,7 @@ def settings(url: str, **more: Any) -> ZendeskSettings:
     return ZendeskSettings.model_validate({"url": url, "email": EMAIL, "token": TOKEN, **more})
 
 
-class TestZendesk(SinkContract):
+class ZendeskStore:
     @pytest.fixture(autouse=True)
     async def desk(self, clock: FakeClock) -> AsyncIterator[Zendesk]:
         self._desk = Zendesk(lambda: clock.now().timestamp())
@@ -56,6 +57,15 @@ class TestZendesk(SinkContract):
 
     async def fail_next(self, fault: Fault) -> None:
         await self._desk.fail_next(fault)
+
+
+class TestZendesk(ZendeskStore, SinkContract):
+    pass
+
+
+class TestZendeskStorm(ZendeskStore, Storms):
+    def faults(self) -> Zendesk:
+        return self._desk
 
 
 def _mark(body: str) -> str:
