@@ -44,6 +44,7 @@ OPTIONS = ("产品质量", "Delivery", "其他 Other")
 SD_FIELDS = ("summary", "description", "customfield_10051")
 """Those of the request form."""
 GONE = "Issue does not exist or you do not have permission to see it."
+FILES = web.RequestKey("files", dict[str, bytes])
 _TEXT_KEY = "text"
 
 
@@ -178,11 +179,16 @@ class Site:
         return f"{project}-{self.last_numbers[project]}"
 
 
-async def files_of(request: web.Request, limit: int) -> dict[str, bytes]:
+async def read_files(request: web.Request) -> None:
+    """For `files_of`: what is done late finds the form's own files closed, what is done twice at their end."""
+    parts = (await request.post()).getall("file", [])
+    request[FILES] = {one.filename: one.file.read() for one in parts if isinstance(one, web.FileField)}
+
+
+def files_of(request: web.Request, limit: int) -> dict[str, bytes]:
     if request.headers.get("X-Atlassian-Token") != "no-check":
         raise Refusal(403, errors("XSRF check failed"))
-    parts = (await request.post()).getall("file", [])
-    files = {one.filename: one.file.read() for one in parts if isinstance(one, web.FileField)}
+    files = request[FILES]
     if any(len(data) > limit for data in files.values()):
         raise Refusal(413, errors("The attachment is too large"))
     return files

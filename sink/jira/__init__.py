@@ -28,7 +28,7 @@ from sink.jira.values import form_of, shape
 __all__ = ["JiraSettings", "JiraSink"]
 
 MAX_TEXT_CHARS = 32_767
-PAGE = 100
+PAGE = 50
 INTERNAL = "sd.public.comment"
 """The comment property by which Service Management hides a comment from the customer."""
 
@@ -99,10 +99,12 @@ class JiraSink(TicketSink[JiraSettings]):
 
     async def complete(self, ticket: Ticket, payload: bytes, key: str, progress: Progress) -> None:
         """A request form seldom has labels: the issue gets its own afterwards. Setting it twice is setting it once."""
-        is_request = "requestFieldValues" in unpack(payload).request
-        if is_request and self.settings.label:
+        if self.settings.label and "requestFieldValues" in unpack(payload).request:
             change = {"update": {"labels": [{"add": label_of(key)}]}}
-            await self._call_of(ticket, "EDIT_ISSUES", "PUT", "", json=change, repeatable=True)
+            try:
+                await self._call_of(ticket, "EDIT_ISSUES", "PUT", "", json=change, repeatable=True)
+            except Rejected as error:
+                self.context.log.warning("label_not_set", ticket=ticket.id, reason=str(error))
         await super().complete(ticket, payload, key, progress)
 
     async def attach(self, ticket: Ticket, files: Sequence[AttachedFile], key: str, progress: Progress) -> None:
@@ -151,12 +153,12 @@ class JiraSink(TicketSink[JiraSettings]):
         }
 
     def _fields(self, view: View) -> dict[str, Any]:
-        """Those that say nothing are left out; two facts in one list field add up."""
+        """Facts that say nothing are left out; those that share a list add to it."""
         made: dict[str, Any] = dict(self.settings.fixed)
         for name, value in view.fields.items():
             shaped = shape(value, form_of(name, self.settings.field_forms), is_cloud=self.settings.is_cloud)
             if shaped is not None:
-                made[name] = shaped
+                made[name] = [*made[name], *shaped] if _are_lists(made.get(name), shaped) else shaped
         return {**made, "summary": clean(view.subject), "description": self._text(view.text)}
 
     def _text(self, text: str) -> Any:
@@ -201,3 +203,7 @@ class JiraSink(TicketSink[JiraSettings]):
         login = base64.b64encode(f"{self.settings.email}:{token}".encode()).decode()
         proof = f"Basic {login}" if self.settings.email else f"Bearer {token}"
         return {"Authorization": proof, "Accept": "application/json"}
+
+
+def _are_lists(*values: Any) -> bool:
+    return all(isinstance(value, list) for value in values)

@@ -21,6 +21,13 @@ _CATEGORIES: Mapping[str, TicketStatus] = {
     "indeterminate": TicketStatus.OPEN,
     "done": TicketStatus.SOLVED,
 }
+_USUAL: Mapping[str, TicketStatus] = {
+    "waiting for customer": TicketStatus.PENDING,
+    "pending": TicketStatus.PENDING,
+    "closed": TicketStatus.CLOSED,
+    "canceled": TicketStatus.CLOSED,
+}
+"""Of Service Management's own workflows, where the category says less."""
 
 
 def hear(request: Request, settings: JiraSettings) -> Hearing:
@@ -73,7 +80,8 @@ def _commented(told: Mapping[str, Any], at: datetime, settings: JiraSettings) ->
 
 
 def _status(status: Mapping[str, Any], settings: JiraSettings) -> TicketStatus | None:
-    named = settings.statuses.get(str(status.get("name", "")))
+    name = str(status.get("name", ""))
+    named = settings.statuses.get(name) or _USUAL.get(name.casefold())
     return named or _CATEGORIES.get(str((status.get("statusCategory") or {}).get("key", "")))
 
 

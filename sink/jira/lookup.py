@@ -26,7 +26,7 @@ EMPTY_BLOCKS = 2
 MAX_BLOCKS = 40
 LAG = timedelta(hours=24)
 """The longest that has been heard of is 12 hours."""
-_FIELDS = ("summary", "description", "labels", "created")
+MAX_ANSWER_BYTES = 64 << 20
 Issue = Mapping[str, Any]
 
 
@@ -41,6 +41,8 @@ class Lookup:
         self._settings = settings
         self._context = context
         self._call = call
+        # A request has neither label nor property when it is made: only its text tells.
+        self._fields = ["labels", "created", *(["description"] if settings.service_desk else [])]
 
     async def find(self, key: str) -> Issue | None:
         """The oldest issue that carries the key. Raises AuthError where we may not look, InDoubt where there is too
@@ -55,7 +57,7 @@ class Lookup:
 
     async def _search(self, jql: str, count: int) -> Sequence[Issue]:
         path = "search/jql" if self._settings.is_cloud else "search"
-        query = {"jql": jql, "maxResults": count, "fields": ",".join(_FIELDS), "properties": PROPERTY}
+        query = {"jql": jql, "maxResults": count, "fields": ",".join(self._fields), "properties": PROPERTY}
         answer = await self._call("GET", f"{self._settings.api}/{path}", params=query)
         return _issues(answered(answer, "issues"))
 
@@ -87,10 +89,11 @@ class Lookup:
         numbers = range(first, (last or first + BLOCK - 1) + 1)
         body = {
             "issueIdsOrKeys": [f"{self._settings.project}-{number}" for number in numbers],
-            "fields": list(_FIELDS),
+            "fields": self._fields,
             "properties": [PROPERTY],
         }
-        answer = await self._call("POST", f"{self._settings.api}/issue/bulkfetch", json=body, repeatable=True)
+        url = f"{self._settings.api}/issue/bulkfetch"
+        answer = await self._call("POST", url, json=body, repeatable=True, max_bytes=MAX_ANSWER_BYTES)
         if answered(answer).get("issueErrors"):
             raise Unavailable(f"{answer.call.place}: some issues cannot be read now")
         return _issues(answered(answer, "issues"))

@@ -205,6 +205,17 @@ async def test_a_request_as_it_is_made(desk: Jira, make: Maker) -> None:
     assert plain(only(desk).fields["description"]).startswith(make_event().record.description)
 
 
+async def test_a_label_that_cannot_be_set_holds_nothing_up(desk: Jira, make: Maker, files: MemoryFiles) -> None:
+    sink = make(desk, service_desk="4", request_type="25")
+    payload = sink.render(with_files(make_event(), files), KEY)
+    ticket = await sink.open(payload, KEY, PROGRESS)
+    desk.plan(Fault.REJECT)
+    await sink.complete(ticket, payload, KEY, PROGRESS)
+    assert len(only(desk).files) == 2
+    assert [entry[1] for entry in make.log.entries] == ["label_not_set"]
+    assert await sink.find(KEY) is not None
+
+
 @pytest.mark.parametrize("is_public", [False, True])
 async def test_a_comment_is_hidden_from_the_customer_unless_told_otherwise(
     desk: Jira, make: Maker, is_public: bool

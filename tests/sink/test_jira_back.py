@@ -93,6 +93,7 @@ async def test_what_a_jira_sends_is_understood(sink: JiraSink) -> None:
         ({"status": {"name": "处理中", "statusCategory": {"key": "indeterminate"}}}, TicketStatus.OPEN, None),
         ({"status": {"name": "等待客户", "statusCategory": {"key": "indeterminate"}}}, TicketStatus.PENDING, None),
         ({"status": {"name": "Cancelled", "statusCategory": {"key": "done"}}}, TicketStatus.CLOSED, None),
+        ({"status": {"name": "Waiting for customer", "statusCategory": {"key": "new"}}}, TicketStatus.PENDING, None),
         ({"status": {"name": "?", "statusCategory": {"key": "new kind"}}}, None, None),
         ({}, None, None),
     ],
