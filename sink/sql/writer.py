@@ -22,6 +22,7 @@ from sink.sql.settings import SqlSettings
 
 _LOOKED_UP_AT_ONCE = 500
 _FREED_WITHIN_SECONDS = 5.0
+_KEY_CHARS = 40
 
 
 class Writer:
@@ -129,7 +130,7 @@ class Writer:
             if settings.is_mapped or not settings.create:
                 check_columns(table, there, wanted)
             database.examine(connection, table, wanted)
-            self._check_unique(connection, table, wanted[0])
+            self._check_key(connection, table, there[wanted[0]])
         return database.columns(connection, settings.table)
 
     def _wanted(self) -> dict[str, list[str]]:
@@ -141,9 +142,11 @@ class Writer:
             main = [settings.key_column, *own_tables(settings)[0].columns]
         return {settings.table: main, settings.events_table: list(EVENT)}
 
-    def _check_unique(self, connection: Connection, table: str, column: str) -> None:
-        if column not in self._database.unique(connection, table):
-            raise ConfigError(f'column "{table}.{column}" needs a unique index of its own: it names the ticket')
+    def _check_key(self, connection: Connection, table: str, column: Column) -> None:
+        if column.name not in self._database.unique(connection, table):
+            raise ConfigError(f'column "{table}.{column.name}" needs a unique index of its own: it names the ticket')
+        if not column.is_text or 0 < column.max_chars < _KEY_CHARS:
+            raise ConfigError(f'column "{table}.{column.name}" has no room for a key: text of {_KEY_CHARS} at least')
 
     # A transaction
 
@@ -245,7 +248,9 @@ class Writer:
             part = keys[start : start + _LOOKED_UP_AT_ONCE]
             marks = ", ".join([self._database.mark] * len(part))
             statement = f"SELECT {quoted(column)} FROM {quoted(table)} WHERE {quoted(column)} IN ({marks})"  # noqa: S608 names are checked by the settings
-            found.update(key for (key,) in self._database.execute(connection, statement, part))
+            found.update(
+                key.rstrip() for (key,) in self._database.execute(connection, statement, part)
+            )  # CHAR is padded
         return found
 
     def _insert(self, connection: Connection, table: str, rows: Sequence[Mapping[str, Any]]) -> None:

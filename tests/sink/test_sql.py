@@ -293,6 +293,27 @@ async def test_a_key_column_that_is_not_unique_is_refused(place: Place, tmp_path
     await cannot_start(place, tmp_path, ConfigError, "unique index", **{**MAPPED, "key_column": "备注"})
 
 
+async def test_a_key_column_without_room_is_refused(place: Place, tmp_path: Path) -> None:
+    place.ask("CREATE TABLE short (k VARCHAR(20) UNIQUE, t VARCHAR(200))")
+    place.ask("CREATE TABLE other (k INTEGER UNIQUE, t VARCHAR(200))")
+    for table in ("short", "other") if place.kind != "sqlite" else ("other",):
+        if isinstance(place, PostgresPlace):
+            place.ask(f"ALTER TABLE {table} OWNER TO intake")
+        mapped = {"table": table, "key_column": "k", "fields": {"title": "t"}}
+        await cannot_start(place, tmp_path, ConfigError, "no room for a key", **mapped)
+
+
+async def test_a_padded_key_column_is_the_same_key(make: Make, place: Place) -> None:
+    place.ask("CREATE TABLE padded (k CHAR(64) UNIQUE, t VARCHAR(200))")
+    if isinstance(place, PostgresPlace):
+        place.ask("ALTER TABLE padded OWNER TO intake")
+    sink = await make(table="padded", key_column="k", fields={"title": "t"})
+    await send_all(sink, make_event())
+    await send_all(sink, changed(make_event(2), title="第二次"))
+    (row,) = place.ask("SELECT * FROM padded")
+    assert row["t"] == "第二次"
+
+
 async def test_a_table_that_is_not_there_is_refused(place: Place, tmp_path: Path) -> None:
     await cannot_start(place, tmp_path, ConfigError, "no table", create=False)
     await cannot_start(place, tmp_path, ConfigError, "no table", **MAPPED)
