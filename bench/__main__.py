@@ -1,6 +1,6 @@
 """`make bench`: every figure beside a floor or a peer of the same run.
 
-python -m bench [posts] [callbacks] [mail] [latency] [idle] [derive] [--quick] [--json]
+python -m bench [posts] [callbacks] [mail] [latency] [idle] [derive] [filing] [--quick] [--json]
 """
 
 from __future__ import annotations
@@ -49,6 +49,12 @@ def _derive(quick: bool) -> dict[str, Any]:
     return derive.measure(500, 1, 5_000) if quick else derive.measure(3_000, 5, 200_000)
 
 
+def _filing(quick: bool) -> dict[str, Any]:
+    from bench import filing
+
+    return filing.measure(500, 2_000) if quick else filing.measure(10_000, 100_000)
+
+
 BENCHMARKS: Mapping[str, Callable[[bool], dict[str, Any]]] = {
     "posts": _posts,
     "callbacks": _callbacks,
@@ -56,6 +62,7 @@ BENCHMARKS: Mapping[str, Callable[[bool], dict[str, Any]]] = {
     "latency": _latency,
     "idle": _idle,
     "derive": _derive,
+    "filing": _filing,
 }
 
 

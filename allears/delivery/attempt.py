@@ -225,7 +225,7 @@ class Attempt:
             at += timedelta(seconds=min(LONGEST_WAIT_SECONDS, 30.0 * 2.0 ** min(due.attempts, 10)))
         return Outcome(
             delivery=due.id, state=DeliveryState.PENDING, at=at, reason=str(error), attempted=self._is_dispensable,
-            error=error,
+            error=error, anew=isinstance(error, ConfigError) and not (due.attempts or self._is_dispensable),
         )  # fmt: skip
 
     def _reopen(self, due: DueDelivery, error: AllearsError) -> Outcome:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import random
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -26,8 +27,17 @@ MAX_BATCH = 256
 FIRST_REST_SECONDS = 1.0
 LONGEST_REST_SECONDS = 300.0
 SWEEP_SECONDS = 5.0
+PROGRESS_SECONDS = 60.0
 
 log = structlog.get_logger("allears.delivery")
+
+
+@dataclass(slots=True, kw_only=True)
+class Chase:
+    """How far a destination has come since it is up again."""
+
+    told_at: float
+    filed: int = 0
 
 
 class Courier:
@@ -57,6 +67,8 @@ class Courier:
         self._running: set[asyncio.Task[None]] = set()
         self._rest_until = 0.0
         self._rests = 0
+        self._chase: Chase | None = None
+        """What piled up while the destination was down is being filed."""
         self._stopping = asyncio.Event()
 
     async def run(self) -> None:
@@ -98,6 +110,7 @@ class Courier:
             await self._journal.release_deliveries(self.name, [one.id for one in due])
             return False
         if not due:
+            self._end_chase()
             return False
         if self._sink.spec.batches:
             self._start(self._deliver_batch(due), due)
@@ -219,6 +232,22 @@ class Courier:
         for outcome in outcomes:
             self._say(outcome)
         await self._journal.note_outcomes(self.name, outcomes)
+        if self._chase is not None:
+            await self._tell_progress(self._chase, sum(one.state is DeliveryState.SENT for one in outcomes))
+
+    def _end_chase(self) -> None:
+        if self._chase is not None and not self._running:
+            log.info("caught_up", destination=self.name, filed=self._chase.filed)
+            self._chase = None
+
+    async def _tell_progress(self, chase: Chase, filed: int) -> None:
+        chase.filed += filed
+        now = self._clock.monotonic()
+        if now - chase.told_at < PROGRESS_SECONDS:
+            return
+        chase.told_at = now
+        left = [row.pending + row.doubt for row in await self._journal.destinations() if row.name == self.name]
+        log.info("catching_up", destination=self.name, filed=chase.filed, left=sum(left))
 
     def _say(self, outcome: Outcome) -> None:
         if outcome.state is DeliveryState.LETTER:
@@ -252,6 +281,7 @@ class Courier:
         if self.down_since is not None:
             away = self._clock.now() - self.down_since
             log.info("destination_up", destination=self.name, away=str(timedelta(seconds=int(away.total_seconds()))))
+            self._chase = Chase(told_at=self._clock.monotonic())
             self.down_since, self.down_reason = None, ""
 
 

@@ -125,10 +125,11 @@ def _note_other(sql: sqlite3.Connection, outcome: Outcome, now: float) -> None:
 def _note_waiting(sql: sqlite3.Connection, outcome: Outcome) -> None:
     assert outcome.at is not None, "pending and doubt say when"
     sql.execute(
-        "UPDATE deliveries SET state=?, next_at=?, reason=?, lookups=?, doubtful=?, attempts=attempts+? WHERE id=?",
+        "UPDATE deliveries SET state=?, next_at=?, reason=?, lookups=?, doubtful=?, attempts=attempts+?,"
+        " payload = CASE WHEN ? THEN NULL ELSE payload END WHERE id=?",
         (
             outcome.state.value, stamp(outcome.at), outcome.reason[:2000], outcome.lookups,
-            int(outcome.state is DeliveryState.DOUBT), int(outcome.attempted), outcome.delivery,
+            int(outcome.state is DeliveryState.DOUBT), int(outcome.attempted), outcome.anew, outcome.delivery,
         ),
     )  # fmt: skip
 

@@ -249,6 +249,8 @@ class Outcome:
     """Letter: it may have been done; a replay sends the frozen payload, unchanged."""
     error: AllearsError | None = None
     """Pending: what kept the destination from taking it."""
+    anew: bool = False
+    """Pending: the settings are at fault, and nothing of it was ever in doubt: rendered again when they are mended."""
 
 
 class LetterKind(StrEnum):

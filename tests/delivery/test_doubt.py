@@ -219,7 +219,7 @@ async def test_a_look_up_that_meets_an_outage_waits_it_out(depot: Depot, error: 
     assert not await depot.desk.letters()
     assert once(depot, "open")
     assert (await depot.row()).attempts == 2, "a look-up in an outage is no attempt"
-    assert [entry["event"] for entry in said] == ["destination_down", *["in_doubt"] * 40, "destination_up"]
+    assert [entry["event"] for entry in said] == ["destination_down", *["in_doubt"] * 40, "destination_up", "caught_up"]
 
 
 @pytest.mark.parametrize("error", [Rejected("bad query"), InDoubt(), KeyError("tickets")])

@@ -10,7 +10,7 @@ import pytest
 
 from allears.delivery.courier import Courier
 from allears.journal.records import DeliveryState
-from allears_sdk.errors import InDoubt, RetryLater, Unavailable
+from allears_sdk.errors import ConfigError, InDoubt, RetryLater, Unavailable
 from allears_sdk.reference import event_key, ticket_key
 from allears_sdk.sink import Certainty, Progress, Ticket
 from allears_sdk.testing import Fault, MemorySettings
@@ -39,6 +39,28 @@ async def test_a_frozen_payload_is_the_same_over_tries_restarts_and_new_settings
     assert len(set(depot.play.payloads)) == 1
     assert len(depot.play.payloads) > 3
     assert len(depot.store.tickets) == 1
+
+
+async def test_what_the_settings_made_impossible_is_rendered_again_when_they_are_mended(depot: Depot) -> None:
+    depot.hire()
+    await depot.complain("li")
+    depot.play.errors = [ConfigError("there is no field cf_1"), ConfigError("there is no field cf_1")]
+    await depot.run(timedelta(minutes=6))
+    depot.play.suffix = "\n# cf_2"
+    await depot.run(timedelta(minutes=10))
+    assert [payload.endswith(b"# cf_2") for payload in depot.play.payloads] == [False, False, True]
+    assert await depot.states() == [DeliveryState.SENT]
+
+
+async def test_what_was_ever_in_doubt_stays_what_it_was(depot: Depot) -> None:
+    depot.hire()
+    await depot.complain("li")
+    depot.play.errors = [InDoubt(), ConfigError("there is no field cf_1")]
+    await depot.run(timedelta(minutes=2))
+    depot.play.suffix = "\n# cf_2"
+    await depot.run(timedelta(minutes=10))
+    assert len(set(depot.play.payloads)) == 1
+    assert await depot.states() == [DeliveryState.SENT]
 
 
 @pytest.mark.parametrize("error", [Unavailable(), RetryLater(), InDoubt()])

@@ -213,7 +213,24 @@ async def test_a_week_of_outage_makes_no_letter_and_keeps_the_order(depot: Depot
     heard = [[messages[0] for messages in ticket] for ticket in depot.told().values()]
     assert sorted(heard) == sorted([f"c{who}-{number}~digest" for number in range(5)] for who in range(60))
     events = [entry["event"] for entry in said]
-    assert events == ["destination_down", "destination_up"]
+    assert events == ["destination_down", "destination_up", "caught_up"]
+    assert said[-1]["filed"] == 300
+
+
+async def test_long_catching_up_shows_how_far_it_has_come(depot: Depot) -> None:
+    courier = depot.hire(concurrency=1)
+    for number in range(6):
+        await depot.complain(f"c{number}")
+    depot.play.errors = [Unavailable("maintenance")]
+    with capture_logs() as said:
+        await depot.work()
+        depot.clock.advance(10)
+        while await courier.take():
+            await courier.settle()
+            depot.clock.advance(40)
+    told = [(one["filed"], one["left"]) for one in said if one["event"] == "catching_up"]
+    assert told == [(3, 3), (5, 1)], "about once a minute"
+    assert said[-1]["event"] == "caught_up"
 
 
 async def test_words_of_the_store_are_masked_in_the_log(depot: Depot) -> None:
