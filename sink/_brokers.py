@@ -52,7 +52,7 @@ class BrokerSettings(DestinationSettings):
         """The password, or nothing."""
         return self.password.get_secret_value() if self.password else ""
 
-    def tls(self) -> ssl.SSLContext:
+    def tls_context(self) -> ssl.SSLContext:
         """What a TLS connection trusts and shows. Raises ConfigError for a file that cannot be read."""
         try:
             context = ssl.create_default_context(cafile=str(self.ca_file) if self.ca_file else None)

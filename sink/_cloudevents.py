@@ -14,6 +14,7 @@ import msgspec
 from allears_sdk.codec import decode, encode
 from allears_sdk.complaint import Complaint, Event
 from allears_sdk.errors import Rejected
+from allears_sdk.reference import event_key
 from sink._payload import TYPES, event_facts
 
 SPEC_VERSION = "1.0"
@@ -24,6 +25,14 @@ MAX_BODY_BYTES = "Larger events lose the texts of the conversation first, and sa
 """What the settings of these names mean, wherever they stand."""
 
 
+class _Told(msgspec.Struct, frozen=True):
+    keys: dict[str, str] = {}
+
+
+class _Data(msgspec.Struct, frozen=True):
+    event: _Told
+
+
 class Head(msgspec.Struct, frozen=True):
     """What a frozen body says of itself."""
 
@@ -32,6 +41,13 @@ class Head(msgspec.Struct, frozen=True):
     type: str
     subject: str
     """The complaint's reference."""
+    data: _Data
+
+    @property
+    def marks(self) -> tuple[str, ...]:
+        """As `marks_of` makes them of the event: one for each message it tells of."""
+        ticket = self.id.rpartition("-")[0]
+        return tuple(event_key(ticket, key) for key in self.data.event.keys) or (self.id,)
 
 
 def make_body(event: Event, key: str, *, source: str, max_bytes: int) -> bytes:

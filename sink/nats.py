@@ -218,7 +218,7 @@ class NatsSink(BrokerSink[NatsSettings, Session]):
         elif settings.token:
             login["token"] = settings.token.get_secret_value()
         if any(server.startswith(("tls:", "wss:")) for server in settings.servers) or settings.ca_file:
-            login["tls"] = settings.tls()
+            login["tls"] = settings.tls_context()
         return login
 
     def _credentials(self) -> Credentials | None:

@@ -112,7 +112,7 @@ class RabbitMqSink(BrokerSink[RabbitMqSettings, Session]):
         settings = self.settings
         try:
             connection = await aio_pika.connect(
-                self._address(), ssl_context=settings.tls() if settings.url.startswith("amqps") else None
+                self._address(), ssl_context=settings.tls_context() if settings.url.startswith("amqps") else None
             )
         except AMQPError as error:
             raise _not_connected(error) from None

@@ -166,7 +166,7 @@ class RedisSink(BrokerSink[RedisSettings, "Redis"]):
         settings = self.settings
         if not settings.url.startswith("rediss:"):
             return {}
-        settings.tls()
+        settings.tls_context()
         files = {
             "ssl_ca_certs": settings.ca_file,
             "ssl_certfile": settings.client_certificate_file,
