@@ -118,18 +118,20 @@ class Storm:
         self.hire()
 
     async def pass_time(self, seconds: float) -> None:
-        """What a lost request still does is done within a minute: its answer was given up, it was not."""
+        """What a lost request still does is done within 85 s (a turn of the clock, and what is drawn): its answer was
+        given up, it was not. Nobody looks before 90."""
         clock = self.depot.clock
         until = clock.monotonic() + seconds
         while True:
             await self.depot.work()
             if self.faults._late:
-                await self.depot.run(min(self.rng.uniform(0, 50), max(0.0, until - clock.monotonic()) + 50))
+                await self.depot.run(self.rng.uniform(0, 25))
                 await self.faults.land()
                 continue
-            if clock.monotonic() >= until:
+            left = until - clock.monotonic()
+            if left < 1e-6:  # less than that may not move the clock at all
                 return
-            await self.depot.run(min(60.0, until - clock.monotonic()))
+            await self.depot.run(min(60.0, left))
 
     def token(self) -> str:
         self.tokens.append(f"tok{len(self.tokens):04d}x")
