@@ -76,6 +76,7 @@ class Chatwoot(Desk):
         self.created: dict[int, Conversation] = {}
         self.sources: dict[tuple[int, str], int] = {}
         """Which contact has this `source_id` in this inbox."""
+        self.contents: dict[str, bytes] = {}
         self.inboxes = {
             INBOX: Inbox(INBOX, "投诉", "Channel::Api"),
             WIDGET: Inbox(WIDGET, "官网", "Channel::WebWidget"),
@@ -366,7 +367,7 @@ class Chatwoot(Desk):
             "source_id": given.get("source_id"),
             "created_at": int(self.now()),
             "sender": {"id": sender["id"], "name": sender["name"]},
-            "attachments": [kept_file(one) for one in given.get("attachments") or []],
+            "attachments": [kept_file(one, self.contents) for one in given.get("attachments") or []],
         }
         self._next_message += 1
         conversation.messages.append(message)

@@ -37,10 +37,12 @@ def size_of(file: web.FileField) -> int:
     return file.file.seek(0, 2)
 
 
-def kept_file(file: web.FileField) -> dict[str, Any]:
+def kept_file(file: web.FileField, contents: dict[str, bytes]) -> dict[str, Any]:
+    """As a message shows it; its content goes into `contents`, by SHA-256."""
     file.file.seek(0)
     content = file.file.read()
     digest = hashlib.sha256(content).hexdigest()
+    contents[digest] = content
     return {"name": file.filename, "content_type": file.content_type, "file_size": len(content), "sha256": digest}
 
 

@@ -55,6 +55,8 @@ class Zammad(Desk):
         super().__init__(now)
         self.created: dict[int, dict[str, Any]] = {}
         self.articles: list[dict[str, Any]] = []
+        self.contents: dict[str, bytes] = {}
+        """Of attachments, by the SHA-256 that articles name."""
         self.people: dict[int, dict[str, Any]] = {AGENT_ID: dict(AGENT)}
         self.custom_fields = {KEY_FIELD, "order_number"}
         """Object attributes an admin added to tickets; others vanish without a word."""
@@ -273,7 +275,8 @@ class Zammad(Desk):
             raise Refusal(422, _error(words))
         sender = _chosen(given, "sender", SENDERS) or "Agent"
         shown = {name: given.get(name) for name in _ARTICLE_FIELDS}
-        files = [_file(one, index) for index, one in enumerate(given.get("attachments") or [])]
+        contents = [_content(one, index) for index, one in enumerate(given.get("attachments") or [])]
+        files = [self._file(one, content) for one, content in contents]
         writer = customer if sender == "Customer" else AGENT
         return {
             **shown,
@@ -285,6 +288,12 @@ class Zammad(Desk):
             "origin_by_id": customer["id"] if sender == "Customer" else None,
             "attachments": files,
         }
+
+    def _file(self, given: Mapping[str, Any], content: bytes) -> dict[str, Any]:
+        digest = hashlib.sha256(content).hexdigest()
+        self.contents[digest] = content
+        preferences = {"Mime-Type": given["mime-type"]}
+        return {"filename": given["filename"], "size": len(content), "preferences": preferences, "sha256": digest}
 
     def _keep_article(self, article: dict[str, Any], ticket: int) -> dict[str, Any]:
         article |= {"id": len(self.articles) + 1, "ticket_id": ticket, "created_at": self._stamp()}
@@ -353,17 +362,14 @@ def _chosen(given: Mapping[str, Any], name: str, known: Iterable[str]) -> str | 
     return str(value)
 
 
-def _file(given: Mapping[str, Any], index: int) -> dict[str, Any]:
+def _content(given: Mapping[str, Any], index: int) -> tuple[Mapping[str, Any], bytes]:
     for name in _NEEDED:
         if not given.get(name):
             raise Refusal(422, _error(f"Attachment needs '{name}' param for attachment with index '{index}'"))
     try:
-        content = base64.b64decode(re.sub(r"[\r\n]", "", given["data"]), validate=True)
+        return given, base64.b64decode(re.sub(r"[\r\n]", "", given["data"]), validate=True)
     except (binascii.Error, ValueError):
         raise Refusal(422, _error(f"Invalid base64 for attachment with index '{index}'")) from None
-    digest = hashlib.sha256(content).hexdigest()
-    preferences = {"Mime-Type": given["mime-type"]}
-    return {"filename": given["filename"], "size": len(content), "preferences": preferences, "sha256": digest}
 
 
 async def _json(request: web.Request) -> dict[str, Any]:

@@ -28,7 +28,7 @@ from allears_sdk.masking import mask_payload
 from allears_sdk.message import Role
 from allears_sdk.reference import event_key, ticket_key
 from allears_sdk.signing import hmac_hex
-from allears_sdk.sink import Hearing, Progress, Sink, Ticket, TicketStatus, marks_of
+from allears_sdk.sink import Hearing, Progress, Ticket, TicketStatus, marks_of
 from allears_sdk.testing.clock import FakeClock
 from allears_sdk.testing.context import MemoryFiles, RecordingLog, make_context
 from allears_sdk.testing.memory import Fault
@@ -38,6 +38,7 @@ from bench.servers import chatwoot
 from bench.servers.chatwoot import ACCOUNT, AGENT, BOT_TOKEN, INBOX, KEY, TOKEN, WEBHOOK_SECRET, WIDGET, Chatwoot
 from bench.servers.desk import Mishap
 from sink.chatwoot import ChatwootSettings, ChatwootSink
+from tests.sink.storms import Storms
 
 NOW = 1_795_320_000
 OPENING = r"POST \S+/conversations$"
@@ -55,35 +56,46 @@ def settings_for(desk: Chatwoot, **changed: Any) -> ChatwootSettings:
     return ChatwootSettings.model_validate({**given, "webhook_secret": WEBHOOK_SECRET, **changed})
 
 
+class ChatwootStore:
+    @pytest.fixture(autouse=True)
+    async def desk(self, clock: FakeClock) -> AsyncIterator[Chatwoot]:
+        self._desk = Chatwoot(lambda: clock.now().timestamp())
+        await self._desk.start()
+        yield self._desk
+        await self._desk.stop()
+
+    def make_sink(self, context: Context) -> ChatwootSink:
+        return ChatwootSink(settings_for(self._desk), context)
+
+    async def stored(self) -> list[Stored]:
+        """By `source_id`: the ticket's key comes first, a follow-up's mark is its own key."""
+        messages = [message for talk in self._desk.created.values() for message in talk.messages]
+        return [Stored(message["source_id"].split()[0], message["content"]) for message in messages]
+
+    async def stored_files(self) -> list[tuple[str, bytes]]:
+        messages = [message for talk in self._desk.created.values() for message in talk.messages]
+        kept = [file for message in messages for file in message["attachments"]]
+        return [(file["name"], self._desk.contents[file["sha256"]]) for file in kept]
+
+    async def fail_next(self, fault: Fault) -> None:
+        await self._desk.fail_next(fault)
+
+
+class TestChatwoot(ChatwootStore, SinkContract):
+    pass
+
+
+class TestChatwootStorm(ChatwootStore, Storms):
+    def faults(self) -> Chatwoot:
+        return self._desk
+
+
 @pytest.fixture
 async def desk() -> AsyncIterator[Chatwoot]:
     desk = Chatwoot(now=lambda: float(NOW))
     await desk.start()
     yield desk
     await desk.stop()
-
-
-class TestChatwoot(SinkContract):
-    @pytest.fixture(autouse=True)
-    def store(self, desk: Chatwoot, files: MemoryFiles) -> None:
-        self.desk = desk
-        self.contents = files.contents
-
-    def make_sink(self, context: Context) -> Sink[Any]:
-        return ChatwootSink(settings_for(self.desk), context)
-
-    async def stored(self) -> list[Stored]:
-        """By `source_id`: the ticket's key comes first, a follow-up's mark is its own key."""
-        messages = [message for talk in self.desk.created.values() for message in talk.messages]
-        return [Stored(message["source_id"].split()[0], message["content"]) for message in messages]
-
-    async def stored_files(self) -> list[tuple[str, bytes]]:
-        messages = [message for talk in self.desk.created.values() for message in talk.messages]
-        kept = [file for message in messages for file in message["attachments"]]
-        return [(file["name"], self.contents[file["sha256"]]) for file in kept]
-
-    async def fail_next(self, fault: Fault) -> None:
-        await self.desk.fail_next(fault)
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ from allears_sdk.errors import (
 from allears_sdk.masking import mask_payload
 from allears_sdk.message import Role
 from allears_sdk.reference import event_key, ticket_key
-from allears_sdk.sink import Progress, Sink, Ticket, TicketStatus, marks_of
+from allears_sdk.sink import Progress, Ticket, TicketStatus, marks_of
 from allears_sdk.testing.clock import FakeClock
 from allears_sdk.testing.context import MemoryFiles, RecordingLog, make_context
 from allears_sdk.testing.memory import Fault
@@ -37,6 +37,7 @@ from allears_sdk.testing.sinks import SinkContract, Stored, with_files
 from bench.servers.desk import Mishap
 from bench.servers.zammad import KEY_FIELD, TOKEN, WEBHOOK_SECRET, Zammad
 from sink.zammad import ZammadSettings, ZammadSink
+from tests.sink.storms import Storms
 
 
 async def keep(note: Any) -> None:
@@ -51,51 +52,62 @@ def settings_for(desk: Zammad, **changed: Any) -> ZammadSettings:
     return ZammadSettings.model_validate({**given, **changed})
 
 
-@pytest.fixture
-async def desk() -> AsyncIterator[Zammad]:
-    desk = Zammad(now=lambda: 1_795_320_000.0)
-    desk.lag_seconds = 3600  # its search engine's: nothing here may depend on it
-    await desk.start()
-    yield desk
-    await desk.stop()
-
-
-class TestZammad(SinkContract):
+class ZammadStore:
     @pytest.fixture(autouse=True)
-    def store(self, desk: Zammad, files: MemoryFiles) -> None:
-        self.desk = desk
-        self.contents = files.contents
+    async def desk(self, clock: FakeClock) -> AsyncIterator[Zammad]:
+        self._desk = Zammad(lambda: clock.now().timestamp())
+        self._desk.lag_seconds = 3600  # its search engine's: nothing here may depend on it
+        await self._desk.start()
+        yield self._desk
+        await self._desk.stop()
 
-    def make_sink(self, context: Context) -> Sink[Any]:
-        return ZammadSink(settings_for(self.desk), context)
+    def make_sink(self, context: Context) -> ZammadSink:
+        return ZammadSink(settings_for(self._desk), context)
 
     async def stored(self) -> list[Stored]:
         """An opening is known by the ticket's attribute, a follow-up by its mark, the last word of the text."""
-        opened = {
-            ticket["id"]: next(one["id"] for one in self.desk.articles if one["ticket_id"] == ticket["id"])
-            for ticket in self.desk.created.values()
-        }
+        opened: dict[int, int] = {}
+        for article in self._desk.articles:
+            opened.setdefault(article["ticket_id"], article["id"])
         return [
             Stored(
-                self.desk.created[one["ticket_id"]][KEY_FIELD]
+                self._desk.created[one["ticket_id"]][KEY_FIELD]
                 if opened[one["ticket_id"]] == one["id"]
                 else one["body"].rpartition("[")[2].rstrip("]").split()[-1],
                 one["body"],
             )
-            for one in self.desk.articles
+            for one in self._desk.articles
         ]
 
     async def stored_files(self) -> list[tuple[str, bytes]]:
-        kept = [file for article in self.desk.articles for file in article["attachments"]]
-        return [(file["filename"], self.contents[file["sha256"]]) for file in kept]
+        kept = [file for article in self._desk.articles for file in article["attachments"]]
+        return [(file["filename"], self._desk.contents[file["sha256"]]) for file in kept]
 
     async def fail_next(self, fault: Fault) -> None:
-        await self.desk.fail_next(fault)
+        await self._desk.fail_next(fault)
+
+
+class TestZammad(ZammadStore, SinkContract):
+    pass
+
+
+class TestZammadStorm(ZammadStore, Storms):
+    def faults(self) -> Zammad:
+        return self._desk
 
 
 @pytest.fixture
 def clock() -> FakeClock:
     return FakeClock()
+
+
+@pytest.fixture
+async def desk() -> AsyncIterator[Zammad]:
+    desk = Zammad(now=lambda: 1_795_320_000.0)
+    desk.lag_seconds = 3600
+    await desk.start()
+    yield desk
+    await desk.stop()
 
 
 @pytest.fixture
