@@ -199,12 +199,12 @@ def _is_whole(joined: str) -> bool:
 
 
 def _opens(joined: str) -> bool:
+    return joined[0] in "在*-[" or _WEEKDAY.match(joined) is not None or _begins_with_opener(joined)
+
+
+def _begins_with_opener(joined: str) -> bool:
     first = joined.split(" ", 1)[0].strip("\"'«“„[(,.").lower()
-    return (
-        joined[0] in "在*-["
-        or _WEEKDAY.match(joined) is not None
-        or (first in words.OPENERS and not joined[0].islower())
-    )
+    return first in words.OPENERS and not joined[0].islower()
 
 
 def _begins_with_name(joined: str) -> bool:
@@ -219,8 +219,10 @@ def _goes_on_above(joined: str, above: str) -> bool:
     """Whether what is known to announce began on the line `above`."""
     if above[-1] in ".!?。！？:…":
         return False
-    if joined[0] in "<(" or above[-1] in "<(,於于":
+    if joined[0] in "<(" or above[-1] in "<(於于":
         return True
+    if above[-1] == ",":  # a salutation, too, ends in a comma
+        return not (_begins_with_opener(joined) and _is_whole(joined))
     return not (_is_whole(joined) and (_opens(joined) or "@" in joined or "@" not in above))
 
 

@@ -20,7 +20,9 @@ _TOKEN = re.compile(
     r"""|(?P<word>=\?[^?\s]{1,60}\?[bBqQ]\?[^?]*\?=)|(?P<separator>[,;])|(?P<colon>:)|(?P<text>[^"<(,;:=]+|.)""",
     re.DOTALL,
 )
-_BARE = re.compile(r"[^\s<>()\[\]\"',;:@]{1,256}@(?:[^\s<>()\[\]\"',;:@]+|\[[\w.:]+\])")
+_BARE = re.compile(
+    r"[^\s<>()\[\]\"',;:@](?:[^\s<>()\[\]\",;:@]{0,254}[^\s<>()\[\]\"',;:@])?@(?:[^\s<>()\[\]\"',;:@]+|\[[\w.:]+\])"
+)
 _MAILTO = re.compile(r"\[mailto:([^\s\[\]<>]{1,256})\]", re.IGNORECASE)
 _QUOTED_LOCAL = re.compile(r"""\s*("(?:\\.|[^"\\]){1,64}"@[\w.-]{1,255})\s*""")
 _COMMENT = re.compile(r"\((?:\\.|[^()\\]){0,500}\)")
@@ -45,6 +47,8 @@ def _read_addresses(text: str) -> Sequence[Mailbox]:
     carried = ""
     if "mailto:" in text:
         text = _MAILTO.sub(r"<\1>", text)
+    if "&lt;" in text:  # from a web form that escaped too much
+        text = text.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", '"')
     for piece in _pieces(text[:_MAX_CHARACTERS]):
         name, address, has_angle = _read_piece(piece)
         if not address and not has_angle:
@@ -124,6 +128,8 @@ def _from_decoded(text: str) -> Mailbox:
 
 
 def _clean(address: str) -> str:
+    if '"' in address and (quoted := _QUOTED_LOCAL.fullmatch(address)):
+        return quoted[1].lower()
     address = (
         _COMMENT.sub("", decode_words(address)).strip().strip("\"'<>").removeprefix("mailto:").removeprefix("MAILTO:")
     )

@@ -210,6 +210,8 @@ def _open_signed(leaf: Leaf, body: Body) -> None:
 
 def _read_text(part: Part, body: Body) -> Segment:
     content = _content(part)
+    if part.media_type.startswith("multipart/"):
+        content = mime.without_delimiters(content, part.parameters.get("boundary", ""))
     body.digests.append(_digest(content))
     declared = part.parameters.get("charset", "")
     is_html = part.media_type == "text/html"

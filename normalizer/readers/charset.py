@@ -24,6 +24,7 @@ _SUPERSETS = {
     "koi8-r": "koi8-r koi8r koi-8-r koi8 cskoi8r",
     "iso8859-15": "iso-8859-15 latin-9 latin9 iso8859-15 iso_8859-15",
     "mac-cyrillic": "x-mac-cyrillic maccyrillic",
+    "mac-latin2": "x-mac-ce x-mac-centraleurroman x-mac-centraleurope macce",
     "cp1252": "iso-8859-1 iso8859-1 iso_8859-1 iso88591 8859-1 latin1 latin-1 l1 us-ascii ascii ansi windows-1252"
     " cp1252 1252 x-ansi iso-8859-1-windows-3.1-latin-1 ansi_x3.4-1968 iso646-us us 7bit 8bit ascii-us iso-latin-1",
     "cp1254": "iso-8859-9 iso8859-9 latin5 windows-1254",
@@ -39,6 +40,7 @@ _NOT_CHARSETS = frozenset({"idna", "punycode", "unicode_escape", "raw_unicode_es
 _MULTIBYTE = frozenset({"gb18030", "big5hkscs", "cp932", "cp949", "euc_jp"})
 _STATEFUL = frozenset({"iso2022_jp_ext", "utf-7", "hz", "iso2022_kr", "iso2022_cn"})
 _ISO_2022 = re.compile(rb"\x1b(?:\$[@BA]|\$\([A-Z]|\([BJI])")
+_SURROGATES = re.compile(rb"\xed[\xa0-\xaf][\x80-\xbf]\xed[\xb0-\xbf][\x80-\xbf]")
 _META = re.compile(rb"""<meta[^>]{0,200}?charset\s*=\s*["']?\s*([\w.:-]{2,40})""", re.IGNORECASE)
 _SAMPLE = 16_384
 _UNKNOWN = "\ufffd"
@@ -149,10 +151,17 @@ def _decode_declared(data: bytes, codec: str) -> str:
 
 
 def _decode_stateful(data: bytes, codec: str) -> str:
+    if codec == "utf-16":
+        codec = _byte_order(data)
     text = data.decode(codec, "replace")
     if not data.isascii() and text.count(_UNKNOWN) > _BAD_SHARE * len(text):
         return _decode_declared(data, "")
-    return text.encode("utf-8", "replace").decode("utf-8") if codec in ("utf-7", "utf-16") else text
+    return text.encode("utf-8", "replace").decode("utf-8") if codec in ("utf-7", "utf-16-le", "utf-16-be") else text
+
+
+def _byte_order(data: bytes) -> str:
+    """Of UTF-16 without a mark: the zeros of ASCII, spaces and line ends among it, stand before or behind."""
+    return "utf-16-be" if data[::2].count(0) > data[1::2].count(0) else "utf-16-le"
 
 
 def _surely_utf8(text: str) -> bool:
@@ -171,10 +180,19 @@ def _decode_multibyte(data: bytes, codec: str) -> str:
 
 
 def _decode_broken_utf8(data: bytes) -> str:
+    if _SURROGATES.search(data):
+        data = _SURROGATES.sub(_join_surrogates, data)
+        if (text := _try(data, "utf-8")) is not None:
+            return text
     loose = data.decode("utf-8", "replace")
     if _fits(loose) and loose.count(_UNKNOWN) <= 1:
         return loose
     return _decode_by_line(data) or (loose if _fits(loose) else _guess(data))
+
+
+def _join_surrogates(pair: re.Match[bytes]) -> bytes:
+    """CESU-8, as databases and Java write emoji."""
+    return pair[0].decode("utf-8", "surrogatepass").encode("utf-16", "surrogatepass").decode("utf-16").encode()
 
 
 def _decode_by_line(data: bytes) -> str:

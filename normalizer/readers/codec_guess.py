@@ -12,8 +12,15 @@ from collections.abc import Callable
 _UNKNOWN = "\ufffd"
 _PAIR = re.compile(rb"[\x81-\xfe][\x30-\xfe]")
 _PAIRS = re.compile(rb"(?:[\x81-\xfe][\x30-\xfe])+")
-_IN_WORD_1250 = re.compile(rb"[A-Za-z][\xb3\xb9\xbf\x9f][a-z]")
+_IN_WORD_1250 = re.compile(rb"[A-Za-z][\xb3\xb9\xbf\x9f][a-z]|[a-z]\x9d")
 _IN_WORD_LATIN_2 = re.compile(rb"[A-Za-z][\xb1\xb6\xbc][a-z]")
+_CARONS = re.compile(rb"[\xec\xf8\xfd]|[\xe8\xf9](?:[\xe1\xed]|.{0,400}[\xe8\xf9])", re.DOTALL)
+"""ě, ř, ý and č or ů in Central European encodings; in western ones ì, ø, ý, è, ù."""
+_CARONS_1250 = re.compile(rb"[\x9a\x9e](?=[a-z\xe0-\xff])")
+_CARONS_LATIN_2 = re.compile(rb"[\xb9\xbe](?=[a-z\xe0-\xff])")
+"""š and ž, which no western language has beside the letters above."""
+_NO_THAI = re.compile(rb"(?:\A|[\x20-\x40])[\xd1\xd4-\xda\xe7-\xee]")
+"""A vowel sign or tone mark with no consonant before it."""
 _LETTER = re.compile(rb"[A-Za-z]")
 _HIGH_BYTE = re.compile(rb"[\x80-\xff]")
 _ASCII = bytes(range(128))
@@ -24,10 +31,10 @@ def guess_codec(data: bytes) -> str:
     pairs = _PAIR.findall(data)
     if not pairs:
         return "cp1252"
-    east_asian = _guess_east_asian(data, pairs)
-    if east_asian:
-        return east_asian
     high = len(_HIGH_BYTE.findall(data))
+    east_asian = _guess_east_asian(data, pairs)
+    if east_asian and (high < 12 or not _is_cyrillic(data, east_asian)):
+        return east_asian
     if high < 6 or high < len(_LETTER.findall(data)):
         return _guess_latin(data)
     return _guess_single_byte(data)
@@ -37,7 +44,20 @@ def _guess_latin(data: bytes) -> str:
     """Where windows-1252 has signs that stand in no word (³ ¹ ¿ ± ¶ ¼), Central European has its letters."""
     if _IN_WORD_LATIN_2.search(data):
         return "iso8859_2"
+    if _CARONS.search(data):
+        if _CARONS_LATIN_2.search(data):
+            return "iso8859_2"
+        if _CARONS_1250.search(data):
+            return "cp1250"
     return "cp1250" if _IN_WORD_1250.search(data) else "cp1252"
+
+
+def _is_cyrillic(data: bytes, otherwise: str) -> bool:
+    """KOI8-R fits the pairs of East Asian encodings, but says nothing that is common in them."""
+    high = data.translate(None, _ASCII)
+    if _frequent_characters(data, otherwise) * 12 > len(high):
+        return False
+    return _letter_share(high, "koi8-r", _ALPHABETS["koi8-r"]) >= 0.65
 
 
 def _guess_east_asian(data: bytes, pairs: list[bytes]) -> str:
@@ -134,6 +154,8 @@ _ALPHABETS = {
 def _guess_single_byte(data: bytes) -> str:
     high = data.translate(None, _ASCII)
     shares = {codec: _letter_share(high, codec, letters) for codec, letters in _ALPHABETS.items()}
+    if _NO_THAI.search(data):
+        del shares["cp874"]
     best = max(shares, key=lambda codec: shares[codec])
     if shares[best] >= 0.6:
         return best

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from normalizer.readers import mime
+from normalizer.readers import charset, mime, transfer
 from normalizer.readers.mime import Part
 from normalizer.readers.mime_header import decode_value
 
@@ -53,6 +53,8 @@ def name_of(part: Part, content: bytes) -> str:
     location = decode_value(part.header("content-location"))
     if name := _DEFAULT_NAMES.get(part.media_type, "") or _name_in_location(location):
         return name
+    if name := transfer.uu_name(part.body, part.header("content-transfer-encoding")):
+        return clean_name(charset.decode(name))
     return "encrypted.asc" if content.lstrip().startswith(b"-----BEGIN PGP MESSAGE-----") else ""
 
 
@@ -76,6 +78,8 @@ def clean_name(name: str) -> str:
     if "%" in name and name.isascii():
         name = _unquote(name)
     name = _PATH.sub("", " ".join(_CONTROL.sub(" ", name).split()))
+    if name[:1] == name[-1:] == "'":
+        name = name.strip("'")
     if len(name) <= _MAX_CHARACTERS:
         return name
     stem, dot, extension = name.rpartition(".")

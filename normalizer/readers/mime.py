@@ -31,6 +31,15 @@ _MEDIA_TYPE = re.compile(r"[\w.+*-]+/[\w.+*-]+")
 _GUESSED_BOUNDARY = re.compile(
     rb"^--([^\r\n]{1,200}?)[ \t]{0,80}\r?\n(?=Content-[A-Za-z-]{1,40}:)", re.MULTILINE | re.IGNORECASE
 )
+_OPENERS_OF_PARTS = (b"--", b"\n--", b"\r\n--", b"This is a multi")
+_PARTS_WITHOUT_TYPE = re.compile(
+    rb"(?:This is a multi-?part message[^\n]{0,200}\n)?\s{0,4}--([!-~]{1,70}?)[ \t]{0,80}\r?\nContent-[A-Za-z-]{1,40}:",
+    re.IGNORECASE,
+)
+_SECOND_HEADER = re.compile(
+    rb"\r?\n(?=(?:Content-[A-Za-z-]{1,40}:[^\n]*\n(?:[ \t]+\S[^\n]*\n)*){1,8}\r?\n)", re.IGNORECASE
+)
+"""A blank line too much before the header of a part."""
 _CLOSING_LINE = re.compile(rb"^--([^\s-][^\r\n]{0,200}?)--\s{0,100}\Z", re.MULTILINE)
 
 
@@ -82,18 +91,38 @@ def _parse_part(data: bytes, start: int, end: int, *, depth: int, budget: _Budge
     headers, body = _parse_headers(data, start, end, is_top=depth == 0)
     part = Part(data=data, headers=headers, start=body, end=end)
     _read_types(part, default)
+    if depth == 0 and part.media_type == "text/plain" and data.startswith(_OPENERS_OF_PARTS, body, end):
+        _find_lost_type(part)
     if part.media_type.startswith("multipart/"):
         _split(part, depth, budget)
     return part
 
 
 def _read_types(part: Part, default: str) -> None:
-    raw_type = part.header("content-type")
+    raw_type = _content_type(part)
     name, part.parameters = parameters(raw_type) if raw_type else ("", {})
     part.media_type = name if _MEDIA_TYPE.fullmatch(name) else _broken_type(name, default)
     raw_disposition = part.header("content-disposition")
     if raw_disposition:
         part.disposition, part.disposition_parameters = parameters(raw_disposition)
+
+
+def _find_lost_type(part: Part) -> None:
+    """Parts whose multipart header a gateway lost, or wrote for text."""
+    found = _PARTS_WITHOUT_TYPE.match(part.data, part.start, part.end)
+    if found and part.data.find(b"\n--" + found[1] + b"--", found.end(), part.end) >= 0:
+        part.media_type, part.parameters = "multipart/mixed", {"boundary": found[1].decode("latin-1")}
+
+
+def _content_type(part: Part) -> bytes:
+    """The field; of several the multipart one, when its boundary is in the body."""
+    several = part.headers.get("content-type", ())
+    for value in several if len(several) > 1 else ():
+        name, named = parameters(value)
+        boundary = named.get("boundary", "").encode("utf-8", "replace")
+        if name.startswith("multipart/") and boundary and part.data.find(b"--" + boundary, part.start, part.end) >= 0:
+            return value
+    return part.header("content-type")
 
 
 def _broken_type(name: str, default: str) -> str:
@@ -105,8 +134,11 @@ def _broken_type(name: str, default: str) -> str:
 
 def _parse_headers(data: bytes, start: int, end: int, *, is_top: bool) -> tuple[dict[str, list[bytes]], int]:
     if not is_top and data.startswith((b"\n", b"\r"), start, end):
-        first = _LINE_BREAK.match(data, start, end)
-        return {}, first.end() if first else start
+        blank = _SECOND_HEADER.match(data, start, end) if b"C" in data[start + 1 : start + 3].upper() else None
+        if blank is None:
+            first = _LINE_BREAK.match(data, start, end)
+            return {}, first.end() if first else start
+        start = blank.end()
     limit = min(end, start + _HEADER_BLOCK)
     blank = _BLANK.search(data, start, limit)
     while blank and _continues(data, blank, end):
@@ -262,6 +294,14 @@ def _before_break(data: bytes, start: int, position: int) -> int:
     if position > start and data[position - 1] == 0x0D:
         position -= 1
     return position
+
+
+def without_delimiters(content: bytes, boundary: str) -> bytes:
+    """What stands in a multipart that has no parts, but for its boundary's lines."""
+    delimiter = b"--" + boundary.encode("utf-8", "replace")
+    if not boundary or delimiter not in content:
+        return content
+    return re.sub(rb"^" + re.escape(delimiter) + rb"(?:--)?[ \t]*\r?$", b"", content, flags=re.MULTILINE)
 
 
 def parse_header_block(data: bytes) -> dict[str, list[bytes]]:

@@ -92,6 +92,12 @@ def decode_uu(data: bytes) -> bytes:
     return _uu_lines(data[begin.end() :]) if begin else data
 
 
+def uu_name(data: bytes, encoding: bytes) -> bytes:
+    """What the `begin` line calls a part that is uuencoded as a whole; empty for every other part."""
+    begin = _UU_BEGIN.search(data) if b"uu" in encoding.lower() else None
+    return begin[1].strip() if begin else b""
+
+
 def find_files(data: bytes, most: int) -> tuple[bytes, list[tuple[bytes, bytes]]]:
     """Text with uuencoded or yEnc files in it → the text without them, and (raw name, content) of each."""
     files: list[tuple[bytes, bytes]] = []
@@ -102,8 +108,9 @@ def find_files(data: bytes, most: int) -> tuple[bytes, list[tuple[bytes, bytes]]
     position = 0
     for begin, following in zip(begins, [*begins[1:], None], strict=False):
         end = _uu_end(data, begin.end(), following.start() if following else len(data))
-        content = _uu_lines(data[begin.end() : end]) if end >= 0 and len(files) < most else b""
-        if content:
+        encoded = data[begin.end() : end] if end >= 0 and len(files) < most else b""
+        content = _uu_lines(encoded)
+        if content or (encoded and not encoded.strip(b" `\r\n")):
             text.append(data[position : begin.start()])
             files.append((begin[1].strip(), content))
             position = min(end + 4, len(data))
