@@ -211,6 +211,8 @@ class Event:
     messages are told together, no key is told twice. The key of a single message is the event's id."""
     changes: dict[str, tuple[Any, Any]] = field(default_factory=dict)
     """Template fields that changed: name → (before, after)."""
+    former: tuple[str, ...] = ()
+    """As a sink gets it: ids of the complaint's earlier tickets there, which are closed for good, merged or deleted."""
 
 
 def told_by(event: Event) -> tuple[str, ...]:

@@ -263,10 +263,11 @@ class Attempt:
 
 
 def _told(due: DueDelivery) -> Event:
-    """A store that has no ticket yet hears of an opening, whichever event is the first to reach it."""
-    if due.ticket or due.event.kind is EventKind.OPENED:
+    """A store that has no ticket yet hears of an opening, whichever event is the first to reach it; one that had one
+    which is gone hears of that too."""
+    if due.ticket:
         return due.event
-    return replace(due.event, kind=EventKind.OPENED)
+    return replace(due.event, kind=EventKind.OPENED, former=tuple(due.former))
 
 
 def _sent(answer: Ticket | Exception | Sent) -> Sent:

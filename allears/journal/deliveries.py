@@ -20,7 +20,7 @@ from allears_sdk.sink import Ticket
 
 _COLUMNS = (
     "d.id, d.line_id, d.state, d.attempts, d.lookups, d.payload, d.progress, d.event_id, l.complaint_id,"
-    " l.destination, l.successor, l.ticket, e.body, d.channel, d.replayed"
+    " l.destination, l.successor, l.ticket, e.body, d.channel, d.replayed, l.former"
 )
 _LOAD = (
     f"SELECT {_COLUMNS} FROM deliveries d JOIN lines l ON l.id = d.line_id"
@@ -175,6 +175,7 @@ def _due(row: Any) -> tuple[str, DueDelivery]:
         id=row[0], line=row[1], state=DeliveryState(row[2].replace("sending", "doubt")), attempts=row[3],
         lookups=row[4], payload=row[5] or b"", progress=load(row[6]), event=codec.decode(row[12], Event),
         ticket=ticket, ticket_key=opening, event_key=event_key(opening, row[7]), replayed=bool(row[14]),
+        former=tuple(str(one["id"]) for one in load(row[15])),
     )  # fmt: skip
 
 

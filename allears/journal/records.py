@@ -206,6 +206,8 @@ class DueDelivery:
     """How often a look-up in doubt has found nothing."""
     replayed: bool = False
     """A person has decided to send it again."""
+    former: Sequence[str] = ()
+    """Ids of earlier tickets on its line, which are gone."""
     is_adopted: bool = False
     """Its ticket was found there; its line does not know it yet."""
     is_there: bool = False

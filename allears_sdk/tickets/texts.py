@@ -26,7 +26,9 @@ class Texts:
     files: Sorted
 
     def opening(self) -> str:
-        return _joined(self.event.record.description, self.facts(), "\n".join(self.file_lines()))
+        """What was said, the facts, and what goes on here when an earlier ticket is gone."""
+        former = self._say("former", tickets=", ".join(self.event.former)) if self.event.former else ""
+        return _joined(former, self.event.record.description, self.facts(), "\n".join(self.file_lines()))
 
     def follow_up(self) -> str:
         """What is new: messages, changed fields, files. Where all else is silent, the facts as they are now."""

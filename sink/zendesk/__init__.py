@@ -83,6 +83,7 @@ class ZendeskSink(TicketSink[ZendeskSettings]):
             "subject": defuse(view.subject),
             "comment": {"body": defuse(view.text), "public": self.settings.public_opening},
             "external_id": view.key,
+            **({"via_followup_source_id": int(view.event.former[-1])} if view.event.former else {}),
             **native,
             **({"priority": view.priority} if view.priority else {}),
             **({"requester": requester} if (requester := self._requester(view)) else {}),

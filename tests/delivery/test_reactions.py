@@ -184,6 +184,7 @@ async def test_a_gone_ticket_opens_a_linked_one_with_the_whole_record(depot: Dep
     assert first.key != second.key
     assert [len(first.follow_ups), len(second.follow_ups)] == [1, 1]
     assert b'"kind":"opened"' in second.payload
+    assert f'"former":["{first.id}"]'.encode() in second.payload, "it says what it goes on from"
     for number in range(3):
         assert f" {number}".encode() in second.payload, "the successor tells it all"
     assert courier.down_since is None, "one ticket is gone, not the store"
