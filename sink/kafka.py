@@ -88,7 +88,8 @@ class KafkaSink(BrokerSink[KafkaSettings, "AIOKafkaProducer"]):
 
     async def _partitions(self) -> tuple[list[int], int]:
         """Of the topic, and how many brokers there are. Raises ConfigError where there is none."""
-        from aiokafka.client import AIOKafkaClient
+        with extra("kafka"):
+            from aiokafka.client import AIOKafkaClient
 
         client = AIOKafkaClient(**self._access())
         try:

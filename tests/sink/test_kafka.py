@@ -395,9 +395,11 @@ async def test_what_the_client_logs_stays_out_of_our_log(make: Make) -> None:
 
 
 async def test_what_is_missing_is_named(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "aiokafka", None)
-    with pytest.raises(ConfigError, match=r"pip install 'allears\[kafka\]'"):
-        await make().start()
+    for module in ("aiokafka", "aiokafka.client"):
+        monkeypatch.setitem(sys.modules, module, None)
+    for call in (make().start(), make().check(), publish(make())):
+        with pytest.raises(ConfigError, match=r"pip install 'allears\[kafka\]'"):
+            await call
 
 
 @pytest.mark.parametrize(

@@ -338,9 +338,11 @@ async def test_nobody_listens(make: Make) -> None:
 
 
 async def test_what_is_missing_is_named(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "nats", None)
-    with pytest.raises(ConfigError, match=r"pip install 'allears\[nats\]'"):
-        await make().start()
+    for module in ("nats", "nats.aio.client"):
+        monkeypatch.setitem(sys.modules, module, None)
+    for call in (make().start(), make().check(), make().send_many(batch(make(), 1))):
+        with pytest.raises(ConfigError, match=r"pip install 'allears\[nats\]'"):
+            await call
 
 
 async def test_cancelling_a_batch_leaves_no_connection_behind(make: Make, server: Nats) -> None:

@@ -355,8 +355,9 @@ async def test_nobody_listens(make: Make) -> None:
 
 async def test_what_is_missing_is_named(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "aio_pika", None)
-    with pytest.raises(ConfigError, match=r"pip install 'allears\[rabbitmq\]'"):
-        await make().start()
+    for call in (make().start(), make().check(), publish(make())):
+        with pytest.raises(ConfigError, match=r"pip install 'allears\[rabbitmq\]'"):
+            await call
 
 
 @pytest.mark.parametrize(

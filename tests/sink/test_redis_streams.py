@@ -319,8 +319,9 @@ async def test_nobody_listens(make: Make) -> None:
 
 async def test_what_is_missing_is_named(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "redis.asyncio", None)
-    with pytest.raises(ConfigError, match=r"pip install 'allears\[redis\]'"):
-        await make().start()
+    for call in (make().start(), make().check(), publish(make())):
+        with pytest.raises(ConfigError, match=r"pip install 'allears\[redis\]'"):
+            await call
 
 
 async def test_a_payload_that_is_no_event_is_refused(make: Make, client: Client) -> None:
