@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from bench.servers.store import StoreProcess
 
@@ -38,12 +39,17 @@ def person(login)
   person.save!
   person
 end
-allears, stranger = person('allears'), person('stranger')
+hidden = Project.create!(name: 'Hidden', identifier: 'hidden', enabled_module_names: ['issue_tracking'],
+                         trackers: Tracker.all, is_public: false)
+allears, stranger, clerk = person('allears'), person('stranger'), person('clerk')
+plain = Role.create!(name: 'Clerk', permissions: [:view_issues, :add_issues, :add_issue_notes])
+Member.create!(user: clerk, project: project, roles: [plain])
 role = Role.givable.find_by(name: 'Manager')
 [project, other].each { |one| Member.create!(user: allears, project: one, roles: [role]) }
 admin = User.find_by(login: 'admin')
 admin.update_columns(must_change_passwd: false)
-puts({fields: fields, key: allears.api_key, stranger: stranger.api_key, admin: admin.api_key}.to_json)
+puts({fields: fields, hidden: hidden.id,
+      keys: [allears, stranger, clerk, admin].map {|one| [one.login, one.api_key]}.to_h}.to_json)
 """
 
 
@@ -55,7 +61,9 @@ class Redmine(StoreProcess):
 
     def __init__(self) -> None:
         super().__init__()
-        self.api_key = self.stranger_key = self._admin_key = ""
+        self.api_key = self.stranger_key = self.clerk_key = self._admin_key = ""
+        """Of our user, of one who is in no project, and of one whose role knows no private notes."""
+        self.hidden_project = 0
         self.fields: list[int] = []
         """Of the custom fields: the key's, channel's and category's."""
 
@@ -78,8 +86,10 @@ class Redmine(StoreProcess):
         seed = self.folder / "seed.rb"
         seed.write_text(SEED % {"max_file_kb": MAX_FILE_KB, "project": PROJECT}, "utf-8")
         said = json.loads(self.run("./bin/rails", "runner", str(seed)).splitlines()[-1])
-        self.fields, self.api_key = said["fields"], said["key"]
-        self.stranger_key, self._admin_key = said["stranger"], said["admin"]
+        self.fields, self.hidden_project = said["fields"], said["hidden"]
+        keys = said["keys"]
+        self.api_key, self.stranger_key, self.clerk_key = keys["allears"], keys["stranger"], keys["clerk"]
+        self._admin_key = keys["admin"]
 
     def command(self) -> Sequence[str]:
         return ["puma", "-e", "production", "-b", f"tcp://127.0.0.1:{self.port}", "-t", "1:4", "config.ru"]
@@ -107,7 +117,7 @@ class Redmine(StoreProcess):
         return [(await self.rest("GET", f"issues/{id_}.json?include=journals,attachments"))["issue"] for id_ in numbers]
 
     async def download(self, attachment: Mapping[str, Any]) -> bytes:
-        path = f"/attachments/download/{attachment['id']}/x"
+        path = urlsplit(attachment["content_url"]).path
         return (await self.ask("GET", path, headers={"X-Redmine-API-Key": self._admin_key})).content
 
     def clear(self) -> None:
