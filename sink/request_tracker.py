@@ -133,14 +133,15 @@ class RequestTrackerSink(TicketSink[RequestTrackerSettings]):
         self, ticket: Ticket, request: Any, files: Sequence[AttachedFile], key: str, progress: Progress
     ) -> None:
         """RT takes comments on deleted tickets and says 201: it is asked first. A merged one leads to where it went."""
-        path = f"ticket/{ticket.id}"
+        path, queue = f"ticket/{ticket.id}", ""
         try:
-            there = answered(await self._rest("GET", path, gone=(404,)), "Status")
-            if there == "deleted" or there in self.settings.closed_statuses:
-                raise TicketGone(f"ticket {ticket.id} is {there}")
+            answer = await self._rest("GET", path, gone=(404,))
+            status, queue = answered(answer, "Status"), str(answered(answer, "Queue", "id"))
+            if status == "deleted" or status in self.settings.closed_statuses:
+                raise TicketGone(f"ticket {ticket.id} is {status}")
             await self._send(f"{path}/{request['way']}", request["message"], files, key, gone=(404,))
         except _Forbidden as error:
-            await self._raise_gone(error)
+            await self._raise_gone(error, queue)
 
     async def find(self, key: str) -> Ticket | None:
         """The oldest of those that bear the key (in another queue it may not be shown: then the title must name the
@@ -222,15 +223,18 @@ class RequestTrackerSink(TicketSink[RequestTrackerSettings]):
                 lost.append(f"⚠ {file.name}: 0 B")
         return here, lost
 
-    async def _raise_gone(self, forbidden: ConfigError) -> NoReturn:
-        """Where our user may still work in the queue, somebody moved this ticket out of its reach."""
-        await self._custom_fields()
+    async def _raise_gone(self, forbidden: ConfigError, queue: str = "") -> NoReturn:
+        """Where our queue is open to us, somebody moved this ticket out of it."""
+        if str(answered(await self._queue(), "id")) == queue:
+            raise forbidden from None
         raise TicketGone(str(forbidden), detail=forbidden.detail) from None
+
+    async def _queue(self) -> Response:
+        return await self._rest("GET", f"queue/{quote(self.settings.queue, safe='')}")
 
     async def _custom_fields(self) -> frozenset[str]:
         """Names of the queue's. Raises ConfigError where the one of our key is not among them."""
-        answer = await self._rest("GET", f"queue/{quote(self.settings.queue, safe='')}")
-        names = frozenset(str(field["name"]) for field in answered(answer, "TicketCustomFields"))
+        names = frozenset(str(field["name"]) for field in answered(await self._queue(), "TicketCustomFields"))
         if self.settings.key_field not in names:
             raise ConfigError(
                 f'queue {self.settings.queue} shows no custom field "{self.settings.key_field}": add it to the queue, '

@@ -134,7 +134,8 @@ class RequestTracker(StoreProcess):
 def _fields(database: sqlite3.Connection, ticket: int) -> dict[str, str]:
     values = database.execute(
         "SELECT CustomFields.Name, Content FROM ObjectCustomFieldValues "
-        "JOIN CustomFields ON CustomField = CustomFields.id WHERE ObjectType = 'RT::Ticket' AND ObjectId = ? AND ObjectCustomFieldValues.Disabled = 0",
+        "JOIN CustomFields ON CustomField = CustomFields.id "
+        "WHERE ObjectType = 'RT::Ticket' AND ObjectId = ? AND ObjectCustomFieldValues.Disabled = 0",
         (ticket,),
     )
     return dict(values.fetchall())
