@@ -4,8 +4,9 @@ doubled.
     python -m bench.crash --kills 1000 --seed 7
 
 The world outside keeps its promises: a sender posts again until it is answered, a mail stays in its mailbox, the
-webhook receiver knows a `webhook-id` it has seen, but it also loses answers, answers 500 after creating, and creates
-seconds after the daemon has died. Everything is checked by content: each thing said carries a token of its own.
+webhook receiver knows a `webhook-id` it has seen. But it also loses answers, answers 500 after creating, and creates
+seconds after the daemon has died; so does the line to a real Roundup, and connections to PostgreSQL break around the
+commit. Everything is checked by content, in every store: each thing said carries a token of its own.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import json
 import os
 import random
 import shutil
@@ -21,18 +21,19 @@ import signal
 import sys
 import tempfile
 import time
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
-from aiohttp import ClientError, ClientSession, ClientTimeout, web
+from aiohttp import ClientError, ClientSession, ClientTimeout
 
+from bench.crash_audit import Speech, make_token
 from bench.crash_chats import Chats
+from bench.crash_stores import Lines, Store, Webhook, more_stores
 from bench.servers.postboxes import Postboxes
 from bench.servers.process import free_port
-from bench.servers.receiver import Receiver
 
 CONFIGURATION = """
 [allears]
@@ -46,17 +47,25 @@ port = {admin}
 connector = "form"
 {mail}
 {chats}
-[destinations.hook]
-sink = "webhook"
-url = "http://127.0.0.1:{hook}/hook"
-secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
-allow_private_network = true
-timeout_seconds = 2
-max_attempts = 1000
-[destinations.file]
-sink = "jsonl"
-path = "{folder}/filed.jsonl"
+{stores}
+[routing]
+match = "all"
+destinations = [{usual}]
+default = {{}}
+{routes}
 """
+ROUTE = """
+[[routes]]
+name = "{name}"
+channel = [{channels}]
+destinations = ["{name}", {usual}]
+"""
+PATIENCE_SECONDS = 180
+"""As long may nothing move: a lost answer of Roundup's is looked up after 70 s."""
+WORK = ("allears_deliveries{", "allears_raws_waiting{")
+DONE = ('state="sent"', 'state="letter"')
+QUIET_SECONDS = 12
+"""Long enough for every channel to be polled twice."""
 
 COMPLAINTS = (
     "收到的空气炸锅插上电不加热，要求退款",
@@ -103,35 +112,39 @@ class Daemon:
 
 
 class Storm:
-    """Senders, mailbox, receiver and daemon; what was said is in `said`, by token."""
+    """Senders, mailboxes, stores and daemon; what was said is in `said`, by token."""
 
     def __init__(self, folder: Path, seed: int, report: Callable[[str], None]) -> None:
         self.folder = folder
         self.rng = random.Random(seed)
         self.report = report
-        self.receiver = Receiver(random.Random(seed + 1))
         self.daemon = Daemon(folder)
         self.postboxes: Postboxes | None = None
         self.said: dict[str, str] = {}
         """Token → where it was said: the form, one of the mail channels, or a chat."""
         self.chats = Chats(random.Random(seed + 2), self.said, self._say)
+        self.hook, self.lines = Webhook(random.Random(seed + 1)), Lines(folder)
+        self.stores: list[Store] = [self.hook, self.lines, *more_stores(folder, random.Random(seed + 3))]
+        self.filed: dict[str, int] = {}
+        """How much each store had been told when all was quiet."""
         self.backups: list[Path] = []
         self._count = 0
         self._threads: list[str] = []
 
     async def run(self, kills: int) -> list[str]:
         """The whole test. Returns the faults found, none when all is well."""
-        with Postboxes(self.folder) as postboxes:
-            self.postboxes = postboxes
-            async with self._receiving() as port, ClientSession(timeout=ClientTimeout(5)) as self.session:
-                self.public = free_port()
-                await self.chats.start(self.public)
-                self._configure(port, postboxes.configuration())
-                try:
-                    return await self._run(kills)
-                finally:
-                    await self.daemon.kill()
-                    await self.chats.stop()
+        self.public, self.admin = free_port(), free_port()
+        async with contextlib.AsyncExitStack() as stack:
+            self.postboxes = stack.enter_context(Postboxes(self.folder))
+            self.session = await stack.enter_async_context(ClientSession(timeout=ClientTimeout(5)))
+            for store in self.stores:
+                stack.push_async_callback(store.stop)
+                await store.start()
+            stack.push_async_callback(self.chats.stop)
+            await self.chats.start(self.public)
+            self._configure(self.postboxes.configuration())
+            stack.push_async_callback(self.daemon.kill)
+            return await self._run(kills)
 
     async def _run(self, kills: int) -> list[str]:
         await self._rage(kills)
@@ -142,22 +155,17 @@ class Storm:
             faults.append(f"the daemon ended with {code}")
         return faults
 
-    @contextlib.asynccontextmanager
-    async def _receiving(self) -> Any:
-        app = web.Application()
-        app.router.add_post("/hook", self.receiver.handle)
-        runner = web.AppRunner(app, access_log=None)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        try:
-            yield runner.addresses[0][1]
-        finally:
-            await runner.cleanup()
-
-    def _configure(self, hook: int, mail: str) -> None:
+    def _configure(self, mail: str) -> None:
+        tables = "".join(store.configuration() for store in self.stores)
+        usual = ", ".join(f'"{store.name}"' for store in self.stores if not store.channels)
+        routes = [
+            ROUTE.format(name=store.name, channels=", ".join(f'"{one}"' for one in store.channels), usual=usual)
+            for store in self.stores
+            if store.channels
+        ]
         text = CONFIGURATION.format(
-            public=self.public, admin=free_port(), mail=mail, chats=self.chats.configuration(), hook=hook,
-            folder=self.folder,
+            public=self.public, admin=self.admin, mail=mail, chats=self.chats.configuration(), stores=tables,
+            usual=usual, routes="".join(routes),
         )  # fmt: skip
         (self.folder / "allears.toml").write_text(text)
 
@@ -172,8 +180,10 @@ class Storm:
                 if number in (kills // 3, 2 * kills // 3):
                     await self._back_up()
                 await self.daemon.kill()
+                for store in self.stores:
+                    store.annoy(self.rng)
                 if number % 10 == 0:
-                    self.report(f"{number} kills, {len(self.said)} said, {len(self.receiver.created)} received")
+                    self.report(f"{number} kills, {len(self.said)} said, {len(self.hook.receiver.created)} received")
         finally:
             for task in speakers:
                 task.cancel()
@@ -201,7 +211,7 @@ class Storm:
 
     def _token(self) -> str:
         self._count += 1
-        return f"tok{self._count:06d}x"
+        return make_token(self._count)
 
     def _say(self) -> tuple[str, str]:
         token = self._token()
@@ -249,72 +259,56 @@ class Storm:
 
     async def _settle(self, when: str) -> list[str]:
         """Let the daemon finish in peace, then count."""
-        self.receiver.is_kind = True
+        self.chats.calm()
+        for store in self.stores:
+            store.calm()
         await self.daemon.start()
-        deadline = time.monotonic() + 180
-        faults = ["nothing was looked at"]
-        while faults and time.monotonic() < deadline:
+        faults = await self._until_all_is_well()
+        self.report(f"{when}: {len(self.said)} said, told: {self.filed}")
+        return [*(f"{when}: {fault}" for fault in faults), *self.warnings()] if faults else []
+
+    async def _until_all_is_well(self) -> list[str]:
+        """What is wrong when nothing moves any more."""
+        figures: Mapping[str, float] = {}
+        moved_at, quiet = time.monotonic(), 0
+        while not self.daemon.has_ended and time.monotonic() - moved_at < PATIENCE_SECONDS:
             await asyncio.sleep(1)
-            faults = self.faults()
-        await asyncio.sleep(5)  # what would come twice would come now
-        faults = [f"{when}: {fault}" for fault in self.faults()]
-        return [*faults, *self.warnings()] if faults else []
+            before, figures = figures, await self._figures()
+            moved_at = moved_at if figures == before else time.monotonic()
+            quiet = quiet + 1 if figures == before and _is_idle(figures) else 0
+            if quiet >= QUIET_SECONDS:
+                quiet = 0
+                if not await self.faults():
+                    return []
+        return [*await self.faults(), *([] if _is_idle(figures) else [f"the daemon is still at it: {figures}"])]
 
-    def faults(self) -> list[str]:
-        """What is lost or doubled, in either store, or left where it should have been removed."""
-        found = [f"{count} mails are left in {name}" for name, count in self._left().items()]
-        found += [f"the payload of {key} changed between tries" for key in self.receiver.changed]
-        found += self.chats.faults()
-        received, filed = self._received(), self._filed()
-        found += self._compare("webhook", received) + self._compare("jsonl", filed)
-        return found or self.chats.unedited(_newest_words(filed))
+    async def _figures(self) -> Mapping[str, float]:
+        """What the daemon says of its work; nothing while it does not answer."""
+        with contextlib.suppress(ClientError, TimeoutError, OSError):
+            async with self.session.get(f"http://127.0.0.1:{self.admin}/metrics") as answer:
+                lines = [line.rpartition(" ") for line in (await answer.text()).splitlines()]
+                return {name: float(value) for name, _, value in lines if name.startswith(WORK)}
+        return {}
 
-    def _left(self) -> dict[str, int]:
-        return self.postboxes.left() if self.postboxes else {}
+    async def faults(self) -> list[str]:
+        """What is lost or doubled, in any store, or left where it should have been removed."""
+        left = await asyncio.to_thread(self.postboxes.left) if self.postboxes else {}
+        found = [f"{count} mails are left in {name}" for name, count in left.items()] + self.chats.faults()
+        for store in self.stores:
+            found += [f"{store.name}: {fault}" for fault in await self._audit(store)]
+        return found or self.chats.unedited(self.lines.newest_words())
+
+    async def _audit(self, store: Store) -> list[str]:
+        tellings = await store.told()
+        self.filed[store.name] = len(tellings)
+        said = {token: where for token, where in self.said.items() if not store.channels or where in store.channels}
+        return store.oddities() + Speech(said=said, edits=self.chats.reworded).faults(tellings)
 
     def warnings(self) -> list[str]:
         """The daemon's own: its newest warnings and errors, for whoever asks why."""
         path = self.folder / "daemon.log"
         lines = path.read_text("utf-8", "replace").splitlines() if path.exists() else []
         return [line for line in lines if "[warning" in line or "[error" in line][-20:]
-
-    def _compare(self, store: str, notices: Iterable[dict[str, Any]]) -> list[str]:
-        seen: dict[str, dict[str, list[str]]] = defaultdict(dict)
-        for event in (notice["event"] for notice in notices):
-            for key, message in event["keys"].items():
-                seen[self._token_of(message)].setdefault(key, []).append(event["id"])
-        lost = [f"{store}: {token} ({where}) is lost" for token, where in self.said.items() if token not in seen]
-        told = [(token, ids) for token, keys in seen.items() if token for ids in keys.values()]
-        doubled = [f"{store}: {token} is in {', '.join(ids)}" for token, ids in told if len(ids) > 1]
-        doubled += [
-            f"{store}: {token} was told as {len(keys)} messages"
-            for token, keys in seen.items()
-            if token and len(keys) > 1 + (token in self.chats.edited)
-        ]
-        return lost[:10] + doubled[:10]
-
-    def _token_of(self, message: str) -> str:
-        return self.chats.names.get(message) or _token_in(message)
-
-    def _received(self) -> Sequence[dict[str, Any]]:
-        """What a receiver keeps. After a restore it does as docs/sinks/webhook.md says: of an event only those messages
-        are news whose keys it does not know."""
-        notices = [json.loads(body)["data"] for body in self.receiver.created.values()]
-        if not self.receiver.is_restored:
-            return notices
-        kept: list[dict[str, Any]] = []
-        known: set[str] = set()
-        for notice in notices:
-            event = notice["event"]
-            fresh = {key: message for key, message in event["keys"].items() if key not in known}
-            known |= fresh.keys()
-            kept.append({**notice, "event": {**event, "keys": fresh}})
-        return kept
-
-    def _filed(self) -> Sequence[dict[str, Any]]:
-        path = self.folder / "filed.jsonl"
-        lines = path.read_bytes().split(b"\n") if path.exists() else []
-        return [json.loads(line) for line in lines[:-1]]
 
     # Backup and restore
 
@@ -337,21 +331,14 @@ class Storm:
         process = await asyncio.create_subprocess_exec(*command, cwd=self.folder)
         if await process.wait():
             raise RuntimeError("restore failed")
-        self.receiver.is_restored = True
+        for store in self.stores:
+            store.note_restore()
         return await self._settle("after a restore")
 
 
-def _newest_words(notices: Iterable[dict[str, Any]]) -> dict[str, str]:
-    """Of each message, as the newest record that holds it shows it."""
-    newest: dict[str, str] = {}
-    for notice in sorted(notices, key=lambda notice: int(notice["event"]["sequence"])):
-        newest |= {said["id"]: said["text"] for said in notice["complaint"]["conversation"]}
-    return newest
-
-
-def _token_in(text: str) -> str:
-    start = text.find("tok")
-    return text[start : start + 10] if start >= 0 and text[start + 9 : start + 10] == "x" else ""
+def _is_idle(figures: Mapping[str, float]) -> bool:
+    """Nothing known is not idle."""
+    return bool(figures) and not any(count for name, count in figures.items() if not any(word in name for word in DONE))
 
 
 def main() -> None:
@@ -365,7 +352,8 @@ def main() -> None:
     storm = Storm(folder, arguments.seed, lambda line: print(line, flush=True))
     faults = asyncio.run(storm.run(arguments.kills))
     print(f"{storm.daemon.starts} starts, said: {dict(Counter(storm.said.values()))}")
-    print(f"receiver did {dict(storm.receiver.faults)}")
+    for store in storm.stores:
+        print(f"{store.name} was told {storm.filed.get(store.name, 0)} things and met {dict(store.met)}")
     if faults:
         sys.exit("\n".join([*faults, f"repeat with --seed {arguments.seed}; everything is in {folder}"]))
     if not arguments.keep:

@@ -19,6 +19,7 @@ class Kf:
         self.messages: list[dict[str, Any]] = []
         self.read = 0
         """How many have been read by somebody, once at least."""
+        self.page = PAGE
 
     async def start(self) -> None:
         app = web.Application()
@@ -50,7 +51,7 @@ class Kf:
 
     def _sync(self, given: dict[str, Any]) -> dict[str, Any]:
         start = int(given["cursor"] or 0)
-        end = min(start + PAGE, len(self.messages))
+        end = min(start + self.page, len(self.messages))
         self.read = max(self.read, end)
         more = int(end < len(self.messages))
         return {**_OK, "next_cursor": str(end), "has_more": more, "msg_list": self.messages[start:end]}

@@ -64,6 +64,11 @@ class Roundup(StoreProcess):
             attributes["content"] = answer.content
         return {"id": id_, **attributes}
 
+    def texts(self) -> dict[str, str]:
+        """Of all messages, by id, as they lie in the tracker: REST hands them out one by one."""
+        files = (self.folder / "tracker" / "db" / "files" / "msg").rglob("msg*")
+        return {file.name.removeprefix("msg"): file.read_text("utf-8") for file in files if file.name[3:].isdecimal()}
+
     async def retire(self, name: str, id_: str) -> None:
         """What Roundup calls deleting: it can still be read by its number, and is in no list any more."""
         etag = (await self.rest("GET", f"{name}/{id_}"))["data"]["@etag"]

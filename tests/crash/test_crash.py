@@ -11,11 +11,11 @@ import random
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from bench.crash import Storm
+from bench.crash_audit import Speech, Telling, make_token
 from bench.servers.receiver import Receiver
 
 KILLS = int(os.environ.get("CRASH_KILLS", "6"))
@@ -34,111 +34,110 @@ async def test_kills_lose_and_double_nothing(tmp_path: Path, record_property: Ca
         "every channel was heard"
     )
     assert storm.daemon.starts > KILLS
+    assert all(storm.filed[store.name] for store in storm.stores), "every store was filed in"
     assert storm.backups or KILLS < 3, "a backup was restored too"
 
 
 # The checker itself: a test that cannot fail proves nothing
 
+FORM, MAIL, CHAT, EDIT = (make_token(number) for number in range(1, 5))
+SPEECH = Speech(said={FORM: "form", MAIL: "mail", CHAT: "bot"}, edits={EDIT: CHAT})
 
-def event(name: str, *messages: str, kind: str = "opened", **texts: str) -> dict[str, Any]:
-    """A notice: of mails by their tokens, or of chat messages (whose id has a slash) with their texts."""
-    ids = [one if "/" in one else f"<{one}@mail.example.com>~digest" for one in messages]
-    said = [{"id": one.replace("_", "/"), "text": text} for one, text in texts.items()]
-    return {
-        "event": {"id": name, "sequence": 1 if kind == "opened" else 2, "kind": kind, "messages": ids},
-        "complaint": {"conversation": said},
-    }
+
+def told(place: str, text: str, *keys: str) -> Telling:
+    return Telling(place=place, keys=keys or (f"key of {place}",), text=text)
+
+
+RIGHT = (told("E-1", f"退款 {FORM}"), told("E-2", f"Refund! {MAIL}"), told("E-3", CHAT), told("E-4", EDIT))
+
+
+def test_it_is_content_with_what_is_right() -> None:
+    assert SPEECH.faults(RIGHT) == []
+
+
+def test_it_is_content_with_a_message_edited_before_it_was_told() -> None:
+    assert SPEECH.faults([*RIGHT[:2], RIGHT[3]]) == []
+
+
+def test_it_is_content_with_what_was_heard_but_never_answered() -> None:
+    assert SPEECH.faults([*RIGHT, told("E-5", make_token(5))]) == []
+
+
+@pytest.mark.parametrize(
+    ("number", "fault"),
+    [(0, f"{FORM} (form) is lost"), (1, f"{MAIL} (mail) is lost"), (3, f"{EDIT} is lost, the edit of {CHAT}")],
+)
+def test_it_sees_what_is_lost(number: int, fault: str) -> None:
+    assert SPEECH.faults([*RIGHT[:number], *RIGHT[number + 1 :]]) == [fault]
+
+
+def test_it_sees_everything_lost() -> None:
+    assert len(SPEECH.faults([])) == 3
+
+
+@pytest.mark.parametrize(("text", "message"), [(FORM, FORM), (MAIL, MAIL), (CHAT, CHAT), (EDIT, CHAT)])
+def test_it_sees_what_is_told_again(text: str, message: str) -> None:
+    (fault,) = SPEECH.faults([*RIGHT, told("E-5", text)])
+    assert fault.startswith(f"{message} is in E-")
+    assert fault.endswith(", E-5")
+
+
+def test_it_sees_a_message_that_is_there_twice_by_its_key() -> None:
+    """As an edit of its own it would pass by its words."""
+    faults = SPEECH.faults([*RIGHT[:3], told("E-4", CHAT, *RIGHT[2].keys), told("E-5", "", "other")])
+    assert "the message key of E-3 is in E-3, E-4" in faults
 
 
 @pytest.fixture
 def storm(tmp_path: Path) -> Storm:
-    """After it: two things were said, both are in either store."""
+    """After it: one thing was said, every store there is in this test has it."""
     storm = Storm(tmp_path, 7, print)
-    storm.said = {"tok000001x": "form", "tok000002x": "mail"}
-    receive(storm, event("E-1", "tok000001x"), event("E-2", "tok000002x"))
-    file(storm, event("E-1", "tok000001x"), event("E-2", "tok000002x"))
+    storm.stores = [storm.hook, storm.lines]
+    storm.said = {FORM: "form"}
+    notice = {
+        "event": {"id": "E-1", "sequence": 1, "keys": {"ALE:1": "m-1"}},
+        "complaint": {"conversation": [{"id": "m-1", "text": f"退款 {FORM}"}]},
+    }
+    storm.hook.receiver.created["E-1"] = json.dumps({"data": notice}).encode()
+    storm.lines.path.write_text(json.dumps(notice) + "\n", encoding="utf-8")
     return storm
 
 
-def receive(storm: Storm, *events: dict[str, Any]) -> None:
-    storm.receiver.created = {one["event"]["id"]: json.dumps({"data": one}).encode() for one in events}
+async def test_it_is_content_with_a_storm_that_is_over(storm: Storm) -> None:
+    assert await storm.faults() == []
 
 
-def file(storm: Storm, *events: dict[str, Any]) -> None:
-    lines = "".join(json.dumps(one) + "\n" for one in events)
-    (storm.folder / "filed.jsonl").write_text(lines, encoding="utf-8")
+async def test_it_names_the_store(storm: Storm) -> None:
+    storm.hook.receiver.created.clear()
+    assert await storm.faults() == [f"hook: {FORM} (form) is lost"]
 
 
-def test_it_is_content_with_what_is_right(storm: Storm) -> None:
-    assert storm.faults() == []
+async def test_it_sees_a_line_that_is_there_twice(storm: Storm) -> None:
+    storm.lines.path.write_bytes(storm.lines.path.read_bytes() * 2)
+    assert f"file: {FORM} is in E-1, E-1" in await storm.faults()
 
 
-@pytest.mark.parametrize("put", [receive, file])
-def test_it_sees_what_is_lost(storm: Storm, put: Callable[..., None]) -> None:
-    put(storm, event("E-1", "tok000001x"))
-    (fault,) = storm.faults()
-    assert "tok000002x (mail) is lost" in fault
+async def test_it_looks_for_what_belongs_into_a_store_only(storm: Storm) -> None:
+    storm.lines.channels = ("mail",)
+    storm.lines.path.unlink()
+    assert await storm.faults() == []
+    storm.said[MAIL] = "mail"
+    assert f"file: {MAIL} (mail) is lost" in await storm.faults()
 
 
-@pytest.mark.parametrize("put", [receive, file])
-def test_it_sees_what_is_in_two_events(storm: Storm, put: Callable[..., None]) -> None:
-    put(storm, event("E-1", "tok000001x"), event("E-2", "tok000002x"), event("E-3", "tok000001x"))
-    (fault,) = storm.faults()
-    assert "tok000001x is in E-1, E-3" in fault
+async def test_it_sees_a_record_that_fell_back_to_older_words(storm: Storm) -> None:
+    storm.chats.edits["m-1"], storm.chats.names["m-1"] = EDIT, CHAT
+    assert await storm.faults() == [f"the edit {EDIT} of m-1 is lost"]
 
 
-def test_it_sees_a_line_that_is_there_twice(storm: Storm) -> None:
-    """The event's id is the same, and it is doubled all the same."""
-    file(storm, event("E-1", "tok000001x"), event("E-2", "tok000002x"), event("E-2", "tok000002x"))
-    (fault,) = storm.faults()
-    assert "jsonl: tok000002x is in E-2, E-2" in fault
-
-
-def test_it_sees_everything_lost(storm: Storm) -> None:
-    (storm.folder / "filed.jsonl").unlink()
-    assert len(storm.faults()) == 2
-
-
-def chat(storm: Storm, *events: dict[str, Any]) -> None:
-    """One message said in a chat, and edited once; `events` besides what is right already."""
-    storm.said["tok000003x"] = "bot"
-    storm.chats.names["5/1"], storm.chats.edits["5/1"] = "tok000003x", "tok000004x"
-    right = event("E-1", "tok000001x"), event("E-2", "tok000002x")
-    receive(storm, *right, *events)
-    file(storm, *right, *events)
-
-
-def test_it_is_content_with_an_edit_of_its_own(storm: Storm) -> None:
-    opened = event("E-3", "5/1", **{"5_1": "退款 tok000003x"})
-    chat(storm, opened, event("E-4", "5/1", kind="edited", **{"5_1": "全额退款 tok000004x"}))
-    assert storm.faults() == []
-
-
-def test_it_is_content_with_an_edit_in_the_same_burst(storm: Storm) -> None:
-    chat(storm, event("E-3", "5/1", **{"5_1": "全额退款 tok000004x"}))
-    assert storm.faults() == []
-
-
-def test_it_sees_an_edit_that_is_lost(storm: Storm) -> None:
-    chat(storm, event("E-3", "5/1", **{"5_1": "退款 tok000003x"}))
-    assert storm.faults() == ["the edit tok000004x of 5/1 is lost"]
-
-
-def test_it_sees_a_chat_message_in_two_openings(storm: Storm) -> None:
-    twice = [event(name, "5/1", **{"5_1": "全额退款 tok000004x"}) for name in ("E-3", "E-4")]
-    chat(storm, *twice)
-    assert all("tok000003x is in E-3, E-4" in fault for fault in storm.faults())
-    assert len(storm.faults()) == 2
-
-
-def test_it_sees_updates_that_nobody_took(storm: Storm) -> None:
+async def test_it_sees_updates_that_nobody_took(storm: Storm) -> None:
     storm.chats.asked.say("还在吗")
-    assert storm.faults() == ["1 updates are left for bot"]
+    assert await storm.faults() == ["1 updates are left for bot"]
 
 
-def test_it_sees_an_answer_that_changed(storm: Storm) -> None:
+async def test_it_sees_an_answer_that_changed(storm: Storm) -> None:
     storm.chats.changed.append("2468")
-    assert storm.faults() == ["the answer to 2468 changed when it was sent again"]
+    assert await storm.faults() == ["the answer to 2468 changed when it was sent again"]
 
 
 def test_it_sees_a_payload_that_changed_between_tries() -> None:
