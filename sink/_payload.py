@@ -1,4 +1,4 @@
-"""What the event sinks (`jsonl`, `webhook`) say alike."""
+"""What the event sinks (`jsonl`, `webhook`, the brokers) say alike."""
 
 from __future__ import annotations
 
