@@ -69,10 +69,14 @@ class Redmine(StoreProcess):
 
     @staticmethod
     def missing() -> str:
-        """What keeps it from running here, or ""."""
-        if not (HOME / "config.ru").exists() or not shutil.which("puma"):
-            return "Redmine (apt: redmine redmine-sqlite puma)"
-        return "" if os.geteuid() == 0 else "to be root, whom alone Debian's Redmine shows its database"
+        """What has to be installed for it to run, or ""."""
+        is_there = (HOME / "config.ru").exists() and shutil.which("puma")
+        return "" if is_there else "Redmine (apt: redmine redmine-sqlite puma)"
+
+    @staticmethod
+    def may_run() -> bool:
+        """Debian's Redmine shows its database to root alone."""
+        return os.geteuid() == 0
 
     def prepare(self) -> None:
         if (self.folder / "redmine.db").exists():

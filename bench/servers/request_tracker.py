@@ -21,11 +21,14 @@ STRANGER = ("stranger", "stranger-Pa55")
 """May log in, and has no rights in the queue."""
 QUEUE = "Complaints"
 KEY_FIELD = "Complaint ID"
+READER = ("reader", "reader-Pa55")
+"""May read what lies in the queue, and say nothing."""
 CUSTOM_FIELDS = (KEY_FIELD, "投诉渠道", "Category", "Received")
 RIGHTS = (
     *("SeeQueue", "CreateTicket", "ShowTicket", "ShowTicketComments", "ReplyToTicket"),
     *("CommentOnTicket", "ModifyTicket", "SeeCustomField", "ModifyCustomField"),
 )
+READS = ("SeeQueue", "ShowTicket", "ShowTicketComments", "SeeCustomField")
 PROGRAM = Path("/usr/share/request-tracker5/libexec/rt-server")
 SETUP = "/usr/sbin/rt-setup-database-5"
 SITE_CONFIG = """\
@@ -170,7 +173,7 @@ def _decoded(content: str | bytes | None, encoding: str | None) -> bytes:
 
 def _initial_data(tokens: Path) -> str:
     """RT's own format of initial data: Perl. It writes a token for each user."""
-    logins = " ".join((ADMIN[0], USER[0], STRANGER[0]))
+    logins = " ".join(login for login, _ in (ADMIN, USER, STRANGER, READER))
     fields = "".join(
         f"{{ Name => '{name}', Type => 'FreeformSingle', LookupType => 'RT::Queue-RT::Ticket', "
         f"ApplyTo => '{QUEUE}' }},\n"
@@ -178,10 +181,12 @@ def _initial_data(tokens: Path) -> str:
     )
     users = "".join(
         f"{{ Name => '{name}', Password => '{password}', Privileged => 1, EmailAddress => '{name}@example.cn' }},\n"
-        for name, password in (USER, STRANGER)
+        for name, password in (USER, STRANGER, READER)
     )
     rights = "".join(
-        f"{{ Right => '{right}', Queue => '{QUEUE}', UserId => '{USER[0]}', GroupDomain => '' }},\n" for right in RIGHTS
+        f"{{ Right => '{right}', Queue => '{QUEUE}', UserId => '{login}', GroupDomain => '' }},\n"
+        for (login, _), granted in ((USER, RIGHTS), (READER, READS))
+        for right in granted
     )
     return (
         "use utf8;\n"

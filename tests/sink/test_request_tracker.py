@@ -22,7 +22,7 @@ from allears_sdk.testing.records import make_event
 from allears_sdk.testing.sinks import SinkContract, Stored, with_files
 from bench.servers.desk import Mishap
 from bench.servers.fault_proxy import FaultProxy
-from bench.servers.request_tracker import KEY_FIELD, QUEUE, STRANGER, USER, RequestTracker
+from bench.servers.request_tracker import KEY_FIELD, QUEUE, READER, STRANGER, USER, RequestTracker
 from sink.request_tracker import RequestTrackerSettings, RequestTrackerSink
 from tests.conftest import missing
 
@@ -290,6 +290,17 @@ async def test_a_queue_that_may_not_be_written_to_stops_the_destination(
     with pytest.raises(ConfigError):
         await open_one(RequestTrackerSink(settings(rt, proxy, token=rt.tokens[STRANGER[0]]), context))
     assert rt.tickets() == []
+
+
+async def test_a_right_that_is_missing_is_the_admin_s_to_mend(
+    sink: RequestTrackerSink, rt: RequestTracker, proxy: FaultProxy, context: Context
+) -> None:
+    """No linked ticket for each follow-up of each complaint."""
+    ticket = await open_one(sink)
+    reader = RequestTrackerSink(settings(rt, proxy, token=rt.tokens[READER[0]]), context)
+    assert await reader.find(KEY) == ticket
+    with pytest.raises(ConfigError, match="rights"):
+        await follow_up(reader, ticket)
 
 
 async def test_check_says_where_and_makes_nothing(sink: RequestTrackerSink, proxy: FaultProxy) -> None:
