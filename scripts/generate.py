@@ -1,5 +1,5 @@
 """Writes config/schema.json, config/reference.md and config/example.toml from the models, and the tables of channels
-and ticket stores in the READMEs from their specs; `--check` compares."""
+and ticket stores in the pages from their specs; `--check` compares."""
 
 from __future__ import annotations
 
@@ -19,12 +19,20 @@ from allears_sdk.errors import ConfigError
 ROOT = Path(__file__).resolve().parent.parent
 CONFIG = ROOT / "config"
 Language = Literal["en", "zh"]
-READMES: dict[str, Language] = {"README.md": "en", "README.zh-CN.md": "zh"}
+PAGES: dict[str, Language] = {
+    "README.md": "en",
+    "README.zh-CN.md": "zh",
+    "docs/sinks/index.md": "en",
+    "docs/sinks/index.zh-CN.md": "zh",
+}
+"""With tables between markers that name them: `<!-- channels -->`, `<!-- destinations -->`, `<!-- stores -->`."""
 HEADS = {
     ("channels", "en"): "| `connector` | what | how it hears | tried against |",
     ("channels", "zh"): "| `connector` | 是什么 | 怎么听 | 验证环境 |",
     ("destinations", "en"): "| `sink` | what | nothing twice, by | tried against |",
     ("destinations", "zh"): "| `sink` | 是什么 | 不重复的依据 | 验证环境 |",
+    ("stores", "en"): "| `sink` | what | opening | follow-up | tells back | tried against |",
+    ("stores", "zh"): "| `sink` | 是什么 | 建单 | 跟进 | 回传状态 | 验证环境 |",
 }
 HEARS = {
     "poll": ("asks at intervals", "定时读取"),
@@ -62,20 +70,26 @@ def stale(folder: Path = CONFIG) -> dict[str, list[str]]:
 
 
 def with_tables(text: str, language: Language) -> str:
-    """The page with fresh tables between its `<!-- channels -->` and `<!-- destinations -->` markers."""
-    for family in ("channels", "destinations"):
-        members = [component for component in components(shipped=True) if component.family == family]
-        rows = [HEADS[family, language], "| --- | --- | --- | --- |", *(_row(one, language) for one in members)]
-        begin, end = f"<!-- {family} -->\n", f"<!-- /{family} -->"
-        before, _, rest = text.partition(begin)
-        text = before + begin + "\n".join(rows) + "\n" + end + rest.partition(end)[2]
+    """The page with fresh tables between its markers."""
+    for table in ("channels", "destinations", "stores"):
+        begin, end = f"<!-- {table} -->\n", f"<!-- /{table} -->"
+        before, found, rest = text.partition(begin)
+        if found:
+            text = before + begin + "\n".join(_table(table, language)) + "\n" + end + rest.partition(end)[2]
     return text
 
 
-def stale_readmes(folder: Path = ROOT) -> list[str]:
-    """Names of the READMEs whose tables are not as the specs say."""
-    texts = {name: (folder / name).read_text(encoding="utf-8") for name in READMES}
-    return [name for name, text in texts.items() if text != with_tables(text, READMES[name])]
+def _table(table: str, language: Language) -> list[str]:
+    head = HEADS[table, language]
+    family, row = ("destinations", _store) if table == "stores" else (table, _row)
+    members = [component for component in components(shipped=True) if component.family == family]
+    return [head, "| --- " * (head.count("|") - 1) + "|", *(row(one, language) for one in members)]
+
+
+def stale_pages(folder: Path = ROOT) -> list[str]:
+    """Names of the pages whose tables are not as the specs say."""
+    texts = {name: (folder / name).read_text(encoding="utf-8") for name in PAGES}
+    return [name for name, text in texts.items() if text != with_tables(text, PAGES[name])]
 
 
 def _row(component: Component, language: Language) -> str:
@@ -84,6 +98,17 @@ def _row(component: Component, language: Language) -> str:
     link = f"[`{component.kind}`](docs/{folder}/{component.kind}{suffix}.md)"
     title = (component.title_en, component.title_zh)[index]
     return f"| {link} | {title} | {_how(component, index)} | {component.verified} |"
+
+
+def _store(component: Component, language: Language) -> str:
+    """Beside the pages of the sinks."""
+    spec = registry.sink_class(component.kind).spec
+    index, suffix = (0, "") if language == "en" else (1, ".zh-CN")
+    title = (component.title_en, component.title_zh)[index]
+    classes = ("–", "–") if spec.is_view else (spec.open_certainty.value, spec.follow_up_certainty.value)
+    tells = ("yes", "有")[index] if spec.tells else ""
+    link = f"[`{component.kind}`]({component.kind}{suffix}.md)"
+    return f"| {link} | {title} | {' | '.join(classes)} | {tells} | {component.verified} |"
 
 
 def _how(component: Component, index: int) -> str:
@@ -101,19 +126,19 @@ def main() -> int:
     CONFIG.mkdir(exist_ok=True)
     for name, content in generated().items():
         (CONFIG / name).write_text(content, encoding="utf-8")
-    for name, language in READMES.items():
+    for name, language in PAGES.items():
         path = ROOT / name
         path.write_text(with_tables(path.read_text(encoding="utf-8"), language), encoding="utf-8")
     return 0
 
 
 def _check() -> int:
-    differences, readmes = stale(), stale_readmes()
+    differences, pages = stale(), stale_pages()
     for name, lines in differences.items():
         print(f"config/{name} is stale; run `python scripts/generate.py`:", *lines, sep="\n  ")
-    for name in readmes:
+    for name in pages:
         print(f"{name}: its tables are stale; run `python scripts/generate.py`")
-    return 1 if differences or readmes else 0
+    return 1 if differences or pages else 0
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from pydantic import SecretStr
+from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
@@ -22,6 +22,8 @@ def toml(value: Any) -> str:
     """A value as TOML writes it."""
     if isinstance(value, Enum):
         value = value.value
+    if isinstance(value, BaseModel):
+        value = value.model_dump(exclude_unset=True)
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, (int, float)):

@@ -108,13 +108,13 @@ def test_every_kind_has_its_page_with_all_its_settings(suffix: str) -> None:
             assert f"`{field}`" in text, f"{name_of(page)} does not mention {field}"
 
 
-def test_the_tables_in_the_readmes_are_fresh() -> None:
+def test_the_tables_in_the_pages_are_fresh() -> None:
     specification = spec_from_file_location("generate_tables", ROOT / "scripts" / "generate.py")
     assert specification
     assert specification.loader
     generate = module_from_spec(specification)
     specification.loader.exec_module(generate)
-    assert generate.stale_readmes() == []
+    assert generate.stale_pages() == []
 
 
 def test_every_metric_is_documented() -> None:
