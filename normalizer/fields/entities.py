@@ -15,6 +15,7 @@ KINDS = tuple(kind.name for kind in fields(Entities))
 _MAX_EACH = 20
 _DIGIT = re.compile(r"\d")
 _LATIN = re.compile("[a-zA-Z]")
+_CAPITALISED = re.compile("[A-Z][a-z]+")
 _ORDER_NEAR = re.compile(r"订单|单号|\border\b")
 _LONG_NUMBER = re.compile(r"[a-z\d](?<![\w.-].)[a-z]{0,3}\d{9,21}(?![\w.-])")
 _ORDER_REACH = 160
@@ -78,6 +79,8 @@ def _search(reading: Reading, shapes: Shapes, *, is_own: bool) -> _Found:
     worthwhile = shapes.worthwhile(reading.folded)
     for shape, patterns in worthwhile:
         if shape.where == "text" and has.get(shape.needs, shape.needs in text):
+            if shape.name == "given" and found.given_names.isdisjoint(map(str.lower, _CAPITALISED.findall(text))):
+                continue
             _take_all(found, shape, patterns, digits if shape.is_near_digit else whole)
     if is_own:
         _signed(found, [pair for pair in worthwhile if pair[0].where == "signature"])

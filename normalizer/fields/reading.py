@@ -32,6 +32,9 @@ _MIN_TURNS = 3
 _CLAUSE = re.compile(r"[。！？!?；;\n,，…~～]+|(?<!\d)[.：:](?=\s|$)|(?<=\d)\.(?=\s|$)|(?<=[^\x00-\x7f])[ \t]+")
 
 
+_UNREAD = re.compile(r"https?://[^\s\u4e00-\u9fff]{1,500}|@[a-z0-9_]{1,40}")
+
+
 class Passage(msgspec.Struct, frozen=True):
     """A run of one message's text, or of its subject (`offset` is -1 then)."""
 
@@ -42,11 +45,13 @@ class Passage(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """Passages put together with line breaks: `text` as it stands, `folded` of the same length."""
+    """Passages put together with line breaks: `text` as it stands; `folded`, and `said`, which is folded without links
+    and handles, of the same length."""
 
     passages: tuple[Passage, ...]
     text: str = field(init=False)
     folded: str = field(init=False)
+    said: str = field(init=False)
     starts: tuple[int, ...] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -57,6 +62,7 @@ class Reading:
         text = "\n".join([passage.text for passage in self.passages])
         object.__setattr__(self, "text", text)
         object.__setattr__(self, "folded", fold(text))
+        object.__setattr__(self, "said", blanked(self.folded))
         object.__setattr__(self, "starts", tuple(starts))
 
     def clause_start(self, position: int, reach: int) -> int:
@@ -78,6 +84,13 @@ class Reading:
             return Evidence(message=passage.message, words=words)
         start += passage.offset - begin
         return Evidence(message=passage.message, words=words, start=start, end=start + len(words))
+
+
+def blanked(folded: str) -> str:
+    """Spaces where links and handles stood."""
+    if "@" in folded or "://" in folded:
+        return _UNREAD.sub(lambda match: " " * len(match[0]), folded)
+    return folded
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,6 @@ from normalizer.fields.reading import Reading
 from normalizer.rules import Found, Pack, Rule, Rules
 
 _NEGATION_REACH = 28
-_UNREAD = re.compile(r"https?://[^\s\u4e00-\u9fff]{1,500}|@[a-z0-9_]{1,40}")
 _AFTER_CONTRAST = 1.5
 _REPEATED = 0.2
 _ANOTHER = 0.5
@@ -69,10 +68,9 @@ def total(signs: Iterable[Sign]) -> float:
 
 def weigh(reading: Reading, rules: Rules) -> Signals:
     signals = Signals(reading)
-    folded = reading.folded
-    if "@" in folded or "://" in folded:
-        signals.to_firm = "@" in folded and any(pack.firm.search(folded) for pack in rules.packs)
-        folded = _UNREAD.sub(lambda match: " " * len(match[0]), folded)
+    if "@" in reading.folded:
+        signals.to_firm = any(pack.firm.search(reading.folded) for pack in rules.packs)
+    folded = reading.said
     for pack in _fitting(folded, rules):
         found = pack.find(folded)
         if signals.contrast_at < 0:

@@ -6,12 +6,12 @@ import re
 from collections.abc import Iterator, Mapping
 from math import log2
 
+from normalizer.fields.reading import blanked
 from normalizer.fields.signals import Signals, total
 
-_UNREAD = re.compile(r"https?://[^\s\u4e00-\u9fff]{1,500}|@[a-z0-9_]{1,40}")
 _PICTURES = r"\u2600-\u27bf\U0001f300-\U0001faff"
-_DROPPED = re.compile(rf"[^a-z0-9'\u4e00-\u9fff{_PICTURES}]")
-_DIGIT = re.compile(r"\d")
+_DROPPED = re.compile(rf"[^a-z0-9' \u4e00-\u9fff{_PICTURES}]")
+_DIGIT = re.compile("[1-9]")
 _RUNS = re.compile(rf"[\u4e00-\u9fff]+|[{_PICTURES}]|[a-z0-9'][a-z0-9' ]*")
 _HAN = re.compile(r"[\u4e00-\u9fff]")
 _LONGEST = 3
@@ -27,9 +27,7 @@ Measures = dict[str, float]
 def spaced(folded: str) -> str:
     """Folded text with links, handles and punctuation blanked, digits as 0 and one space more at either end: place
     `i` of it is place `i - 1` of the text."""
-    if "@" in folded or "://" in folded:
-        folded = _UNREAD.sub(lambda match: " " * len(match[0]), folded)
-    return f" {_DIGIT.sub('0', _DROPPED.sub(' ', folded))} "
+    return f" {_DIGIT.sub('0', _DROPPED.sub(' ', blanked(folded)))} "
 
 
 def sequences(text: str) -> Iterator[str]:

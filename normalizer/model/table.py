@@ -6,10 +6,11 @@ import sys
 from array import array
 from collections.abc import Iterable, Sequence
 from functools import cached_property
+from itertools import chain
 
 import msgspec
 
-_HALF, _FULL = 128, 255
+_HALF = 128
 _LANE_BYTES = 4
 _MIDDLE = 1 << 31
 
@@ -48,8 +49,8 @@ class Table:
     def __init__(self, head: Head, weights: bytes) -> None:
         """`weights`: row by row, a byte for each lane, 128 being nothing."""
         self.head = head
-        self.weights = weights
         count = len(head.lanes)
+        self._lanes = [weights[lane::count] for lane in range(count)]
         zero = _packed(bytes([_HALF]) * count)
         self.rows = [_packed(weights[at : at + count]) - zero for at in range(0, len(weights), count)]
         self.measures = {name: len(head.sequences) + row for row, name in enumerate(head.measures)}
@@ -65,10 +66,15 @@ class Table:
 
     def strongest(self, rows: Iterable[int], lane: int, most: int) -> list[int]:
         """Of some rows those that speak for a lane, the strongest first, among equals the earlier row."""
-        weights, lanes, width = self.weights, len(self.head.lanes), len(self.rows)
-        ranked = [(_FULL - weights[row * lanes + lane]) * width + row for row in rows]
-        ranked.sort()
-        return [place % width for place in ranked[:most] if place < (_FULL - _HALF) * width]
+        weights = self._lanes[lane]
+        speaking = [row for row in sorted(rows) if weights[row] > _HALF]
+        speaking.sort(key=weights.__getitem__, reverse=True)
+        return speaking[:most]
+
+    @property
+    def weights(self) -> bytes:
+        """As they ship: row by row."""
+        return bytes(chain.from_iterable(zip(*self._lanes, strict=True)))
 
     @cached_property
     def fields(self) -> dict[str, dict[str, int]]:

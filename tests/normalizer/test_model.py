@@ -235,7 +235,7 @@ def test_what_is_learned_in_a_text_is_found_in_it(text: str) -> None:
 
     assert len(prepared) == len(text) + 2
     model = vocabulary_of(prepared)
-    found = {model.table.head.sequences[row] for row in model.find(prepared)}
+    found = {model.table.head.sequences[row] for row in model.find(prepared, set(prepared.split()), set(prepared))}
     assert found == {one for one in sequences(prepared) if one in prepared}
 
 
