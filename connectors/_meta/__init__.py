@@ -1,0 +1,1 @@
+"""What Facebook, Instagram and WhatsApp do alike: signed deliveries, the Graph API, direct messages."""

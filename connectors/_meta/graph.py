@@ -1,0 +1,135 @@
+"""Calls of the Graph API with one token: pages, limits, errors, files."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import msgspec
+
+from allears_sdk.context import Context
+from allears_sdk.errors import ConfigError, InDoubt, Rejected, RetryLater, Unavailable
+from allears_sdk.remote import Response, check_status
+from allears_sdk.signing import hmac_hex, sha256_hex
+from connectors._meta.faults import error_of, told, used_percent
+from connectors._meta.settings import MetaSettings
+
+MAX_ANSWER_BYTES = 16 << 20
+MAX_PAGES = 1000
+"""In one list: a cursor that goes in a circle ends somewhere."""
+REST_SECONDS = 600.0
+CALLS_PER_SECOND = 10.0
+
+
+class Graph:
+    def __init__(self, settings: MetaSettings, context: Context) -> None:
+        self._settings = settings
+        self._context = context
+        self._token = settings.token
+        self._account = f"meta {sha256_hex(self._token)[:16]}"
+        self._rests_until = 0.0
+        self._used = 0.0
+        context.remote.limit(self._account, per_second=CALLS_PER_SECOND, burst=10)
+
+    @property
+    def has_token(self) -> bool:
+        return bool(self._token)
+
+    async def get(self, path: str, **params: Any) -> dict[str, Any]:
+        """`path` is made of ids and edges. Raises Gone where there is no such thing."""
+        return self._object(await self._call("GET", path, params=params), path)
+
+    async def post(self, path: str, given: Mapping[str, Any], *, repeatable: bool = False) -> dict[str, Any]:
+        """Raises InDoubt when it may have been done, unless it may be done twice."""
+        return self._object(await self._call("POST", path, json=dict(given), repeatable=repeatable), path)
+
+    async def pages(self, path: str, **params: Any) -> AsyncGenerator[list[dict[str, Any]], None]:
+        """The pages of a list, none of them while too much of the hourly limit is used: raises RetryLater."""
+        after: dict[str, Any] = {}
+        for _ in range(MAX_PAGES):
+            self._check_usage()
+            answer = await self.get(path, **params, **after)
+            found = answer.get("data")
+            if not isinstance(found, list):
+                raise Unavailable(f"{path}: a list that is none")
+            yield [one for one in found if isinstance(one, dict)]
+            cursor = _next(answer)
+            if not cursor or cursor == after.get("after"):
+                return
+            after = {"after": cursor}
+        raise Unavailable(f"{path}: {MAX_PAGES} pages and no end")
+
+    async def download(self, url: str, max_bytes: int, *, is_ours: bool) -> Response:
+        """A file at an address that Meta named. `is_ours`: it asks for the token, as WhatsApp's do."""
+        if urlsplit(url).scheme != "https" and urlsplit(url).netloc != urlsplit(self._settings.url).netloc:
+            raise Rejected("Meta named no address of a file")
+        response = await self._context.remote.request(
+            "GET",
+            url,
+            headers=self._headers() if is_ours else {},
+            max_bytes=max_bytes,
+            timeout_seconds=self._settings.timeout_seconds,
+            account=self._account,
+            allow_private=urlsplit(url).netloc == urlsplit(self._settings.url).netloc,
+            raise_for_status=False,
+        )
+        self._check(response, "the file")
+        return response
+
+    def _check_usage(self) -> None:
+        left = self._rests_until - self._context.clock.monotonic()
+        if left > 0:
+            raise RetryLater(f"{self._used:.0f} % of Meta's hourly limit is used: reading rests", after_seconds=left)
+
+    async def _call(self, method: str, path: str, **given: Any) -> Response:
+        if not self._token:
+            raise ConfigError("access_token is not set: files, names, answers and reading back need it")
+        if self._settings.send_proof:
+            proof = hmac_hex(self._settings.secrets[0], self._token)
+            given = {**given, "params": {**given.get("params", {}), "appsecret_proof": proof}}
+        response = await self._context.remote.request(
+            method,
+            f"{self._settings.url}/{self._settings.graph_version}/{quote(path)}",
+            **{"max_bytes": MAX_ANSWER_BYTES, **given},
+            headers=self._headers(),
+            timeout_seconds=self._settings.timeout_seconds,
+            account=self._account,
+            raise_for_status=False,
+        )
+        self._note_usage(response)
+        self._check(response, path)
+        return response
+
+    def _headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self._token}"}
+
+    def _note_usage(self, response: Response) -> None:
+        self._used = used_percent(response.headers)
+        if self._used > self._settings.max_usage_percent:
+            self._context.log.warning("quota_low", used_percent=self._used, rests_seconds=REST_SECONDS)
+            self._rests_until = self._context.clock.monotonic() + REST_SECONDS
+
+    def _check(self, response: Response, what: str) -> None:
+        error = told(response)
+        if error is not None:
+            said = error.message.replace(self._token or "\0", "…")  # "Malformed access token …"
+            raise error_of(msgspec.structs.replace(error, message=said), response, what)
+        check_status(response, self._context.clock.now())
+
+    @staticmethod
+    def _object(response: Response, path: str) -> dict[str, Any]:
+        found = response.json()
+        if not isinstance(found, dict):
+            lost = Unavailable if response.call.repeatable else InDoubt
+            raise lost(f"{path}: an answer that is no object")
+        return found
+
+
+def _next(answer: Mapping[str, Any]) -> str:
+    """Cursors live for a while only: none is kept."""
+    paging = answer.get("paging")
+    if not isinstance(paging, dict) or not paging.get("next"):
+        return ""
+    cursors = paging.get("cursors")
+    return str(cursors.get("after") or "") if isinstance(cursors, dict) else ""
