@@ -141,6 +141,8 @@ def _decode_declared(data: bytes, codec: str) -> str:
         return _decode_stateful(data, codec)
     if (text := _try(data, "utf-8")) is not None and (codec not in _MULTIBYTE or _surely_utf8(text)):
         return text
+    if _SURROGATES.search(data) and (text := _try(_SURROGATES.sub(_join_surrogates, data), "utf-8")) is not None:
+        return text
     if codec == "utf-8":
         return _decode_broken_utf8(data)
     if codec in _MULTIBYTE:
@@ -180,10 +182,6 @@ def _decode_multibyte(data: bytes, codec: str) -> str:
 
 
 def _decode_broken_utf8(data: bytes) -> str:
-    if _SURROGATES.search(data):
-        data = _SURROGATES.sub(_join_surrogates, data)
-        if (text := _try(data, "utf-8")) is not None:
-            return text
     loose = data.decode("utf-8", "replace")
     if _fits(loose) and loose.count(_UNKNOWN) <= 1:
         return loose

@@ -12,10 +12,12 @@ from collections.abc import Callable
 _UNKNOWN = "\ufffd"
 _PAIR = re.compile(rb"[\x81-\xfe][\x30-\xfe]")
 _PAIRS = re.compile(rb"(?:[\x81-\xfe][\x30-\xfe])+")
-_IN_WORD_1250 = re.compile(rb"[A-Za-z][\xb3\xb9\xbf\x9f][a-z]|[a-z]\x9d")
+_IN_WORD_1250 = re.compile(rb"[A-Za-z][\xb3\xb9\xbf\x9f][a-z]")
+_AT_WORDS_END_1250 = re.compile(rb"[a-z]\x9d")
 _IN_WORD_LATIN_2 = re.compile(rb"[A-Za-z][\xb1\xb6\xbc][a-z]")
 _CARONS = re.compile(rb"[\xec\xf8\xfd]|[\xe8\xf9](?:[\xe1\xed]|.{0,400}[\xe8\xf9])", re.DOTALL)
 """ě, ř, ý and č or ů in Central European encodings; in western ones ì, ø, ý, è, ù."""
+_SIGNS_OF_CARONS = (b"\x9a", b"\x9e", b"\xb9", b"\xbe")
 _CARONS_1250 = re.compile(rb"[\x9a\x9e](?=[a-z\xe0-\xff])")
 _CARONS_LATIN_2 = re.compile(rb"[\xb9\xbe](?=[a-z\xe0-\xff])")
 """š and ž, which no western language has beside the letters above."""
@@ -24,6 +26,8 @@ _NO_THAI = re.compile(rb"(?:\A|[\x20-\x40])[\xd1\xd4-\xda\xe7-\xee]")
 _LETTER = re.compile(rb"[A-Za-z]")
 _HIGH_BYTE = re.compile(rb"[\x80-\xff]")
 _ASCII = bytes(range(128))
+_FEW = 600
+"""Bytes that tell Cyrillic from East Asian."""
 
 
 def guess_codec(data: bytes) -> str:
@@ -31,9 +35,9 @@ def guess_codec(data: bytes) -> str:
     pairs = _PAIR.findall(data)
     if not pairs:
         return "cp1252"
-    high = len(_HIGH_BYTE.findall(data))
+    high = len(data.translate(None, _ASCII))
     east_asian = _guess_east_asian(data, pairs)
-    if east_asian and (high < 12 or not _is_cyrillic(data, east_asian)):
+    if east_asian and (high < 12 or not _is_cyrillic(data[:_FEW], east_asian)):
         return east_asian
     if high < 6 or high < len(_LETTER.findall(data)):
         return _guess_latin(data)
@@ -44,11 +48,13 @@ def _guess_latin(data: bytes) -> str:
     """Where windows-1252 has signs that stand in no word (³ ¹ ¿ ± ¶ ¼), Central European has its letters."""
     if _IN_WORD_LATIN_2.search(data):
         return "iso8859_2"
-    if _CARONS.search(data):
+    if any(sign in data for sign in _SIGNS_OF_CARONS) and _CARONS.search(data):
         if _CARONS_LATIN_2.search(data):
             return "iso8859_2"
         if _CARONS_1250.search(data):
             return "cp1250"
+    if b"\x9d" in data and _AT_WORDS_END_1250.search(data):
+        return "cp1250"
     return "cp1250" if _IN_WORD_1250.search(data) else "cp1252"
 
 

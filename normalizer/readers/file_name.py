@@ -15,8 +15,8 @@ _DEFAULT_NAMES = {
     "application/x-pkcs7-signature": "smime.p7s",
     "application/pgp-signature": "signature.asc",
     "application/pgp-encrypted": "version.asc",
-    "text/calendar": "invite.ics",
 }
+"""Envelopes and signatures, which programs know by these names."""
 _EXTENSIONS = {
     "application/gzip": "gz",
     "application/json": "json",
@@ -50,16 +50,17 @@ def name_of(part: Part, content: bytes) -> str:
     given = file_name(part)
     if given:
         return given
-    location = decode_value(part.header("content-location"))
-    if name := _DEFAULT_NAMES.get(part.media_type, "") or _name_in_location(location):
+    if name := _DEFAULT_NAMES.get(part.media_type, ""):
         return name
-    if name := transfer.uu_name(part.body, part.header("content-transfer-encoding")):
-        return clean_name(charset.decode(name))
+    if encoded := transfer.uu_name(part.body, part.header("content-transfer-encoding")):
+        return clean_name(charset.decode(encoded))
     return "encrypted.asc" if content.lstrip().startswith(b"-----BEGIN PGP MESSAGE-----") else ""
 
 
 def title_of(part: Part, content: bytes) -> str:
-    """By subject or media type: nobody can open a file without a name."""
+    """By address, subject or media type: nobody can open a file without a name."""
+    if name := _name_in_location(decode_value(part.header("content-location"))):
+        return name
     if part.media_type in ("message/rfc822", "message/global"):
         return _mail_name(content)
     return _name_by_type(part.media_type)
@@ -87,6 +88,8 @@ def clean_name(name: str) -> str:
 
 
 def _name_by_type(media_type: str) -> str:
+    if media_type == "text/calendar":
+        return "invite.ics"
     main = media_type.partition("/")[0]
     stem = main if main in ("image", "audio", "video") else "attachment"
     same = _SAME_AS_SUBTYPE.fullmatch(media_type)

@@ -99,7 +99,9 @@ def _parse_part(data: bytes, start: int, end: int, *, depth: int, budget: _Budge
 
 
 def _read_types(part: Part, default: str) -> None:
-    raw_type = _content_type(part)
+    raw_type = part.header("content-type")
+    if raw_type and len(part.headers["content-type"]) > 1:
+        raw_type = _type_among_several(part) or raw_type
     name, part.parameters = parameters(raw_type) if raw_type else ("", {})
     part.media_type = name if _MEDIA_TYPE.fullmatch(name) else _broken_type(name, default)
     raw_disposition = part.header("content-disposition")
@@ -114,15 +116,14 @@ def _find_lost_type(part: Part) -> None:
         part.media_type, part.parameters = "multipart/mixed", {"boundary": found[1].decode("latin-1")}
 
 
-def _content_type(part: Part) -> bytes:
-    """The field; of several the multipart one, when its boundary is in the body."""
-    several = part.headers.get("content-type", ())
-    for value in several if len(several) > 1 else ():
+def _type_among_several(part: Part) -> bytes:
+    """The multipart one, when its boundary is in the body."""
+    for value in part.headers["content-type"]:
         name, named = parameters(value)
         boundary = named.get("boundary", "").encode("utf-8", "replace")
         if name.startswith("multipart/") and boundary and part.data.find(b"--" + boundary, part.start, part.end) >= 0:
             return value
-    return part.header("content-type")
+    return b""
 
 
 def _broken_type(name: str, default: str) -> str:

@@ -96,6 +96,44 @@ def test_polish_without_a_charset() -> None:
 
 
 @pytest.mark.parametrize(
+    ("encoding", "words"),
+    [
+        ("koi8-r", "Здравствуйте, заказ не пришёл."),
+        ("koi8-r", "Добрый день! Прошу вернуть деньги за заказ 4411, товар не работает."),
+        ("cp1256", "لم يصل الطلب حتى الآن"),
+        ("cp874", "สวัสดีครับ ผมสั่งสินค้าไปแล้ว แต่ยังไม่ได้รับ"),
+        ("cp1250", "Zboží ještě nedorazilo, prosím řešte."),
+        ("iso-8859-2", "Zboží ještě nedorazilo, prosím řešte."),
+        ("cp1250", "Dobrý den, žádám o vrácení peněz za rozbitý telefon."),
+        ("iso-8859-2", "Objednávka číslo 12 je poškozená"),
+        ("cp1250", "Výrobok je poškodený, chcem vrátiť peniaze"),
+        ("cp1250", "Naročilo še ni prispelo, želim vračilo"),
+        ("cp1252", "Jeg er ikke fornøjd, pakken kom først søndag"),
+        ("cp1252", "Où est mon colis ? Très déçu, après tant de problèmes à Genève"),
+        ("cp1252", "Città e perché non è più arrivato"),
+        ("gbk", "您好，我的订单没有收到。"),
+        ("cp949", "주문한 상품이 아직 도착하지 않았습니다."),
+    ],
+)
+def test_words_of_many_languages_without_a_charset(encoding: str, words: str) -> None:
+    assert decode(words.encode(encoding)) == words
+    data = b"From: a@b.example\nSubject: %s\n\n%s" % (words.encode(encoding), words.encode(encoding))
+    message = read_mail(data)
+    assert (message.subject, message.text) == (words, words)
+
+
+@pytest.mark.parametrize("written", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_utf_16_with_and_without_a_mark(written: str) -> None:
+    words = "Order 4411: 手机屏幕碎了"
+    assert decode(words.encode(written), "utf-16") == words
+
+
+def test_emoji_as_databases_write_them() -> None:
+    halves = "坏了\ud83d\ude20！".encode("utf-8", "surrogatepass")
+    assert decode(halves, "utf-8") == decode(halves) == "坏了😠！"
+
+
+@pytest.mark.parametrize(
     ("declared", "written"),
     [
         ("gb2312", "gb18030"),
@@ -142,6 +180,9 @@ def test_an_iso_2022_mail_is_known_by_its_escapes() -> None:
         ("win-1251", "cp1251"),
         ("koi8r", "koi8-r"),
         ("x-mac-cyrillic", "mac-cyrillic"),
+        ("x-mac-ce", "mac-latin2"),
+        ("cp-850", "cp850"),
+        ("ISO8859_1", "cp1252"),
         ("gb2312;format=flowed", "gb18030"),
         ("punycode", ""),
         ("x-no-such-charset", ""),
@@ -193,6 +234,14 @@ def test_broken_encoded_words(raw: bytes, subject: str) -> None:
         (b"Jane <jane@x.example", "Jane", "jane@x.example"),
         (b"jane@x.example Jane", "Jane", "jane@x.example"),
         (b"<@relay.example:jane@x.example>", "", "jane@x.example"),
+        (b"o'brien@x.example", "", "o'brien@x.example"),
+        (b"Jo O'Brien <o'brien@x.example>", "Jo O'Brien", "o'brien@x.example"),
+        (b"'jane@x.example'", "", "jane@x.example"),
+        (b'Jane <"jane doe"@x.example>', "Jane", '"jane doe"@x.example'),
+        (b"Jane Doe &lt;jane@x.example&gt;", "Jane Doe", "jane@x.example"),
+        (b"Jane Doe/Shop/DE <jane@x.example>", "Jane Doe/Shop/DE", "jane@x.example"),
+        (b"Jane Doe <jane@x.example> (Sales)", "Jane Doe", "jane@x.example"),
+        (b"Shop: Jane <jane@x.example>", "Shop: Jane", "jane@x.example"),
         (b"Mail Delivery System <>", "Mail Delivery System", ""),
         (b'"\xd5\xc5,\xc8\xfd" <zs@x.example>', "张,三", "zs@x.example"),
         ("张三@例子.公司".encode("gbk"), "", "张三@例子.公司"),

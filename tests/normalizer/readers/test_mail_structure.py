@@ -69,6 +69,7 @@ def test_parts_that_are_files_and_parts_that_are_read() -> None:
         (b"Content-Disposition: attachment; filename==?utf-8?B?6YCA5qy+LnBkZg==?=\n\nx", "退款.pdf"),
         (b'Content-Disposition: attachment; filename="' + "发票明细.pdf".encode("gbk") + b'"\n\nx', "发票明细.pdf"),
         (b'Content-Disposition: attachment; filename="' + "發票.pdf".encode("big5") + b'"\n\nx', "發票.pdf"),
+        (b"Content-Disposition: attachment; filename='single.pdf'\n\nx", "single.pdf"),
         (b'Content-Disposition: attachment; filename="' + b"x" * 300 + b'.pdf"\n\nx', "x" * 180 + ".pdf"),
     ],
 )
