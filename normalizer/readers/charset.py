@@ -42,6 +42,7 @@ _STATEFUL = frozenset({"iso2022_jp_ext", "utf-7", "hz", "iso2022_kr", "iso2022_c
 _ISO_2022 = re.compile(rb"\x1b(?:\$[@BA]|\$\([A-Z]|\([BJI])")
 _SURROGATES = re.compile(rb"\xed[\xa0-\xaf][\x80-\xbf]\xed[\xb0-\xbf][\x80-\xbf]")
 _META = re.compile(rb"""<meta[^>]{0,200}?charset\s*=\s*["']?\s*([\w.:-]{2,40})""", re.IGNORECASE)
+_XML = re.compile(rb"""\s{0,99}<\?xml[^>]{0,200}?encoding\s*=\s*["']([\w.:-]{2,40})""", re.IGNORECASE)
 _SAMPLE = 16_384
 _UNKNOWN = "\ufffd"
 _MAX_BROKEN_LINES = 500
@@ -61,7 +62,7 @@ def decode(data: bytes, declared: str = "") -> str:
 
 def declared_in_html(data: bytes) -> str:
     """The charset that an HTML document names in its first 2 KiB, or nothing."""
-    found = _META.search(data, 0, 2048)
+    found = _META.search(data, 0, 2048) or _XML.match(data, 0, 2048)
     return found[1].decode("ascii", "replace") if found else ""
 
 

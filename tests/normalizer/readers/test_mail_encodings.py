@@ -157,6 +157,8 @@ def test_wrong_and_odd_declarations(declared: str, written: str) -> None:
 def test_a_charset_in_an_html_document_counts_where_no_other_does() -> None:
     data = b"From: a@b.example\nContent-Type: text/html\n\n<meta charset=gbk><p>%s</p>" % "喆先生".encode("gbk")
     assert read_mail(data).text == "喆先生"
+    xhtml = '<?xml version="1.0" encoding="iso-8859-2"?><html><body>zażółć</body></html>'.encode("iso-8859-2")
+    assert read_mail(b"From: a@b.example\nContent-Type: text/html\n\n" + xhtml).text == "zażółć"
 
 
 def test_one_encoding_quoted_in_another() -> None:
