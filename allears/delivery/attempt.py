@@ -66,14 +66,24 @@ class Attempt:
         self._is_dispensable = self._in_doubt == "drop"
         """Better not at all than twice, or by a person's hand: answers to customers."""
 
-    async def resolve(self, due: DueDelivery) -> Outcome | DueDelivery:
-        """Look what became of a delivery in doubt: its outcome, or what is left of it to be done."""
+    async def take_up(self, due: DueDelivery) -> Outcome | DueDelivery:
+        """Go on where an earlier attempt was left, by a crash, an outage or a person: its outcome, or what is left of
+        it to be done."""
+        done = Core.read(due.progress)
+        known = replace(
+            due, ticket=due.ticket or done.ticket, is_adopted=due.ticket is None and done.ticket is not None,
+            is_there=done.is_there, event_key=done.key or due.event_key,
+        )  # fmt: skip
+        if due.state is DeliveryState.DOUBT or (done.key and not due.payload):
+            return await self._resolve(known)
+        return known
+
+    async def _resolve(self, due: DueDelivery) -> Outcome | DueDelivery:
+        """Look what became of a delivery in doubt."""
         if self._is_dispensable:
             return self._discard(due, InDoubt("may have been sent already: not sent again"))
-        done = Core.read(due.progress)
-        due = replace(due, ticket=due.ticket or done.ticket, is_adopted=due.ticket is None and done.ticket is not None)
-        if done.is_there:
-            return replace(due, is_there=True)
+        if due.is_there:
+            return due
         certainty, was_sent = self._certainty(due), bool(due.payload)
         if certainty in FINDS or (not was_sent and can_look(self._sink, certainty)):
             return await self._look(due, certainty)
@@ -87,7 +97,8 @@ class Attempt:
             assert seen.error is not None
             return self._after_failed_look(due, seen.error)
         if not seen.missing:
-            return replace(narrowed(due, seen), event=due.event, is_there=True)
+            is_adopted = due.is_adopted or due.ticket is None
+            return replace(due, ticket=seen.ticket, is_adopted=is_adopted, is_there=True, event_key=self._key(due))
         if certainty is Certainty.C and due.lookups + 1 < LOOKUPS_WHEN_LAGGING:
             return self._doubt(due, "not found yet", self._wait_seconds(due), lookups=due.lookups + 1)
         if certainty is Certainty.C and self._holds and not due.replayed:
@@ -95,7 +106,7 @@ class Attempt:
             return replace(self._letter(due, InDoubt(reason)), doubtful=True)
         if due.attempts >= self._settings.max_attempts:
             return self._letter(due, InDoubt(f"not there after {due.attempts} attempts that got no answer"))
-        return narrowed(due, seen)
+        return due if due.payload else narrowed(due, seen)
 
     def is_done(self, due: DueDelivery) -> bool:
         """Whether nothing is left to be called."""
@@ -119,6 +130,13 @@ class Attempt:
         if self._is_dispensable:  # whatever a dead process's request still does: there is no second one
             resolve_at = self._clock.now()
         return Frozen(delivery=due.id, payload=payload, deadline=deadline, resolve_at=resolve_at)
+
+    async def note(self, due: DueDelivery) -> DueDelivery:
+        """Before its payload is on disk: whoever comes after a crash must not take it for the whole event."""
+        if not due.is_narrowed:
+            return due
+        core = Core(ticket=due.ticket, key=self._key(due))
+        return replace(due, progress=await Notes(self._journal, due).keep(core))
 
     async def send(self, due: DueDelivery, frozen: Frozen) -> Outcome:
         """The call itself; the delivery is `sending` on disk."""
@@ -144,7 +162,8 @@ class Attempt:
         if error is None:
             return Outcome(delivery=due.id, state=DeliveryState.SENT, ticket=sent.ticket)
         if isinstance(error, TicketGone) and due.ticket is not None:
-            return self._reopen(due, error)
+            done = Core.read(due.progress)
+            return self._reopen(due, error, is_older=bool(done.key) and not done.is_there)
         if isinstance(error, OUTAGES):
             return self._again(due, error)
         if self._is_dispensable:
@@ -176,15 +195,13 @@ class Attempt:
         notes = Notes(self._journal, due)
         ticket = due.ticket
         if not due.is_there:
-            if due.is_adopted:  # before the first byte: whoever comes after a crash must not take it for an opening
-                await notes.keep(Core(ticket=ticket))
             if ticket is None:
                 ticket = await self._sink.open(payload, self._key(due), notes.progress)
             else:
                 await self._sink.follow_up(ticket, payload, self._key(due), notes.progress)
         assert ticket is not None, "what is there has a ticket"
         if self._completes:
-            await notes.keep(Core(ticket=ticket, is_there=True))
+            await notes.keep(Core(ticket=ticket, key=self._key(due), is_there=True))
             await self._sink.complete(ticket, payload, self._key(due), notes.progress)
         return Sent(ticket=ticket if due.ticket is None or due.is_adopted else None)
 
@@ -202,7 +219,7 @@ class Attempt:
     def _after_failed_look(self, due: DueDelivery, error: AllearsError) -> Outcome:
         """An outage is waited out; what is this delivery's own trouble counts, and is a letter in the end."""
         if isinstance(error, TicketGone):
-            return self._reopen(due, error)
+            return self._reopen(due, error, is_older=not due.payload)
         reason = f"cannot look it up: {error}"
         if isinstance(error, OUTAGES):
             return replace(self._doubt(due, reason, 0, lookups=due.lookups), error=error)
@@ -228,8 +245,10 @@ class Attempt:
             error=error, anew=isinstance(error, ConfigError) and not (due.attempts or self._is_dispensable),
         )  # fmt: skip
 
-    def _reopen(self, due: DueDelivery, error: AllearsError) -> Outcome:
-        return replace(self._again(due, error), reopen=True, error=None)
+    def _reopen(self, due: DueDelivery, error: AllearsError, *, is_older: bool) -> Outcome:
+        """What is older than the journal may have been told to a successor already: that one is looked up first."""
+        state = DeliveryState.DOUBT if is_older else DeliveryState.PENDING
+        return replace(self._again(due, error), state=state, reopen=True, error=None)
 
     def _is_last(self, due: DueDelivery) -> bool:
         return due.attempts + 1 >= self._settings.max_attempts

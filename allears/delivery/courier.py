@@ -178,28 +178,26 @@ class Courier:
                 log.exception("delivery_failed", destination=self.name)
 
     async def _deliver(self, due: DueDelivery) -> None:
-        left = await self._attempt.resolve(due) if due.state is DeliveryState.DOUBT else due
+        left = await self._attempt.take_up(due)
         outcome = left if isinstance(left, Outcome) else await self._go(left)
         if outcome is not None:
             await self._note([outcome])
 
     async def _go(self, due: DueDelivery) -> Outcome | None:
         """None: it was called off meanwhile."""
-        if self._attempt.is_done(due):
-            return self._attempt.done(due)
-        frozen = self._attempt.freeze(due)
-        if not isinstance(frozen, Frozen):
-            return frozen
-        if not await self._freeze([(due, frozen)]):
+        step = await self._step(due)
+        if isinstance(step, Outcome):
+            return step
+        if not await self._freeze([step]):
             return None
-        return await self._attempt.send(due, frozen)
+        return await self._attempt.send(*step)
 
     async def _deliver_batch(self, due: Sequence[DueDelivery]) -> None:
         outcomes: list[Outcome] = []
         sendable: list[tuple[DueDelivery, Frozen]] = []
         for one in due:
-            left = await self._attempt.resolve(one) if one.state is DeliveryState.DOUBT else one
-            step = left if isinstance(left, Outcome) else self._step(left)
+            left = await self._attempt.take_up(one)
+            step = left if isinstance(left, Outcome) else await self._step(left)
             if isinstance(step, Outcome):
                 outcomes.append(step)
             else:
@@ -208,11 +206,12 @@ class Courier:
             outcomes += await self._attempt.send_many([one for one, _ in going], [step for _, step in going])
         await self._note(outcomes)
 
-    def _step(self, due: DueDelivery) -> Outcome | tuple[DueDelivery, Frozen]:
+    async def _step(self, due: DueDelivery) -> Outcome | tuple[DueDelivery, Frozen]:
+        """What is left to be called for, as it will be frozen."""
         if self._attempt.is_done(due):
             return self._attempt.done(due)
         frozen = self._attempt.freeze(due)
-        return (due, frozen) if isinstance(frozen, Frozen) else frozen
+        return (await self._attempt.note(due), frozen) if isinstance(frozen, Frozen) else frozen
 
     async def _freeze(self, sendable: Sequence[tuple[DueDelivery, Frozen]]) -> Sequence[tuple[DueDelivery, Frozen]]:
         """Those that may go; what was called off meanwhile is given back."""

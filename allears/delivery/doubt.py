@@ -64,7 +64,7 @@ def narrowed(due: DueDelivery, seen: Look) -> DueDelivery:
         return due
     event = _without(due.event, seen.missing)
     return replace(
-        due, ticket=seen.ticket, is_adopted=due.is_adopted or due.ticket is None, event=event,
+        due, ticket=seen.ticket, is_adopted=due.is_adopted or due.ticket is None, is_narrowed=True, event=event,
         event_key=event_key(due.ticket_key, event.id),
     )  # fmt: skip
 

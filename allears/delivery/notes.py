@@ -21,6 +21,8 @@ class Core:
 
     ticket: Ticket | None = None
     """Found or made; not yet written to its line."""
+    key: str = ""
+    """The operation's: what is left to be told may be less than the event tells."""
     is_there: bool = False
     """The opening or follow-up is there; what completes it may not be."""
 
@@ -39,14 +41,17 @@ class Notes:
         self._note = {name: value for name, value in due.progress.items() if name != CORE}
         self.progress = Progress(note=dict(self._note), save=self._save)
 
-    async def keep(self, core: Core) -> None:
+    async def keep(self, core: Core) -> Mapping[str, Any]:
+        """All that is noted now."""
         self._core = codec.plain(core)
-        await self._write()
+        return await self._write()
 
     async def _save(self, note: Mapping[str, Any]) -> None:
         self._note = dict(note)
         await self._write()
 
-    async def _write(self) -> None:
+    async def _write(self) -> Mapping[str, Any]:
         core = {} if self._core is None else {CORE: self._core}
-        await self._journal.note_progress(self._delivery, {**self._note, **core})
+        noted = {**self._note, **core}
+        await self._journal.note_progress(self._delivery, noted)
+        return noted

@@ -210,13 +210,15 @@ class DueDelivery:
     """Ids of earlier tickets on its line, which are gone."""
     is_adopted: bool = False
     """Its ticket was found there; its line does not know it yet."""
+    is_narrowed: bool = False
+    """The store was asked before anything was sent: this is what it does not know."""
     is_there: bool = False
     """What it tells is there; what completes it may not be."""
 
     @property
     def key(self) -> str:
         """Idempotency key of this operation at a store of tickets."""
-        return self.ticket_key if self.ticket is None or (self.is_adopted and self.is_there) else self.event_key
+        return self.ticket_key if self.ticket is None else self.event_key
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
