@@ -198,6 +198,7 @@ async def test_a_place_the_source_no_longer_knows_begins_the_sweep_anew(shop: Sh
     shop.before = {6: unknown}
     assert await reader.poll() == []
     assert len(reader.baseline) < 20
+    shop.before.clear()
     await reader.poll()
     assert len(reader.baseline) == 20
 
