@@ -37,7 +37,7 @@ def guess_codec(data: bytes) -> str:
         return "cp1252"
     high = len(data.translate(None, _ASCII))
     east_asian = _guess_east_asian(data, pairs)
-    if east_asian and (high < 12 or not _is_cyrillic(data[:_FEW], east_asian)):
+    if east_asian and (high < 12 or not _is_cyrillic(data.lstrip(_ASCII)[:_FEW], east_asian)):
         return east_asian
     if high < 6 or high < len(_LETTER.findall(data)):
         return _guess_latin(data)

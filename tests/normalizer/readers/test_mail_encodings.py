@@ -122,6 +122,11 @@ def test_words_of_many_languages_without_a_charset(encoding: str, words: str) ->
     assert (message.subject, message.text) == (words, words)
 
 
+def test_foreign_words_far_down() -> None:
+    words = "您好，我的订单没有收到，请退款。"
+    assert decode(b"order no. 4411, " * 50 + words.encode("gbk")).endswith(words)
+
+
 @pytest.mark.parametrize("written", ["utf-16", "utf-16-le", "utf-16-be"])
 def test_utf_16_with_and_without_a_mark(written: str) -> None:
     words = "Order 4411: 手机屏幕碎了"
