@@ -16,6 +16,7 @@ from allears_sdk.message import Raw
 from allears_sdk.signing import sha256_hex
 
 JSON = "application/json"
+CHANGES = "changes"
 MILLISECONDS = 1e11
 """Times above this are not in seconds: both occur, and documents do not always say which."""
 
@@ -25,7 +26,7 @@ NOTHING = Bytes(b"null")
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
     id: str | int = ""
-    time: float = 0
+    time: float = 0.0
     changes: list[Bytes] = []
     messaging: list[Bytes] = []
     standby: list[Bytes] = []
@@ -45,13 +46,20 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Item(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing that happened at one account. A `field` of "messaging" or "standby" is a direct message's event."""
+    """One thing that happened at one account."""
 
     object: str
     account: str
     time: float
-    field: str
+    place: str
+    """"changes"; of a direct message's event "messaging", or "standby" while another app has the talk."""
+    field: str = ""
+    """Of a change."""
     value: bytes
+
+    @property
+    def is_event(self) -> bool:
+        return self.place != CHANGES
 
     @property
     def sent_at(self) -> datetime | None:
@@ -60,12 +68,9 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
     def body(self, value: Any = None) -> bytes:
         """As a delivery that holds nothing else; with `value`, a piece of the item's own."""
         inside = Bytes(self.value) if value is None else value
-        happened = (
-            {self.field: [inside]}
-            if self.field in ("messaging", "standby")
-            else {"changes": [{"field": self.field, "value": inside}]}
-        )
-        entry = {"id": self.account, "time": int(self.time) if self.time.is_integer() else self.time, **happened}
+        happened = inside if self.is_event else {"field": self.field, "value": inside}
+        time = int(self.time) if self.time.is_integer() else self.time
+        entry = {"id": self.account, "time": time, self.place: [happened]}
         return encode({"object": self.object, "entry": [entry]})
 
 
@@ -110,17 +115,17 @@ def moment(number: float | str) -> datetime | None:
 def _items(object_: str, entry: Entry) -> Iterator[Item | bytes]:
     account = str(entry.id)
 
-    def item(field: str, value: Bytes) -> Item:
-        return Item(object=object_, account=account, time=entry.time, field=field, value=bytes(value))
+    def item(place: str, value: Bytes, field: str = "") -> Item:
+        return Item(object=object_, account=account, time=entry.time, place=place, field=field, value=bytes(value))
 
     yield from (item("messaging", one) for one in entry.messaging)
     yield from (item("standby", one) for one in entry.standby)
     if entry.field:
-        yield item(entry.field, entry.value)
+        yield item(CHANGES, entry.value, entry.field)
     for part in entry.changes:
         try:
             change = decode(bytes(part), Change)
-        except ValueError:
-            yield encode({"object": object_, "entry": [{"id": account, "time": entry.time, "changes": [part]}]})
+        except (ValueError, RecursionError):
+            yield encode({"object": object_, "entry": [{"id": account, "time": entry.time, CHANGES: [part]}]})
             continue
-        yield item(change.field, change.value)
+        yield item(CHANGES, change.value, change.field)

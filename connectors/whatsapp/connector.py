@@ -27,7 +27,7 @@ from allears_sdk.settings import ChannelSettings
 from connectors._meta.door import Door, refuse
 from connectors._meta.envelope import JSON, Item, items_of, unreadable
 from connectors._meta.graph import Graph
-from connectors.whatsapp.parse import parse
+from connectors.whatsapp.parse import GROUP, parse
 from connectors.whatsapp.payload import Envelope, Ids, Metadata
 from connectors.whatsapp.settings import WhatsappSettings
 
@@ -113,8 +113,8 @@ class WhatsappConnector(Connector[WhatsappSettings]):
         if self.context.clock.now() - address.said_at >= WINDOW:
             raise Void("WhatsApp lets a customer be answered for 24 hours")
         number, _, customer = (address.thread[-1] if address.thread else "").partition("/")
-        if not number or not customer:
-            raise Void("nothing of WhatsApp's to answer")
+        if not number or not customer or customer.startswith(GROUP):
+            raise Void("in a group nobody is answered" if customer else "nothing of WhatsApp's to answer")
         phone = address.to.phone.removeprefix("+")
         said = {
             "messaging_product": "whatsapp",
@@ -130,10 +130,10 @@ class WhatsappConnector(Connector[WhatsappSettings]):
         for part in parts:
             if isinstance(part, bytes):
                 yield unreadable(part, received_at)
-            elif part.field in HEARD:
+            elif not part.is_event and part.field in HEARD:
                 yield from self._cut(part, received_at)
             else:
-                self._note("field", part.field)
+                self._note("field", part.field or part.place)
 
     def _cut(self, item: Item, received_at: datetime) -> Iterator[Raw]:
         """A message with its customer. Statuses of what we have said are none."""

@@ -15,6 +15,7 @@ from connectors.whatsapp.payload import Contact, Content, Post, Value
 from connectors.whatsapp.settings import WhatsappSettings
 
 _NUMBER = re.compile(r"\d{5,20}")
+GROUP = "group:"
 _SILENT = frozenset({"reaction"})
 
 
@@ -71,7 +72,7 @@ def _read(post: Post, value: Value, settings: WhatsappSettings, *, is_echo: bool
         external_id=original or post.id,
         revision=post.id if original else "",
         kind=Kind.EDITED if post.edit else Kind.WITHDRAWN if post.revoke else Kind.SAID,
-        thread=(*_answered(content), *_rooms(value, person)),
+        thread=(*_answered(content), *_rooms(value, post, person)),
         author=_company(value) if is_echo else person.author,
         participants=person.ids if is_echo else person.ids[:-1],
         posted_at=said_at,
@@ -124,8 +125,10 @@ def _answered(content: Content) -> tuple[str, ...]:
     return (content.context.id,) if content.context and content.context.id else ()
 
 
-def _rooms(value: Value, person: Person) -> tuple[str, ...]:
-    """The chat, by each id that the customer is known by."""
+def _rooms(value: Value, post: Post, person: Person) -> tuple[str, ...]:
+    """The chat, by each id that the customer is known by; in a group everybody has a matter of their own."""
+    if post.group_id:
+        return (_room(value, GROUP + post.group_id),)
     return tuple(_room(value, one) for one in person.ids)
 
 

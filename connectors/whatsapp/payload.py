@@ -28,7 +28,7 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
 
 class Product(msgspec.Struct, frozen=True, kw_only=True):
     product_retailer_id: str = ""
-    quantity: float | str = 0
+    quantity: int | float | str = 0
 
 
 class Text(msgspec.Struct, frozen=True, kw_only=True):
@@ -136,6 +136,7 @@ class Post(Content, frozen=True, kw_only=True):
     id: str
     timestamp: str | int = ""
     """Unix seconds."""
+    group_id: str | None = None
     from_: str | None = msgspec.field(default=None, name="from")
     from_user_id: str | None = None
     to: str | None = None
