@@ -151,6 +151,11 @@ class Desk:
         weights = [1 - sum(odds.values()), *odds.values()]
         self.weather = lambda: rng.choices(troubles, weights)[0]
 
+    @property
+    def is_late(self) -> bool:
+        """Whether something is on its way of which nobody will hear."""
+        return bool(self._late)
+
     async def land(self) -> None:
         """What was late is done now."""
         late, self._late = self._late, []

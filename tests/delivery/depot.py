@@ -151,7 +151,7 @@ class Depot:
         **facts: Any,
     ) -> Courier:
         """A courier to a store of this class; keywords are of its settings, its spec and its sink."""
-        in_spec = {key: facts.pop(key) for key in ("wait_seconds", "batches", "is_stream") if key in facts}
+        in_spec = {key: facts.pop(key) for key in ("wait_seconds", "batches", "is_stream", "looks_up") if key in facts}
         others = {key: facts.pop(key) for key in ("store", "play", "base", "follow_up_certainty") if key in facts}
         settings = Asking(sink="memory", **facts)
         sink = self.sink(certainty, settings=settings, **others, **in_spec)
@@ -196,14 +196,14 @@ class Depot:
         until = self.clock.monotonic() + seconds
         while True:
             await self.work()
-            pause = await self._pause()
+            pause = await self.pause()
             left = until - self.clock.monotonic()
             if pause is None or pause > left:
                 self.clock.advance(left)
                 return
             self.clock.advance(max(pause, 1e-6))
 
-    async def _pause(self) -> float | None:
+    async def pause(self) -> float | None:
         """Seconds to the next thing that will happen; None: nothing will."""
         moments: list[float] = []
         for name, courier in self.couriers.items():

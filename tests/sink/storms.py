@@ -5,93 +5,211 @@ A test class names its store as for the contract suite, and says where its fault
 
     class TestZendeskStorm(ZendeskStore, Storms):
         def faults(self) -> Desk:
-            return self.desk
+            return self._desk
 """
 
 from __future__ import annotations
 
+import asyncio
 import os
 import random
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Protocol
 
 import pytest
 
 from allears.delivery.courier import Courier
-from allears.journal.records import DeliveryState
+from allears.journal.records import DeliveryRow, DeliveryState
 from allears_sdk.context import Context
-from allears_sdk.message import Attachment
+from allears_sdk.message import Attachment, Raw
 from allears_sdk.remote import Remote
 from allears_sdk.sink import Certainty, Sink
 from allears_sdk.testing import FakeClock, Fault, make_context
-from allears_sdk.testing.context import MemoryFiles
+from allears_sdk.testing.context import MemoryFiles, MemoryTokens
 from allears_sdk.testing.sinks import Stored
-from bench.servers.desk import Desk as Faults
 from bench.servers.desk import Mishap, Trouble
 from tests.delivery.depot import HOOK, Depot
 from tests.journal.desk import Desk, mail, said
 
-SEEDS = range(int(os.environ.get("STORMS", "6")))
+SEEDS = range(int(os.environ.get("STORMS", "4")))
 ODDS: Mapping[Trouble, float] = {
     Fault.LOSE_ANSWER: 0.08,
     Fault.LATE: 0.06,
     Fault.GARBAGE: 0.03,
     Fault.TOO_MANY: 0.04,
+    Fault.EXPIRED: 0.02,
     Mishap.CUT_BEFORE: 0.05,
     Mishap.BROKEN_AFTER: 0.05,
     Mishap.TIMED_OUT_AFTER: 0.04,
     Mishap.BUSY: 0.04,
 }
-STEPS = 24
+TWICE = 0.06
+"""Where the store knows keys, a proxy on the way may repeat what passes."""
+DEATH = 0.04
+"""Of the process, while a call is under way."""
+LAST_WORDS: Sequence[Trouble] = (Mishap.CUT_BEFORE, Fault.LOSE_ANSWER, Fault.LATE)
+"""What becomes of the call that the process dies in."""
+FLIGHT_SECONDS = 55
+"""How long a request goes on at most after its client has given it up: it was sent within the deadline (30 s), and
+after the deadline nobody waits less than a minute."""
+A_MOMENT = 1e-6
 PEACE = timedelta(days=3)
+CHAT_SECONDS = 3000
+"""A little less than what ends a chat at the desk."""
+
+
+class Faults(Protocol):
+    """What makes the troubles: a simulated store, a proxy before a real one."""
+
+    weather: Callable[[], Trouble | None]
+
+    @property
+    def is_late(self) -> bool: ...
+
+    async def land(self) -> None: ...
 
 
 class Storm:
     """One schedule."""
 
-    def __init__(self, depot: Depot, faults: Faults, rng: random.Random, hire: Any, files: MemoryFiles) -> None:
-        self.depot = depot
-        self.faults = faults
-        self.rng = rng
-        self.hire = hire
-        self.files = files
+    def __init__(self, test: Storms, clock: FakeClock, folder: Path, seed: int) -> None:
+        self.rng = random.Random(seed)
+        self.clock = clock
+        self.faults = test.faults()
+        self.files = MemoryFiles()
         self.sent: list[tuple[str, bytes]] = []
         """Name and content of each attachment."""
+        self.heard: list[tuple[str, Raw]] = []
+        """All that was said, each with its channel."""
         self.tokens: list[str] = []
-        self.people = 0
+        """A word of each message that is in no other."""
+        self._test = test
+        self._folder = folder
+        self._mail_writers = 0
+        self._chats: dict[str, float] = {}
+        """Who chats, and since when."""
+        self._tokens_at_store = MemoryTokens()
+        self._concurrency = self.rng.choice((1, 1, 4))
+        self._lands_at: float | None = None
+        self._death: asyncio.Task[None] | None = None
+        self._lives: list[tuple[Sink[Any], Remote]] = []
 
-    async def run(self) -> None:
-        self.faults.storm(self.rng, ODDS)
+    async def begin(self, journal: str, *, restored: bool = False) -> None:
+        """A daemon whose journal is new."""
+        self.depot = Depot(await Desk.open(self._folder / journal, self.clock), self._folder)
+        self.restored = restored
         self.hire()
-        for _ in range(STEPS):
-            step = self.rng.choices((self.speak, self.chat, self.wait, self.die), (5, 3, 4, 2))[0]
-            await step()
+
+    async def end(self) -> None:
+        """And all that a dead process leaves to the operating system."""
+        for courier in self.depot.couriers.values():
+            await courier.stop(0)
+        await self._bury()
+        await self.depot.desk.close()
+
+    # The weather
+
+    def storm(self) -> None:
+        odds = dict(ODDS)
+        spec = self.sink.spec
+        if {spec.open_certainty, spec.follow_up_certainty} == {Certainty.A}:
+            odds[Mishap.TWICE] = TWICE
+        troubles, weights = [None, *odds], [1 - sum(odds.values()), *odds.values()]
+
+        def weather() -> Trouble | None:
+            if self.rng.random() < DEATH and self._death is None:
+                self._death = asyncio.create_task(self.depot.couriers[HOOK].stop(0))
+                return self.rng.choice(LAST_WORDS)
+            return self.rng.choices(troubles, weights)[0]
+
+        self.faults.weather = weather
+
+    async def calm(self) -> None:
+        """Whatever can be done, is done."""
         self.faults.weather = lambda: None
         await self.pass_time(PEACE.total_seconds())
 
+    # What happens
+
+    async def happen(self, steps: int) -> None:
+        for _ in range(steps):
+            step = self.rng.choices((self.speak, self.chat, self.wait, self.die), (5, 3, 4, 1))[0]
+            await step()
+
     async def speak(self) -> None:
-        """A mail, which opens a complaint or goes on with one, with files or without."""
-        is_new = not self.people or self.rng.random() < 0.4
-        self.people += is_new
-        who = f"p{self.people if is_new else self.rng.randint(1, self.people)}"
-        number = 0 if is_new else len(self.tokens) + 1
-        thread = () if is_new else (f"{who}-0",)
-        key, subject = f"{who}-{number}", "屏幕碎了" if is_new else "Re: 屏幕碎了"
+        await self.hear(self.mail())
+
+    async def chat(self) -> None:
+        now = self.clock.monotonic()
+        going = [who for who, began in self._chats.items() if now - began < CHAT_SECONDS]
+        await self.hear(*self.burst(self.rng.choice(going) if going and self.rng.random() < 0.7 else ""))
+
+    async def wait(self) -> None:
+        await self.pass_time(self.rng.choice((1, 20, 90, 400)))
+
+    async def die(self) -> None:
+        """Between two things, or while something is about to leave."""
+        await self.depot.couriers[HOOK].take()
+        await self._die()
+
+    async def hear(self, *heard: tuple[str, Raw]) -> None:
+        """Told together, where it is one burst."""
+        self.heard += heard
+        for channel, raw in heard:
+            await self.depot.desk.accept(channel, replace(raw, received_at=self.clock.now()))
+        await self.depot.desk.settle()
+        await self.pass_time(0)
+
+    async def hear_again(self) -> None:
+        """All that was said, in other portions, and what was said while nobody listened."""
+        said, self.heard = [*self.heard, self.mail()], []
+        for who in self._chats:
+            said += self.burst(who)
+        while said:
+            portion = self.rng.choice((1, 4, 16, 100))
+            await self.hear(*said[:portion])
+            await self.pass_time(self.rng.choice((0, 20)))
+            del said[:portion]
+
+    # What customers say
+
+    def mail(self) -> tuple[str, Raw]:
+        """It opens a complaint or goes on with one, with files or without."""
+        is_new = not self._mail_writers or self.rng.random() < 0.4
+        self._mail_writers += is_new
+        who = f"p{self._mail_writers if is_new else self.rng.randint(1, self._mail_writers)}"
+        key = f"{who}-{0 if is_new else len(self.tokens)}"
         message = mail(
             key,
             f"{who}@mail.example.cn",
-            subject=subject,
-            thread=thread,
-            text=self.token(),
-            attachments=self.attached(),
+            subject="屏幕碎了" if is_new else "Re: 屏幕碎了",
+            thread=() if is_new else (f"{who}-0",),
+            text=self._words(),
+            attachments=self._attached(),
+            posted_at=self.clock.now(),
         )
-        await self.depot.desk.hear("mail", key, message)
-        await self.pass_time(0)
+        return "mail", self.depot.desk.raw(key, message)
 
-    def attached(self) -> tuple[Attachment, ...]:
+    def burst(self, who: str = "") -> list[tuple[str, Raw]]:
+        """In a chat; "": in a new one."""
+        if not who:
+            who = f"wm-{len(self._chats)}"
+            self._chats[who] = self.clock.monotonic()
+        return [self._chatted(who) for _ in range(self.rng.randint(1, 3))]
+
+    def _chatted(self, who: str) -> tuple[str, Raw]:
+        message = said(self._words(), who, thread=who, posted_at=self.clock.now())
+        return "chat", self.depot.desk.raw(self.tokens[-1], message, thread=who)
+
+    def _words(self) -> str:
+        self.tokens.append(f"tok{len(self.tokens):04d}x")
+        return f"屏幕碎了，要求退款 {self.tokens[-1]}"
+
+    def _attached(self) -> tuple[Attachment, ...]:
         made = []
         for _ in range(self.rng.choice((0, 0, 1, 2))):
             name, content = f"照片 {len(self.sent)}.jpg", f"jpeg {len(self.sent)}".encode()
@@ -100,48 +218,81 @@ class Storm:
             made.append(Attachment(name=name, media_type="image/jpeg", sha256=file.sha256, size=file.size))
         return tuple(made)
 
-    async def chat(self) -> None:
-        """A burst, told together."""
-        for _ in range(self.rng.randint(1, 3)):
-            key = f"c{len(self.tokens)}"
-            await self.depot.desk.accept("chat", self.depot.desk.raw(key, said(self.token(), thread="wm-li")))
-        await self.depot.desk.settle()
-        await self.pass_time(0)
-
-    async def wait(self) -> None:
-        await self.pass_time(self.rng.choice((1, 20, 90, 400)))
-
-    async def die(self) -> None:
-        """While something is under way, or between two things."""
-        await self.depot.couriers[HOOK].take()
-        await self.depot.crash()
-        self.hire()
+    # Time, and lives
 
     async def pass_time(self, seconds: float) -> None:
-        """What a lost request still does is done within 85 s (a turn of the clock, and what is drawn): its answer was
-        given up, it was not. Nobody looks before 90."""
-        clock = self.depot.clock
-        until = clock.monotonic() + seconds
+        """Each thing at its moment, also what lost requests still do."""
+        until = self.clock.monotonic() + seconds
         while True:
             await self.depot.work()
-            if self.faults._late:
-                await self.depot.run(self.rng.uniform(0, 25))
-                await self.faults.land()
+            if self._death is not None:
+                await self._die()
                 continue
-            left = until - clock.monotonic()
-            if left < 1e-6:  # less than that may not move the clock at all
+            now, pause = self.clock.monotonic(), await self.depot.pause()
+            if self.faults.is_late and self._lands_at is None:
+                self._lands_at = now + self.rng.uniform(0, FLIGHT_SECONDS)
+            moments = [until, self._lands_at or until, until if pause is None else now + pause]
+            self.clock.advance(max(0.0, min(moments) - now) + A_MOMENT)
+            if self._lands_at is not None and self._lands_at <= self.clock.monotonic():
+                self._lands_at = None
+                await self.faults.land()
+            elif self.clock.monotonic() >= until:
                 return
-            await self.depot.run(min(60.0, left))
 
-    def token(self) -> str:
-        self.tokens.append(f"tok{len(self.tokens):04d}x")
-        return f"屏幕碎了，要求退款 {self.tokens[-1]}"
+    def hire(self) -> None:
+        """A process begins."""
+        remote = Remote(clock=self.clock, sleep=self.clock.sleep)
+        self.sink = self._test.make_sink(
+            make_context(
+                HOOK, self._folder, clock=self.clock, remote=remote, tokens=self._tokens_at_store, files=self.files
+            )
+        )
+        self._lives.append((self.sink, remote))
+        settings = self.sink.settings.model_copy(update={"max_attempts": 1000, "concurrency": self._concurrency})
+        journal = self.depot.desk.journal
+        self.depot.couriers[HOOK] = Courier(
+            HOOK, journal, self.clock, self.sink, settings, restored=self.restored, is_started=False
+        )
+
+    async def _die(self) -> None:
+        if self._death is not None:
+            await self._death
+            self._death = None
+        await self.depot.crash()
+        await self._bury()
+        self.hire()
+
+    async def _bury(self) -> None:
+        for sink, remote in self._lives:
+            await sink.stop()
+            await remote.aclose()
+        self._lives.clear()
+
+    # People
+
+    async def decide(self, there: Counter[str]) -> bool:
+        """What somebody does who reads the letters and looks into the store; whether there was any."""
+        journal = self.depot.desk.journal
+        rows = [row for row in await self.depot.rows() if row.state is DeliveryState.LETTER]
+        letters = {letter.delivery_id: letter.id for letter in await journal.letters(limit=1000)}
+        for row in rows:
+            is_there = all(there[token] for token in await self.told(row))
+            await (journal.discard_letter if is_there else journal.replay_letter)(letters[row.id])
+        return bool(rows)
+
+    async def told(self, row: DeliveryRow) -> Collection[str]:
+        """The words of the messages that this delivery is about."""
+        file = await self.depot.desk.file(row.complaint_id)
+        (event,) = (event for event in file.events if event.id == row.event_id)
+        texts = [one.message.text for one in file.messages if one.message.external_id in event.messages]
+        return [token for token in self.tokens if any(token in text for text in texts)]
 
 
 class Storms:
     """`make_sink` and `stored` as in the contract suite."""
 
-    pytestmark = pytest.mark.asyncio
+    pytestmark = pytest.mark.storm
+    steps: ClassVar[int] = 24
 
     def make_sink(self, context: Context) -> Sink[Any]:
         raise NotImplementedError
@@ -164,51 +315,70 @@ class Storms:
     @pytest.mark.timeout(180)
     @pytest.mark.parametrize("seed", SEEDS)
     async def test_every_message_is_in_the_store_once(self, tmp_path: Path, clock: FakeClock, seed: int) -> None:
-        depot = Depot(await Desk.open(tmp_path / "data", clock), tmp_path)
-        remote, files = Remote(clock=clock, sleep=clock.sleep), MemoryFiles()
-        sink = self.make_sink(make_context(HOOK, tmp_path, clock=clock, remote=remote))
-
-        def hire() -> None:
-            made = self.make_sink(make_context(HOOK, tmp_path, clock=clock, remote=remote, files=files))
-            courier = Courier(HOOK, depot.desk.journal, clock, made, made.settings, restored=False, is_started=False)
-            depot.couriers[HOOK] = courier
-
-        storm = Storm(depot, self.faults(), random.Random(seed), hire, files)
+        random.seed(seed)
+        storm = Storm(self, clock, tmp_path, seed)
+        await storm.begin("journal")
         try:
-            await storm.run()
-            await self._check(depot, sink, storm.tokens)
-            await self._check_files(sink, storm)
+            storm.storm()
+            await storm.happen(self.steps)
+            await storm.calm()
+            await self._check(storm)
+            if seed % 2:
+                await self._restore(storm)
         finally:
-            for courier in depot.couriers.values():
-                await courier.stop(0)
-            await remote.aclose()
-            await depot.desk.close()
+            await storm.end()
 
-    async def _check(self, depot: Depot, sink: Sink[Any], tokens: Sequence[str]) -> None:
-        texts = [one.text for one in await self.stored()]
-        times = Counter({token: sum(token in text for text in texts) for token in tokens})
-        assert not [token for token in tokens if times[token] > 1], "filed twice"
-        states = set(await depot.states(HOOK))
-        if Certainty.D in (sink.spec.open_certainty, sink.spec.follow_up_certainty):
-            assert states <= {DeliveryState.SENT, DeliveryState.LETTER, DeliveryState.PENDING}
-            assert not await self._unheld(depot, tokens, times), "lost, and nobody was asked"
-        else:
-            assert states == {DeliveryState.SENT}
-            assert not [token for token in tokens if not times[token]], "lost"
-
-    async def _check_files(self, sink: Sink[Any], storm: Storm) -> None:
-        there = await self.stored_files()
-        if there is None or sink.spec.open_certainty is Certainty.D:
+    async def _check(self, storm: Storm) -> None:
+        if _is_repeated(storm.sink):
+            assert not await self._lost(storm)
             return
-        assert sorted(there) == sorted(storm.sent), "each attachment is there once"
+        while not _is_doubled(there := await self.there(storm)) and await storm.decide(there):
+            await storm.calm()
+        await self._check_once(storm)
 
-    async def _unheld(self, depot: Depot, tokens: Sequence[str], times: Mapping[str, int]) -> list[str]:
-        """What is neither in the store nor in a letter, nor behind one."""
-        rows = await depot.desk.journal.deliveries(destination=HOOK, limit=10_000)
-        held = {row.complaint_id for row in rows if row.state is not DeliveryState.SENT}
-        waiting: set[str] = set()
-        for reference in held:
-            file = await depot.desk.journal.complaint(reference)
-            assert file is not None
-            waiting |= {token for token in tokens for row in file.messages if token in row.message.text}
-        return [token for token in tokens if not times[token] and token not in waiting]
+    async def _check_once(self, storm: Storm) -> None:
+        there = await self.there(storm)
+        assert not [token for token, times in there.items() if times > 1], "filed twice"
+        keys = Counter(one.key for one in await self.stored())
+        assert not [key for key, times in keys.items() if times > 1], "two tickets of one complaint"
+        assert not await self._lost(storm)
+        assert set(await storm.depot.states(HOOK)) <= {DeliveryState.SENT, DeliveryState.DISCARDED}
+        files = await self.stored_files()
+        assert files is None or sorted(files) == sorted(storm.sent), "each attachment is there once"
+
+    async def _restore(self, storm: Storm) -> None:
+        """A second journal, born after everything was said."""
+        before = await self.there(storm)
+        await storm.end()
+        await storm.begin("restored", restored=True)
+        storm.storm()
+        await storm.hear_again()
+        await storm.happen(self.steps // 4)
+        await storm.calm()
+        if Certainty.D in (storm.sink.spec.open_certainty, storm.sink.spec.follow_up_certainty):
+            assert _is_repeated(storm.sink) or await self.there(storm) == before, "held, and nothing was sent"
+        else:
+            await self._check(storm)
+
+    async def there(self, storm: Storm) -> Counter[str]:
+        """How often each word is in the store."""
+        return _times(storm.tokens, [one.text for one in await self.stored()])
+
+    async def _lost(self, storm: Storm) -> list[str]:
+        return [token for token, times in (await self.there(storm)).items() if not times]
+
+
+def _times(tokens: Sequence[str], texts: Iterable[str]) -> Counter[str]:
+    there = Counter(dict.fromkeys(tokens, 0))
+    for text in texts:
+        there.update(token for token in tokens if token in text)
+    return there
+
+
+def _is_doubled(there: Counter[str]) -> bool:
+    return max(there.values(), default=0) > 1
+
+
+def _is_repeated(sink: Sink[Any]) -> bool:
+    """Whether the admin has chosen that better twice than not at all."""
+    return getattr(sink.settings, "when_in_doubt", "") == "send_again"
