@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import uuid
 from collections.abc import Iterator
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's base 32: no I, L, O, U to misread
@@ -113,6 +114,11 @@ def event_id(complaint_id: str, *causes: str) -> str:
     """Id of an event: the complaint's with a digest of all that caused it (its messages, a file). Holds no dot, so
     that it can serve as a `webhook-id`."""
     return f"{complaint_id}:{seed('event', *causes).hex()[:10]}"
+
+
+def uuid_of(key: str) -> str:
+    """The UUID (version 4 by its form) that stands for a key: the same for ever."""
+    return str(uuid.UUID(bytes=hashlib.sha256(key.encode()).digest()[:16], version=4))
 
 
 def _double(value: int) -> int:

@@ -10,14 +10,15 @@ from typing import Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
-from pydantic import Field, field_validator
+from pydantic import Field, JsonValue, field_validator
 
 from allears_sdk.codec import decode, encode
 from allears_sdk.complaint import Event
 from allears_sdk.errors import Rejected
 from allears_sdk.sink import marks_of
+from allears_sdk.tickets import MappingSettings
 from allears_sdk.tickets.facts import FACTS, Fact, facts_of
-from allears_sdk.tickets.settings import StoreValue, check_facts, chosen
+from allears_sdk.tickets.settings import chosen
 from allears_sdk.words import words
 from sink._line_sink import LineSettings
 
@@ -47,7 +48,7 @@ _NEVER = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff\ud800-\udfff]")
 """Characters that XML, or a spreadsheet, does not hold."""
 
 
-class SheetSettings(LineSettings):
+class SheetSettings(MappingSettings, LineSettings):
     """Which columns, in which words."""
 
     language: Literal["zh", "en"] = Field(default="zh", description="Language of the headings.")
@@ -57,10 +58,8 @@ class SheetSettings(LineSettings):
         description="Fact of the record → heading of its column, in this order. Empty: the fields of the complaint "
         f"template. Facts: {', '.join(FACTS)}.",
     )
-    values: dict[str, dict[str, StoreValue]] = Field(
-        default_factory=dict,
-        description='Fact → value → what stands in the cell, as `values.priority.P1 = "紧急"`; "*" stands for all '
-        "others. What is not named goes as it is.",
+    constants: dict[str, JsonValue] = Field(
+        default_factory=dict, description='Heading of a column → what it holds in every row, as `处理状态 = "新"`.'
     )
     max_cell_chars: int = Field(
         default=32_000,
@@ -68,12 +67,6 @@ class SheetSettings(LineSettings):
         le=32_767,
         description="Longer text goes on in rows below, which have no key: Excel cuts at 32,767 and says nothing.",
     )
-
-    @field_validator("fields", "values")
-    @classmethod
-    def _name_facts(cls, mapping: dict[str, object]) -> dict[str, object]:
-        check_facts(mapping)
-        return mapping
 
     @field_validator("timezone")
     @classmethod
@@ -96,7 +89,8 @@ class SheetSettings(LineSettings):
     @property
     def headings(self) -> list[str]:
         *first, last = OWN_HEADINGS[self.language]
-        return [*first, *(" ".join(heading.split()) for heading in self.columns.values()), last]
+        named = [*self.columns.values(), *self.constants]
+        return [*first, *(" ".join(heading.split()) for heading in named), last]
 
 
 OWN_HEADINGS: Mapping[str, Sequence[str]] = {
@@ -134,6 +128,7 @@ def render_rows(event: Event, key: str, settings: SheetSettings) -> bytes:
         EVENTS[settings.language][event.kind.value],
         _moment(event.at, settings),
         *(_cell(settings, name, facts[name]) for name in settings.columns),
+        *(_plain(value) for value in settings.constants.values()),
         _said(event),
     ]
     marks = marks_of(event, key, is_stream=True)
@@ -185,9 +180,12 @@ def _cell(settings: SheetSettings, name: str, fact: Fact) -> Cell:
     if isinstance(fact, tuple):
         return ", ".join(str(chosen(values, one)) for one in fact)
     if isinstance(fact, str):
-        value = chosen(values, fact)
-        return str(value) if isinstance(value, bool) else value
+        return _plain(chosen(values, fact))
     return fact
+
+
+def _plain(value: JsonValue) -> Cell:
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else str(value)
 
 
 def _moment(at: datetime, settings: SheetSettings) -> str:

@@ -5,7 +5,6 @@ Source: django-helpdesk's own code (helpdesk/views/api.py, serializers.py, updat
 
 from __future__ import annotations
 
-import base64
 import re
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Literal
@@ -15,24 +14,27 @@ from pydantic import Field, SecretStr
 from allears_sdk.complaint import AttachedFile
 from allears_sdk.connector import Identity
 from allears_sdk.errors import ConfigError, InDoubt, Rejected, TicketGone, Unavailable
-from allears_sdk.remote import Response
+from allears_sdk.remote import Response, basic_auth
 from allears_sdk.sink import Certainty, Progress, SinkSpec, Ticket
 from allears_sdk.tickets import (
+    CustomerIsRequester,
     FileLimits,
     Limits,
     TicketSettings,
     TicketSink,
     View,
+    WhenNotFound,
     answered,
+    as_text,
+    check_choices,
     check_fields,
-    check_values,
+    email_of,
     marks_in,
+    refused_line,
 )
-from allears_sdk.tickets.facts import as_text
 
 PAGE = 200
 MAX_ANSWER_BYTES = 64 << 20
-_EMAIL = re.compile(r"[^\s@<>,;]+@[^\s@<>,;]+\.[^\s@<>,;]+")
 _OURS = frozenset({"queue", "title", "description", "priority"})
 _OPENS = re.compile(r"\{(?=[{%#])")
 _CLOSES = re.compile(r"(?<=%)\}")
@@ -57,10 +59,7 @@ class DjangoHelpdeskSettings(TicketSettings):
         pattern=r"^[-\w]+$",
         description="Name of the custom field (single line, at least 60 characters) that keeps our key.",
     )
-    customer_is_requester: bool = Field(
-        default=True,
-        description="True makes the customer's address the submitter's, whom the helpdesk's own mails then go to.",
-    )
+    customer_is_requester: CustomerIsRequester = True
     closed_statuses: frozenset[int] = Field(
         default=frozenset({3, 4, 5}),
         description="Statuses whose tickets take no more comments, so that a linked ticket is opened: a comment would "
@@ -73,10 +72,7 @@ class DjangoHelpdeskSettings(TicketSettings):
         description="How many of the newest tickets are looked through for one whose answer was lost: no filter of "
         "this helpdesk finds it.",
     )
-    when_not_found: Literal["hold", "send"] = Field(
-        default="hold",
-        description='What is not among these: "hold": waits for a person; "send": is sent again.',
-    )
+    when_not_found: WhenNotFound = "hold"
 
 
 class DjangoHelpdeskSink(TicketSink[DjangoHelpdeskSettings]):
@@ -102,16 +98,14 @@ class DjangoHelpdeskSink(TicketSink[DjangoHelpdeskSettings]):
     def compose(self, view: View) -> Any:
         if not view.is_opening:
             return {"comment": literal(view.text), "public": view.is_public}
-        email = view.record.contact.email
-        is_known = _EMAIL.fullmatch(email) and "email" not in self.settings.mask
-        mapped: Mapping[str, Any] = view.fields
-        fields = {target: text for target, value in mapped.items() if (text := as_text(value))}
+        email = email_of(view.record, self.settings.mask) if self.settings.customer_is_requester else ""
+        fields = {target: text for target, value in view.fields.items() if (text := as_text(value))}
         return {
             "queue": self.settings.queue,
             "title": view.subject,
             "description": view.text,
             "priority": view.priority or self.priorities["P3"],
-            **({"submitter_email": email} if is_known and self.settings.customer_is_requester else {}),
+            **({"submitter_email": email} if email else {}),
             **fields,
             self._key_name: view.key,
         }
@@ -192,8 +186,7 @@ class DjangoHelpdeskSink(TicketSink[DjangoHelpdeskSettings]):
             )
         except Rejected as refused:
             # Not a kind of file this helpdesk takes, or bytes that are no more: said once, in the ticket.
-            self.context.log.warning("file_refused", file=file.sha256[:12], reason=str(refused))
-            line = f"⚠ {file.name}: {refused.detail or refused}"
+            line = refused_line(file, Rejected(refused.detail or str(refused)), self.context.log)
             if not any(f"⚠ {file.name}: " in str(one["comment"]) for one in comments):
                 said = {"ticket": int(ticket.id), "comment": literal(line), "public": False}
                 await self._api("POST", "followups/", json=said)
@@ -224,13 +217,11 @@ class DjangoHelpdeskSink(TicketSink[DjangoHelpdeskSettings]):
             raise ConfigError(f"there is no custom field {self.settings.key_field}: add it, or set key_field")
         targets = {name for name, field in known.items() if not field.get("read_only")} - _OURS
         check_fields(self.settings, targets)
-        for fact, target in [*self.settings.fields.items(), ("priority", "priority")]:
-            choices = [one["value"] for one in known.get(target, {}).get("choices", ())]
-            for mapped in self.settings.values.get(fact, {}).values() if choices else ():
-                check_values(self.settings, fact, choices, mapped)
+        choices = {name: [one["value"] for one in field.get("choices", ())] for name, field in known.items()}
+        check_choices(self.settings, self.priorities, "priority", choices)
         needed = [name for name, field in known.items() if name.startswith("custom_") and field.get("required")]
-        if missing := sorted(set(needed) - {*self.settings.fields.values(), self._key_name}):
-            raise ConfigError(f"this helpdesk requires {', '.join(missing)}: map facts to them in fields")
+        if missing := sorted(set(needed) - {*self.settings.fields.values(), *self.settings.constants, self._key_name}):
+            raise ConfigError(f"this helpdesk requires {', '.join(missing)}: name them in fields or constants")
 
     async def _explained(self, refused: Rejected) -> Exception:
         """A refusal that is the settings' fault lets the destination rest: no letter for each complaint."""
@@ -247,8 +238,8 @@ class DjangoHelpdeskSink(TicketSink[DjangoHelpdeskSettings]):
         gone: Iterable[int] = (),
         **body: Any,
     ) -> Response:
-        pair = base64.b64encode(f"{self.settings.user}:{self.settings.password.get_secret_value()}".encode()).decode()
-        headers = {"Authorization": f"Basic {pair}", "Accept": "application/json"}
+        proof = basic_auth(self.settings.user, self.settings.password.get_secret_value())
+        headers = {"Authorization": proof, "Accept": "application/json"}
         return await self.call(method, f"{self._url}/api/{path}", headers=headers, gone=gone, **body)
 
     @property

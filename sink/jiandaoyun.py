@@ -19,12 +19,23 @@ from allears_sdk.complaint import AttachedFile
 from allears_sdk.connector import Identity
 from allears_sdk.context import Context
 from allears_sdk.errors import AllearsError, AuthError, ConfigError, InDoubt, Rejected, RetryLater, TicketGone
+from allears_sdk.reference import uuid_of
 from allears_sdk.remote import Response
 from allears_sdk.remote.answers import lost
 from allears_sdk.settings import Settings, nearest
 from allears_sdk.sink import Certainty, Progress, SinkSpec, Ticket
-from allears_sdk.tickets import FileLimits, Limits, TicketSettings, TicketSink, View, answered, marks_in
-from sink._rows import upload_each, uuid_of, with_lines
+from allears_sdk.tickets import (
+    FileLimits,
+    Limits,
+    TicketSettings,
+    TicketSink,
+    View,
+    WhenNotFound,
+    answered,
+    marks_in,
+    upload_each,
+    with_lines,
+)
 
 MAX_FILE_BYTES = 20 << 20
 PAGE_ITEMS = 100
@@ -105,11 +116,7 @@ class JiandaoyunSettings(TicketSettings):
         pattern=r"^https://[^\s@?#]+[^/\s]$|^http://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?(/[^\s@?#]*[^/\s])?$",
         description="Address of the API; an installation of one's own, or Jodoo, has another.",
     )
-    when_not_found: Literal["send", "hold"] = Field(
-        default="send",
-        description='What is done with data whose answer was lost and that three look-ups did not find: "send" it '
-        'again with the same transaction_id, or "hold" it for a person.',
-    )
+    when_not_found: WhenNotFound = "send"
     requests_per_minute: float | None = Field(
         default=480, gt=0, le=3000, description="No more calls than this; 简道云 takes ten creations a second."
     )
@@ -144,7 +151,7 @@ class JiandaoyunSink(TicketSink[JiandaoyunSettings]):
         _require(fields, "text", settings.key_field, settings.title_field)
         _require(fields, "textarea", settings.text_field)
         self._require_files(fields, settings.files_field)
-        self._row(fields, dict.fromkeys(settings.fields.values(), ""))
+        self._row(fields, dict.fromkeys((*settings.fields.values(), *settings.constants), ""))
         fields = await self._types_of(notes.entry_id, fresh=True)
         _require(fields, "text", notes.key_field)
         _require(fields, "textarea", notes.text_field)

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Literal, NoReturn
 from urllib.parse import quote
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, model_validator
 
 from allears_sdk.complaint import AttachedFile
 from allears_sdk.connector import Identity
@@ -18,18 +18,20 @@ from allears_sdk.remote import Response
 from allears_sdk.settings import nearest
 from allears_sdk.sink import Certainty, Progress, SinkSpec, Ticket
 from allears_sdk.tickets import (
+    NOBODYS_KEY,
     FileLimits,
     Limits,
     TicketSettings,
     TicketSink,
     View,
     answered,
+    as_text,
+    check_choices,
     check_fields,
-    check_values,
     marks_in,
+    upload_each,
+    with_lines,
 )
-from allears_sdk.tickets.facts import as_text
-from sink._rows import upload_each, with_lines
 
 DATES = ("due_date", "start_date")
 NATIVE = ("assigned_to_id", "category_id", "fixed_version_id", "is_private", "parent_issue_id", "status_id", *DATES)
@@ -37,7 +39,6 @@ NATIVE = ("assigned_to_id", "category_id", "fixed_version_id", "is_private", "pa
 NEEDED = frozenset({"view_issues", "add_issues", "add_issue_notes"})
 PRIVATE = frozenset({"set_notes_private", "view_private_notes"})
 """Without the first a private note is a public one, without a word; without the second it is not found again."""
-NOBODYS_KEY = "ALE-0000-0000-0000-CHECK0"
 
 
 class RedmineSettings(TicketSettings):
@@ -60,13 +61,12 @@ class RedmineSettings(TicketSettings):
         description="True adds follow-ups to closed issues too, which stay closed; else a linked issue is opened.",
     )
 
-    @field_validator("fields")
-    @classmethod
-    def _are_targets(cls, fields: dict[str, str]) -> dict[str, str]:
-        for target in fields.values():
+    @model_validator(mode="after")
+    def _have_targets(self) -> RedmineSettings:
+        for target in (*self.fields.values(), *self.constants):
             if target not in NATIVE and not (target.isascii() and target.isdecimal()):
                 raise ValueError(f"{target}: not the number of a custom field{nearest(target, list(NATIVE))}")
-        return fields
+        return self
 
 
 class RedmineSink(TicketSink[RedmineSettings]):
@@ -97,8 +97,7 @@ class RedmineSink(TicketSink[RedmineSettings]):
     def compose(self, view: View) -> Any:
         if not view.is_opening:
             return {"notes": view.text, "private_notes": not view.is_public}
-        mapped: Mapping[str, Any] = view.fields
-        shaped = {target: text for target, value in mapped.items() if (text := _shaped(target, value))}
+        shaped = {target: text for target, value in view.fields.items() if (text := _shaped(target, value))}
         custom = [{"id": int(target), "value": text} for target, text in shaped.items() if target not in NATIVE]
         return {
             "project_id": self.settings.project,
@@ -198,8 +197,7 @@ class RedmineSink(TicketSink[RedmineSettings]):
     async def _check_priorities(self) -> None:
         answer = await self._rest("GET", "enumerations/issue_priorities.json")
         known = [one["id"] for one in answered(answer, "issue_priorities") if one.get("active", True)]
-        for mapped in {**self.priorities, **self.settings.values.get("priority", {})}.values():
-            check_values(self.settings, "priority", known, mapped)
+        check_choices(self.settings, self.priorities, "priority", {"priority": known})
 
     async def _check_rights(self, project: Mapping[str, Any]) -> Sequence[str]:
         """Raises ConfigError where our user's roles in the project lack one; what could not be seen."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-import re
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from itertools import count
 from typing import Any, ClassVar, Literal, NoReturn
@@ -19,12 +18,24 @@ from pydantic import Field, SecretStr, model_validator
 from allears_sdk.complaint import AttachedFile
 from allears_sdk.connector import Identity
 from allears_sdk.errors import ConfigError, Rejected, TicketGone, Unavailable
-from allears_sdk.remote import Response
+from allears_sdk.remote import Response, basic_auth
 from allears_sdk.sink import Certainty, Progress, SinkSpec, Ticket
-from allears_sdk.tickets import FileLimits, Limits, TicketSettings, TicketSink, View, answered, check_fields, marks_in
-from allears_sdk.tickets.facts import as_text
+from allears_sdk.tickets import (
+    CustomerIsRequester,
+    FileLimits,
+    Limits,
+    TicketSettings,
+    TicketSink,
+    View,
+    answered,
+    as_text,
+    check_fields,
+    email_of,
+    marks_in,
+    upload_each,
+    with_lines,
+)
 from allears_sdk.tickets.view import shorten
-from sink._rows import with_lines
 
 NATIVE = ("AdminCc", "Cc", "Due", "Owner", "Starts")
 """What `fields` may name beside custom fields."""
@@ -34,7 +45,6 @@ REFERENCE = len("ALE-XXXX-XXXX-XXXX")
 MARKS_IN_SUBJECT = 4
 """RT keeps 255 characters of a comment's subject, and 37 go to each mark."""
 _MORE = "…"
-_EMAIL = re.compile(r"[!-~]+@[!-~]+\.[!-~]+")
 _TOLD = frozenset({"Create", "Correspond", "Comment"})
 
 
@@ -60,10 +70,7 @@ class RequestTrackerSettings(TicketSettings):
         pattern=r"^[^'\"\\{}]+$",
         description="Name of the queue's custom field (one free-form value) that keeps our key.",
     )
-    customer_is_requester: bool = Field(
-        default=True,
-        description="True makes the customer's address the requestor's, whom RT's scrips may then write to.",
-    )
+    customer_is_requester: CustomerIsRequester = True
     closed_statuses: frozenset[str] = Field(
         default=frozenset({"resolved", "rejected"}),
         description="Statuses whose tickets take no more follow-ups: a linked ticket is opened. Deleted ones never do.",
@@ -107,17 +114,15 @@ class RequestTrackerSink(TicketSink[RequestTrackerSettings]):
                 "way": "correspond" if view.is_public else "comment",
                 "message": {"Content": view.text, "ContentType": "text/plain", "Subject": _subject(view)},
             }
-        email = view.record.contact.email
-        is_known = _EMAIL.fullmatch(email) and "email" not in self.settings.mask
-        mapped: Mapping[str, Any] = view.fields
-        fields = {target: text for target, value in mapped.items() if (text := as_text(value))}
+        email = email_of(view.record, self.settings.mask) if self.settings.customer_is_requester else ""
+        fields = {target: text for target, value in view.fields.items() if (text := as_text(value))}
         return {
             "Queue": self.settings.queue,
             "Subject": view.subject,
             "Content": view.text,
             "ContentType": "text/plain",
             **({"Priority": view.priority} if view.priority != "" else {}),
-            **({"Requestor": [email]} if is_known and self.settings.customer_is_requester else {}),
+            **({"Requestor": [email]} if email and email.isascii() else {}),
             **{target: text for target, text in fields.items() if target in NATIVE},
             "CustomFields": {
                 **{target: text for target, text in fields.items() if target not in NATIVE},
@@ -197,31 +202,19 @@ class RequestTrackerSink(TicketSink[RequestTrackerSettings]):
         gone: Iterable[int] = (),
     ) -> Response:
         """With files as a form: in JSON their Chinese names are an error 500."""
-        here, lost = await self._contents(files, key)
-        request = {**request, "Content": with_lines(request["Content"], lost)}
+
+        async def part(file: AttachedFile) -> tuple[str, bytes, str]:
+            content = await self.bytes_of(key, file)
+            if not content:
+                raise Rejected("0 B")
+            return file.name, content, file.media_type or "application/octet-stream"
+
+        here, lines = await upload_each(files, part, self.context.log)
+        request = {**request, "Content": with_lines(request["Content"], lines)}
         if not here:
             return await self._rest("POST", path, json=request, gone=gone)
         form = {"JSON": json.dumps(request)}
         return await self._rest("POST", path, data=form, files=[("Attachments", one) for one in here], gone=gone)
-
-    async def _contents(
-        self, files: Sequence[AttachedFile], key: str
-    ) -> tuple[list[tuple[str, bytes, str]], list[str]]:
-        """Files as a form has them, and a line for each that RT would refuse, or that is no more."""
-        here: list[tuple[str, bytes, str]] = []
-        lost: list[str] = []
-        for file in files:
-            try:
-                content = await self.bytes_of(key, file)
-            except Rejected as error:
-                self.context.log.warning("file_lost", file=file.sha256[:12])
-                lost.append(f"⚠ {file.name}: {error}")
-                continue
-            if content:
-                here.append((file.name, content, file.media_type or "application/octet-stream"))
-            else:
-                lost.append(f"⚠ {file.name}: 0 B")
-        return here, lost
 
     async def _raise_gone(self, forbidden: ConfigError, queue: str = "") -> NoReturn:
         """Where our queue is open to us, somebody moved this ticket out of it."""
@@ -282,7 +275,7 @@ class RequestTrackerSink(TicketSink[RequestTrackerSettings]):
         if self.settings.token:
             return {"Authorization": f"token {self.settings.token.get_secret_value()}"}
         password = self.settings.password.get_secret_value() if self.settings.password else ""
-        return {"Authorization": f"Basic {base64.b64encode(f'{self.settings.user}:{password}'.encode()).decode()}"}
+        return {"Authorization": basic_auth(self.settings.user, password)}
 
     def _ticket(self, id_: object) -> Ticket:
         return Ticket(id=str(id_), url=f"{self._url}/Ticket/Display.html?id={id_}")

@@ -5,7 +5,6 @@ Source: Roundup's own doc/rest.txt, and a real 2.6.
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar, Literal
@@ -16,11 +15,20 @@ from pydantic import Field, SecretStr
 from allears_sdk.complaint import AttachedFile
 from allears_sdk.connector import Identity
 from allears_sdk.errors import ConfigError, Rejected, RetryLater, TicketGone
-from allears_sdk.remote import Response
+from allears_sdk.remote import Response, basic_auth
 from allears_sdk.sink import Certainty, Progress, SinkSpec, Ticket
-from allears_sdk.tickets import FileLimits, Limits, TicketSettings, TicketSink, View, answered, marks_in
-from allears_sdk.tickets.facts import as_text
-from sink._rows import upload_each, with_lines
+from allears_sdk.tickets import (
+    FileLimits,
+    Limits,
+    TicketSettings,
+    TicketSink,
+    View,
+    answered,
+    as_text,
+    marks_in,
+    upload_each,
+    with_lines,
+)
 
 _REST = "/rest/data/"
 
@@ -171,7 +179,13 @@ class RoundupSink(TicketSink[RoundupSettings]):
 
     async def _check_mapping(self) -> None:
         """Raises ConfigError where properties or values are not the tracker's. It names what it does not know."""
-        targets = {self.settings.key_field, "title", "priority", *self.settings.fields.values()}
+        targets = {
+            self.settings.key_field,
+            "title",
+            "priority",
+            *self.settings.fields.values(),
+            *self.settings.constants,
+        }
         await self._list("issue", {"@fields": ",".join(sorted(targets)), "@page_size": "1"})
         await self._list("msg", {"@fields": "messageid", "@page_size": "1"})
         words = {"priority": {**self.priorities, **self.settings.values.get("priority", {})}}
@@ -220,9 +234,8 @@ class RoundupSink(TicketSink[RoundupSettings]):
     def _headers(self) -> dict[str, str]:
         """Roundup wants to know that no browser was tricked: origin and a header that forms cannot send."""
         parts = urlsplit(self._url)
-        pair = base64.b64encode(f"{self.settings.user}:{self.settings.password.get_secret_value()}".encode()).decode()
         return {
-            "Authorization": f"Basic {pair}",
+            "Authorization": basic_auth(self.settings.user, self.settings.password.get_secret_value()),
             "X-Requested-With": "allears",
             "Origin": f"{parts.scheme}://{parts.netloc}",
             "Referer": f"{self._url}/",

@@ -12,14 +12,16 @@ import msgspec
 
 from allears_sdk.codec import decode, encode
 from allears_sdk.complaint import AttachedFile, Event
-from allears_sdk.errors import ConfigError, InDoubt, Rejected, TicketGone, Unavailable
+from allears_sdk.errors import InDoubt, Rejected, TicketGone, Unavailable
 from allears_sdk.remote import Response, check_status
-from allears_sdk.settings import nearest
 from allears_sdk.sink import Progress, Sink, Ticket
-from allears_sdk.tickets.settings import StoreValue, TicketSettings
+from allears_sdk.tickets.settings import StoreValue, TextSettings
 from allears_sdk.tickets.view import Limits, View, make_view
 
-S = TypeVar("S", bound=TicketSettings)
+S = TypeVar("S", bound=TextSettings)
+
+NOBODYS_KEY = "ALE-0000-0000-0000-CHECK0"
+"""A key that no ticket has: `check` looks it up, to see that the look-up is understood."""
 
 
 class Payload(msgspec.Struct, frozen=True, kw_only=True):
@@ -138,30 +140,26 @@ def unpack(payload: bytes) -> Payload:
 def answered(answer: Response, *path: str | int) -> Any:
     """The value at that path of a JSON answer. Whatever else came back, the request may have done its work: raises
     InDoubt, of a request that changed nothing Unavailable."""
-    lost = Unavailable if answer.call.repeatable else InDoubt
     try:
         value = answer.json()
         for step in path:
             value = value[step]
     except (ValueError, LookupError, TypeError):
-        raise lost(f"{answer.call.place}: {answer.status}, an answer that makes no sense") from None
+        raise _senseless(answer) from None
     return value
 
 
-def check_fields(settings: TicketSettings, known: Collection[str]) -> None:
-    """Raises ConfigError for a field of the mapping that the store does not have: some drop it and say 201."""
-    for fact, target in settings.fields.items():
-        if target not in known:
-            raise ConfigError(
-                f'fields.{fact} = "{target}": the store has no such field{nearest(target, sorted(known))}'
-            )
+def listed(answer: Response, *path: str | int) -> list[dict[str, Any]]:
+    """The objects at that path of a JSON answer. Raises as `answered` does."""
+    value = answered(answer, *path)
+    if not isinstance(value, list) or not all(isinstance(one, dict) for one in value):
+        raise _senseless(answer)
+    return value
 
 
-def check_values(settings: TicketSettings, fact: str, known: Collection[StoreValue], mapped: StoreValue) -> None:
-    """Raises ConfigError for a value (one that `fact` is mapped to) that the store does not know."""
-    if mapped not in known:
-        there = ", ".join(str(value) for value in known)
-        raise ConfigError(f'values.{fact}: the store knows no "{mapped}"; it has: {there}')
+def _senseless(answer: Response) -> InDoubt | Unavailable:
+    lost = Unavailable if answer.call.repeatable else InDoubt
+    return lost(f"{answer.call.place}: {answer.status}, an answer that makes no sense")
 
 
 def marks_in(texts: Iterable[str], marks: Collection[str]) -> frozenset[str]:

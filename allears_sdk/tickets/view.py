@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+from pydantic import JsonValue
+
 from allears_sdk.complaint import AttachedFile, Complaint, Event, EventKind
+from allears_sdk.message import Role
 from allears_sdk.sink import marks_of
 from allears_sdk.tickets.facts import Fact, facts_of
 from allears_sdk.tickets.files import FileLimits, sort_files
-from allears_sdk.tickets.settings import StoreValue, TicketSettings, chosen
+from allears_sdk.tickets.settings import MappingSettings, StoreValue, TextSettings, TicketSettings, chosen
 from allears_sdk.tickets.templates import render
 from allears_sdk.tickets.texts import Texts
 
+Mapped = Fact | StoreValue | tuple[StoreValue, ...]
 Link = Callable[[str, AttachedFile, timedelta], str]
 """(complaint's id, file, for how long) → an address that opens it, "" where there is none to give."""
 
@@ -44,8 +48,11 @@ class View:
     """Plain, within the store's limit, marks included: the store's look-up finds them."""
     marks: tuple[str, ...]
     """What `find_follow_ups` looks for: a key for each message that is told here."""
-    fields: dict[str, Fact | StoreValue | tuple[StoreValue, ...]]
-    """The store's field → value, as `fields` and `values` of the settings map them; unmapped facts are not here."""
+    fields: dict[str, Any]
+    """The store's field → value, as `fields` and `values` of the settings map them (a fact, or values of the store's);
+    unmapped facts are not here. In openings `constants` too, where no mapped fact says something."""
+    constants: frozenset[str]
+    """Those of `fields` that are constants: in the store's own form already."""
     priority: StoreValue
     """The store's own word for P1 to P4; "" where the record has none."""
     files: tuple[AttachedFile, ...]
@@ -55,17 +62,31 @@ class View:
     def record(self) -> Complaint:
         return self.event.record
 
+    @property
+    def mapped(self) -> dict[str, Any]:
+        """Of `fields` the facts alone."""
+        return {name: value for name, value in self.fields.items() if name not in self.constants}
+
+    @property
+    def is_customers(self) -> bool:
+        """Whether a customer said something new."""
+        said = [one for one in self.record.conversation if one.id in self.event.messages]
+        return any(one.role is Role.CUSTOMER for one in said)
+
 
 def make_view(
     event: Event,
     key: str,
-    settings: TicketSettings,
+    settings: TextSettings,
     limits: Limits,
     priorities: dict[str, StoreValue],
     link: Link,
 ) -> View:
     """`priorities`: the store's usual words for P1 to P4, which the settings' `values.priority` go before."""
     record, is_opening = event.record, event.kind is EventKind.OPENED
+    mapping = settings if isinstance(settings, MappingSettings) else _UNMAPPED
+    mapped = _mapped(record, mapping)
+    constants = _standing(mapping.constants, mapped) if is_opening else {}
     language = settings.language if settings.language != "auto" else "zh" if record.language[:2] == "zh" else "en"
     marks = marks_of(event, key)
     sorted_files = sort_files(_files_of(event), settings.files, limits.files, record.id, link)
@@ -75,13 +96,14 @@ def make_view(
         event=event,
         key=key,
         is_opening=is_opening,
-        is_public=settings.public_notes,
+        is_public=isinstance(settings, TicketSettings) and settings.public_notes,
         language=language,
         subject=shorten(_subject(settings.subject, texts), limits.subject_chars),
         text=_within(text, marks if not is_opening else (key, *marks), limits.text_chars, texts),
         marks=marks,
-        fields=_fields(record, settings),
-        priority=chosen({**priorities, **settings.values.get("priority", {})}, record.priority),
+        fields={**mapped, **constants},
+        constants=frozenset(constants),
+        priority=chosen({**priorities, **mapping.values.get("priority", {})}, record.priority),
         files=sorted_files.fit,
     )
 
@@ -145,9 +167,9 @@ def _within(text: str, marks: Sequence[str], chars: int, texts: Texts) -> str:
     return f"{text[:room]}\n{texts.cut(len(text) - room)}{tail}"
 
 
-def _fields(record: Complaint, settings: TicketSettings) -> dict[str, Fact | StoreValue | tuple[StoreValue, ...]]:
+def _mapped(record: Complaint, settings: MappingSettings) -> dict[str, Mapped]:
     facts = facts_of(record)
-    made: dict[str, Fact | StoreValue | tuple[StoreValue, ...]] = {}
+    made: dict[str, Mapped] = {}
     for name, target in settings.fields.items():
         fact, values = facts[name], settings.values.get(name, {})
         if isinstance(fact, tuple):
@@ -155,3 +177,11 @@ def _fields(record: Complaint, settings: TicketSettings) -> dict[str, Fact | Sto
         else:
             made[target] = chosen(values, fact) if isinstance(fact, str) else fact
     return made
+
+
+def _standing(constants: Mapping[str, JsonValue], mapped: Mapping[str, Mapped]) -> dict[str, JsonValue]:
+    """Those that no mapped fact goes before."""
+    return {name: value for name, value in constants.items() if mapped.get(name, "") in ("", ())}
+
+
+_UNMAPPED = MappingSettings(sink="")

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from allears_sdk.context import Context
 from allears_sdk.errors import Rejected, Unavailable
-from allears_sdk.remote import Response
+from allears_sdk.remote import Response, basic_auth
 from connectors.jmap.faults import check, method_error
 from connectors.jmap.session import CORE, MAIL, MAX_REQUESTS, Session, read_session
 from connectors.jmap.settings import JmapSettings
@@ -47,8 +46,7 @@ class Api:
         if self.settings.token is not None:
             return {"Authorization": f"Bearer {self.settings.token.get_secret_value()}"}
         password = self.settings.password.get_secret_value() if self.settings.password else ""
-        login = base64.b64encode(f"{self.settings.username}:{password}".encode()).decode()
-        return {"Authorization": f"Basic {login}"}
+        return {"Authorization": basic_auth(self.settings.username, password)}
 
     async def session(self) -> Session:
         """Asked for once, and again when an answer says that it has changed."""

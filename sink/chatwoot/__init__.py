@@ -15,14 +15,24 @@ from typing import Any, ClassVar
 from allears_sdk.complaint import AttachedFile
 from allears_sdk.connector import Identity, Request
 from allears_sdk.errors import ConfigError, InDoubt, Rejected, RetryLater, TicketGone, Unavailable
-from allears_sdk.message import Role
 from allears_sdk.remote import Response
 from allears_sdk.sink import Certainty, Hearing, Progress, SinkSpec, Ticket
-from allears_sdk.tickets import FileLimits, Limits, TicketSink, View, answered, check_fields, marks_in
-from allears_sdk.tickets.facts import as_text
-from allears_sdk.tickets.settings import StoreValue
+from allears_sdk.tickets import (
+    NOBODYS_KEY,
+    FileLimits,
+    Limits,
+    StoreValue,
+    TicketSink,
+    View,
+    answered,
+    as_text,
+    check_fields,
+    listed,
+    marks_in,
+    upload_each,
+    with_lines,
+)
 from allears_sdk.tickets.sink import unpack
-from sink._rows import with_lines
 from sink.chatwoot.back import hear
 from sink.chatwoot.contacts import Contacts, Refused, contact_of
 from sink.chatwoot.settings import NATIVE, ChatwootSettings
@@ -74,16 +84,16 @@ class ChatwootSink(TicketSink[ChatwootSettings]):
     priorities: ClassVar[Mapping[str, StoreValue]] = {"P1": "urgent", "P2": "high", "P3": "medium", "P4": "low"}
 
     async def check(self) -> Identity:
-        profile = answered(await self._call("GET", "", whole=f"{self.settings.url}/api/v1/profile"))
-        accounts = _listed(profile.get("accounts") if isinstance(profile, dict) else None)
+        answer = await self._call("GET", "", whole=f"{self.settings.url}/api/v1/profile")
+        profile, accounts = answered(answer), listed(answer, "accounts")
         account = next((one for one in accounts if one.get("id") == self.settings.account_id), None)
         if account is None:
             raise ConfigError(f"{profile.get('email')} belongs to no account {self.settings.account_id}")
         await self._check_inbox()
         query = {"attribute_model": "conversation_attribute"}
-        defined = _listed(answered(await self._call("GET", "/custom_attribute_definitions", params=query)))
+        defined = listed(await self._call("GET", "/custom_attribute_definitions", params=query))
         check_fields(self.settings, {*(str(one.get("attribute_key")) for one in defined), *NATIVE})
-        await self.find("ALE-0000-0000-0000-CHECK0")
+        await self.find(NOBODYS_KEY)
         details = [f"account {account.get('name')}", f"inbox {self.settings.inbox_id}"]
         if account.get("custom_role_id"):
             details.append("custom role: it must see all conversations, or none is found again")
@@ -92,7 +102,7 @@ class ChatwootSink(TicketSink[ChatwootSettings]):
     def compose(self, view: View) -> Any:
         source_id = " ".join((view.key, *view.marks) if view.is_opening else view.marks)
         if not view.is_opening:
-            is_customers = view.is_public and _is_customers(view)
+            is_customers = view.is_public and view.is_customers
             content = view.text if is_customers else _without_liquid(view.text)
             kind = {"message_type": "incoming"} if is_customers else {"message_type": "outgoing", "private": True}
             return {"content": content, **kind, "source_id": source_id}
@@ -160,7 +170,7 @@ class ChatwootSink(TicketSink[ChatwootSettings]):
         except Rejected as error:
             words = f"conversations have no attribute {self.settings.key_attribute}: define it (text)"
             raise ConfigError(f"{words}, see docs/sinks/chatwoot.md", detail=error.detail) from None
-        found = _listed(answered(answer, "payload"))
+        found = listed(answer, "payload")
         if any(self._key_of(one) != key for one in found):
             raise ConfigError(f"this Chatwoot's filter ignores {self.settings.key_attribute}")
         return self._ticket(min(int(one["id"]) for one in found)) if found else None
@@ -171,7 +181,7 @@ class ChatwootSink(TicketSink[ChatwootSettings]):
         last = 0
         while len(found) < len(marks):
             path = f"/conversations/{ticket.id}/messages"
-            messages = _listed(answered(await self._call("GET", path, params={"after": last}, gone=(404,)), "payload"))
+            messages = listed(await self._call("GET", path, params={"after": last}, gone=(404,)), "payload")
             if not messages:
                 break
             found |= marks_in([f"{one.get('content')}\n{one.get('source_id')}" for one in messages], marks)
@@ -217,14 +227,12 @@ class ChatwootSink(TicketSink[ChatwootSettings]):
         files: Sequence[AttachedFile],
     ) -> Response:  # fmt: skip
         """As JSON, with files as a form whose names are nested. A file whose bytes are no more is named in the text."""
-        contents, missing = [], []
-        for file in files:
-            try:
-                contents.append((file.name, await self.bytes_of(key, file), file.media_type))
-            except Rejected as error:
-                self.context.log.warning("file_missing", file=file.sha256[:12], reason=str(error))
-                missing.append(f"⚠ {file.name}: {error}")
-        message = {**message, "content": with_lines(message["content"], missing)}
+
+        async def part(file: AttachedFile) -> tuple[str, bytes, str]:
+            return file.name, await self.bytes_of(key, file), file.media_type
+
+        contents, lines = await upload_each(files, part, self.context.log)
+        message = {**message, "content": with_lines(message["content"], lines)}
         whole = {**body, **({place: message} if place else message)}
         if not contents:
             return await self._call("POST", path, json=whole, gone=(404,))
@@ -244,12 +252,6 @@ class ChatwootSink(TicketSink[ChatwootSettings]):
     def _key_of(self, conversation: Any) -> str:
         attributes = conversation.get("custom_attributes") if isinstance(conversation, dict) else None
         return str((attributes or {}).get(self.settings.key_attribute, ""))
-
-
-def _listed(value: Any) -> list[dict[str, Any]]:
-    if not isinstance(value, list) or not all(isinstance(one, dict) for one in value):
-        raise Unavailable("a list was asked for and something else came")
-    return value
 
 
 def _words(answer: Response) -> str:
@@ -274,9 +276,3 @@ def _without_liquid(text: str) -> str:
     nobody sees, keeps the braces apart; where that makes the text too long, a wide brace."""
     joined = _BRACE.sub(f"{{{_JOINER}", text)
     return joined if len(joined) <= MAX_CONTENT_CHARS else _BRACE.sub("\uff5b", text)
-
-
-def _is_customers(view: View) -> bool:
-    """Whether a customer said something new."""
-    said = [one for one in view.record.conversation if one.id in view.event.messages]
-    return any(one.role is Role.CUSTOMER for one in said)

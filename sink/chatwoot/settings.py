@@ -34,8 +34,8 @@ class ChatwootSettings(TicketSettings):
 
     @model_validator(mode="after")
     def _are_known(self) -> ChatwootSettings:
-        if self.key_attribute in self.fields.values():
-            raise ValueError(f"fields: {self.key_attribute} is set by allears itself")
+        if self.key_attribute in (*self.fields.values(), *self.constants):
+            raise ValueError(f"{self.key_attribute} is set by allears itself")
         unknown = sorted(str(word) for word in self.values.get("priority", {}).values() if word not in PRIORITIES)
         if unknown:
             raise ValueError(f"values.priority: {', '.join(unknown)}: Chatwoot knows {', '.join(PRIORITIES)}")

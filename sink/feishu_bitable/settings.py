@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 from pydantic import Field, SecretStr
 
 from allears_sdk.settings import Settings
-from allears_sdk.tickets import TicketSettings
+from allears_sdk.tickets import TicketSettings, WhenNotFound
 
 
 class FollowUpTable(Settings):
@@ -61,11 +61,7 @@ class FeishuBitableSettings(TicketSettings):
         description="The Bitable's address in a browser, up to the question mark: tickets are linked with it.",
         examples=["https://acme.feishu.cn/base/bascnCMII2ORej2RItqpZZUNMIe"],
     )
-    when_not_found: Literal["send", "hold"] = Field(
-        default="send",
-        description='What is done with a record whose answer was lost and that three look-ups did not find: "send" it '
-        'again with the same client_token, or "hold" it for a person.',
-    )
+    when_not_found: WhenNotFound = "send"
     concurrency: int = Field(
         default=1, ge=1, le=4, description="Feishu writes a table one record after the other; more only collide."
     )

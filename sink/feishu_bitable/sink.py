@@ -14,10 +14,10 @@ from allears_sdk.connector import Identity
 from allears_sdk.context import Context
 from allears_sdk.errors import ConfigError, InDoubt, Rejected, TicketGone
 from allears_sdk.feishu import Codes, FeishuApp, Told
+from allears_sdk.reference import uuid_of
 from allears_sdk.settings import nearest
 from allears_sdk.sink import Certainty, Progress, SinkSpec, Ticket
-from allears_sdk.tickets import FileLimits, Limits, TicketSink, View, marks_in
-from sink._rows import upload_each, uuid_of, with_lines
+from allears_sdk.tickets import FileLimits, Limits, TicketSink, View, marks_in, upload_each, with_lines
 from sink.feishu_bitable.columns import FILES, RELATIONS, TEXT, fitting, plain, text_in
 from sink.feishu_bitable.settings import FeishuBitableSettings
 
@@ -80,7 +80,7 @@ class FeishuBitableSink(TicketSink[FeishuBitableSettings]):
         columns = await self._columns_of(settings.table_id, fresh=True)
         _require(columns, settings.table_id, settings.key_column, settings.text_column, settings.title_column)
         self._require_files(columns, settings.files_column)
-        fitting(columns, dict.fromkeys(settings.fields.values(), ""))
+        fitting(columns, dict.fromkeys((*settings.fields.values(), *settings.constants), ""))
         columns = await self._columns_of(notes.table_id, fresh=True)
         _require(columns, notes.table_id, notes.key_column, notes.text_column)
         self._require_files(columns, notes.files_column)

@@ -5,7 +5,6 @@ Sources: the vendor's API reference in two transcriptions, freshdesk/fresh-sampl
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, ClassVar
@@ -13,7 +12,7 @@ from typing import Any, ClassVar
 from allears_sdk.complaint import AttachedFile
 from allears_sdk.connector import Identity, Request
 from allears_sdk.errors import AllearsError, ConfigError, Rejected
-from allears_sdk.remote import Response
+from allears_sdk.remote import Response, basic_auth
 from allears_sdk.sink import Certainty, Hearing, Progress, SinkSpec, Ticket
 from allears_sdk.tickets import (
     FileLimits,
@@ -22,15 +21,19 @@ from allears_sdk.tickets import (
     TicketSink,
     View,
     answered,
-    check_values,
+    check_choices,
+    check_fields,
+    defuse,
+    email_of,
     marks_in,
+    name_of,
+    refused_line,
+    upload_each,
+    with_lines,
 )
-from allears_sdk.tickets.placeholders import defuse
-from sink._choices import check_targets
-from sink._requester import email_of, name_of
 from sink.freshdesk.back import hear
 from sink.freshdesk.settings import NATIVE, FreshdeskSettings
-from sink.freshdesk.shapes import form_of, html, mapped, named, tags_of
+from sink.freshdesk.shapes import form_of, html, mapped, tags_of
 
 __all__ = ["FreshdeskSettings", "FreshdeskSink"]
 
@@ -41,8 +44,8 @@ DEFAULTS: Mapping[str, StoreValue] = {"status": OPEN, "source": 2}
 """Open, from the portal."""
 MAX_PAGES = 10
 GONE = (404, 405, 410)
-Parts = list[tuple[str, tuple[str, bytes, str]]]
-"""Files of a form."""
+Part = tuple[str, tuple[str, bytes, str]]
+"""A file of a form."""
 
 
 class FilesRefused(Rejected):
@@ -79,7 +82,7 @@ class FreshdeskSink(TicketSink[FreshdeskSettings]):
     def compose(self, view: View) -> Any:
         if not view.is_opening:
             return {"body": html(view.text), "private": not view.is_public}
-        native, custom = mapped({**DEFAULTS, **self.settings.constants, **view.fields})
+        native, custom = mapped({**DEFAULTS, **view.fields})
         return {
             "subject": defuse(view.subject),
             "description": html(view.text),
@@ -152,13 +155,9 @@ class FreshdeskSink(TicketSink[FreshdeskSettings]):
         known = {str(one["name"]): one for one in fields if str(one["name"]).startswith("cf_")}
         if known.get(self.settings.key_field, {}).get("type") not in ("custom_text", "custom_paragraph"):
             raise ConfigError(f'key_field = "{self.settings.key_field}": Freshdesk has no text field of that name')
-        check_targets(self.settings, self.settings.constants, (*NATIVE, *known))
-        targets = {**self.settings.fields, "priority": "priority"}
+        check_fields(self.settings, (*NATIVE, *known))
         choices = {name: list(one.get("choices") or ()) for name, one in known.items()} | {"priority": PRIORITIES}
-        for fact, values in self.settings.values.items():
-            offered = choices.get(targets.get(fact, ""))
-            for value in values.values() if offered else ():
-                check_values(self.settings, fact, offered or (), value)
+        check_choices(self.settings, self.priorities, "priority", choices)
 
     @property
     def _url(self) -> str:
@@ -200,35 +199,27 @@ class FreshdeskSink(TicketSink[FreshdeskSettings]):
         gone: Iterable[int] = (),
     ) -> Response:
         """With its files. Where they are what is refused, nothing was made: it goes out without, and names them."""
-        parts, missing = await self._parts(key, files)
+
+        async def part(file: AttachedFile) -> Part:
+            content = await self.bytes_of(key, file)
+            return "attachments[]", (file.name, content, file.media_type or "application/octet-stream")
+
+        parts, lines = await upload_each(files, part, self.context.log)
         if parts:
             try:
-                return await self._api(
-                    "POST", path, gone=gone, data=form_of(named(request, text, missing)), files=parts
-                )
+                return await self._api("POST", path, gone=gone, data=form_of(_named(request, text, lines)), files=parts)
             except FilesRefused as error:
-                self.context.log.warning("files_refused", key=key, reason=str(error))
-                missing = [f"⚠ {file.name}: {error}" for file in files]
-        return await self._api("POST", path, gone=gone, json=named(request, text, missing))
-
-    async def _parts(self, key: str, files: Sequence[AttachedFile]) -> tuple[Parts, list[str]]:
-        """Those whose bytes are there, and a line for each other."""
-        parts: Parts = []
-        missing: list[str] = []
-        for file in files:
-            try:
-                content = await self.bytes_of(key, file)
-            except Rejected as error:
-                self.context.log.warning("file_missing", file=file.sha256[:12])
-                missing.append(f"⚠ {error}")
-            else:
-                parts.append(("attachments[]", (file.name, content, file.media_type or "application/octet-stream")))
-        return parts, missing
+                lines = [refused_line(file, error, self.context.log) for file in files]
+        return await self._api("POST", path, gone=gone, json=_named(request, text, lines))
 
     async def _api(self, method: str, path: str, *, gone: Iterable[int] = (), **body: Any) -> Response:
-        pair = base64.b64encode(f"{self.settings.api_key.get_secret_value()}:X".encode()).decode()
-        headers = {"Authorization": f"Basic {pair}"}
+        headers = {"Authorization": basic_auth(self.settings.api_key.get_secret_value(), "X")}
         return await self.call(method, f"{self._url}/api/v2{path}", headers=headers, gone=gone, **body)
+
+
+def _named(request: Mapping[str, Any], text: str, lines: Sequence[str]) -> Mapping[str, Any]:
+    """The request whose text names the files that are missing."""
+    return {**request, text: with_lines(request[text], [html(line) for line in lines], "<br>")}
 
 
 def _faults(answer: Response) -> list[Mapping[str, Any]]:

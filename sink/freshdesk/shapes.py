@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from allears_sdk.tickets.facts import as_text
-from allears_sdk.tickets.placeholders import defuse
+from allears_sdk.tickets import as_text, defuse
 from sink.freshdesk.settings import NATIVE
 
 MAX_TAG_CHARS = 32
@@ -16,14 +15,6 @@ MAX_TAG_CHARS = 32
 def html(text: str) -> str:
     """Lines stay lines, and nothing a customer wrote is markup."""
     return escape(defuse(text), quote=False).replace("\r\n", "\n").replace("\n", "<br>")
-
-
-def named(request: Mapping[str, Any], text: str, missing: Sequence[str]) -> Mapping[str, Any]:
-    """The request whose text names the files that are missing."""
-    if not missing:
-        return request
-    said, gap, marks = str(request[text]).rpartition("<br><br>")
-    return {**request, text: "<br>".join((said, *(html(line) for line in missing))) + gap + marks}
 
 
 def form_of(request: Mapping[str, Any]) -> dict[str, Any]:

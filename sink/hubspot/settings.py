@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, SecretStr
 
-from allears_sdk.tickets import StoreValue, TicketSettings
+from allears_sdk.tickets import TicketSettings
 
 
 class HubspotSettings(TicketSettings):
@@ -37,9 +37,4 @@ class HubspotSettings(TicketSettings):
     )
     folder: str = Field(
         default="/allears", pattern="^/", description="Folder of HubSpot's files where attachments lie, privately."
-    )
-    constants: dict[str, StoreValue] = Field(
-        default_factory=dict,
-        description="Properties that every new ticket gets as they stand here, by internal name.",
-        examples=[{"source_type": "EMAIL"}],
     )

@@ -25,11 +25,13 @@ from allears_sdk.tickets import (
     TicketSink,
     View,
     answered,
+    as_text,
+    check_choices,
+    check_fields,
     marks_in,
+    parts_of,
+    refused_line,
 )
-from allears_sdk.tickets.facts import as_text
-from sink._choices import check_choices, check_targets
-from sink._parts import parts_of
 from sink.hubspot.answers import check, is_taken
 from sink.hubspot.settings import HubspotSettings
 
@@ -72,18 +74,17 @@ class HubspotSink(TicketSink[HubspotSettings]):
 
     def _properties(self, view: View) -> dict[str, Any]:
         settings = self.settings
-        mapped = {name: _value(value) for name, value in view.fields.items()}
         made = {
-            **{name: _value(value) for name, value in settings.constants.items()},
+            **settings.constants,
             "subject": view.subject,
             "content": view.text,
             "hs_pipeline": settings.pipeline,
             "hs_pipeline_stage": settings.stage,
             "hs_ticket_priority": view.priority,
-            **mapped,
+            **view.mapped,
             settings.key_property: view.key,
         }
-        return {name: value for name, value in made.items() if value != ""}
+        return {name: _value(value) for name, value in made.items() if value not in ("", ())}
 
     # Sending
 
@@ -126,23 +127,20 @@ class HubspotSink(TicketSink[HubspotSettings]):
             if file.sha256 not in made:
                 made[file.sha256] = await self._upload(file, key)
                 await progress.save(made)
-        taken = [file for file in files if made.get(file.sha256)]
-        if taken and mark not in made:
-            made[mark] = await self._make_note(self._files_note(mark, {made[file.sha256]: file.name for file in taken}))
+        if mark not in made:
+            made[mark] = await self._make_note(self._files_note(mark, [made[file.sha256] for file in files]))
             await progress.save(made)
-        if mark in made:
-            await self._put_into(await self._current(ticket), str(made[mark]))
+        await self._put_into(await self._current(ticket), str(made[mark]))
 
-    def _files_note(self, mark: str, names: Mapping[str, str]) -> dict[str, str]:
-        """`names`: by the files' ids."""
+    def _files_note(self, mark: str, uploaded: Sequence[Mapping[str, str]]) -> dict[str, str]:
         return {
             "hs_timestamp": as_text(self.context.clock.now()),
-            "hs_note_body": _html("\n".join([*names.values(), f"[{mark}]"])),
-            "hs_attachment_ids": ";".join(names),
+            "hs_note_body": _html("\n".join([*(one["line"] for one in uploaded), f"[{mark}]"])),
+            "hs_attachment_ids": ";".join(one["id"] for one in uploaded if one["id"]),
         }
 
-    async def _upload(self, file: AttachedFile, key: str) -> str:
-        """The file's id in HubSpot, or "" of one that cannot be had or is not taken."""
+    async def _upload(self, file: AttachedFile, key: str) -> dict[str, str]:
+        """The file's `id` in HubSpot, "" of one that cannot be had or is not taken; and the `line` that names it."""
         try:
             data = await self.bytes_of(key, file)
             answer = await self._send(
@@ -158,9 +156,8 @@ class HubspotSink(TicketSink[HubspotSettings]):
                 },
             )
         except Rejected as error:
-            self.context.log.warning("file_not_attached", reason=str(error), sha256=file.sha256[:12])
-            return ""
-        return str(answered(answer, "id"))
+            return {"id": "", "line": refused_line(file, error, self.context.log)}
+        return {"id": str(answered(answer, "id")), "line": file.name}
 
     async def _make_note(self, properties: Mapping[str, str]) -> str:
         answer = await self._send("POST", self._objects("notes"), json={"properties": properties})
@@ -241,7 +238,7 @@ class HubspotSink(TicketSink[HubspotSettings]):
         known = {str(one["name"]): one for one in answered(answer, "results")}
         self._check_key(known.get(self.settings.key_property))
         writable = [name for name, one in known.items() if not one.get("modificationMetadata", {}).get("readOnlyValue")]
-        check_targets(self.settings, self.settings.constants, writable)
+        check_fields(self.settings, writable)
         choices = {name: [str(option["value"]) for option in one.get("options") or ()] for name, one in known.items()}
         check_choices(self.settings, self.priorities, "hs_ticket_priority", choices)
         pipeline = await self._check_stage()

@@ -5,7 +5,6 @@ Sources: "The Jira Cloud platform REST API" (v3; v2 for Data Center), "Jira Serv
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
 from typing import Any, ClassVar
@@ -13,7 +12,7 @@ from typing import Any, ClassVar
 from allears_sdk.complaint import AttachedFile
 from allears_sdk.connector import Identity, Request
 from allears_sdk.errors import ConfigError, Rejected, TicketGone
-from allears_sdk.remote import Response
+from allears_sdk.remote import Response, basic_auth
 from allears_sdk.sink import Certainty, Hearing, Progress, SinkSpec, Ticket
 from allears_sdk.tickets import FileLimits, Limits, StoreValue, TicketSink, View, answered, marks_in
 from allears_sdk.tickets.sink import unpack
@@ -154,8 +153,8 @@ class JiraSink(TicketSink[JiraSettings]):
 
     def _fields(self, view: View) -> dict[str, Any]:
         """Facts that say nothing are left out; those that share a list add to it."""
-        made: dict[str, Any] = dict(self.settings.fixed)
-        for name, value in view.fields.items():
+        made: dict[str, Any] = dict(self.settings.constants)
+        for name, value in view.mapped.items():
             shaped = shape(value, form_of(name, self.settings.field_forms), is_cloud=self.settings.is_cloud)
             if shaped is not None:
                 made[name] = [*made[name], *shaped] if _are_lists(made.get(name), shaped) else shaped
@@ -186,8 +185,8 @@ class JiraSink(TicketSink[JiraSettings]):
     async def _upload(self, ticket: Ticket, file: AttachedFile, key: str) -> None:
         try:
             content = await self.bytes_of(key, file)
-        except Rejected:
-            self.context.log.warning("attachment_has_no_bytes", ticket=ticket.id, sha256=file.sha256)
+        except Rejected as error:
+            self.context.log.warning("file_refused", file=file.sha256[:12], reason=str(error))
             return
         part = {"file": (file.name, content, file.media_type)}
         headers = {"X-Atlassian-Token": "no-check"}
@@ -200,8 +199,7 @@ class JiraSink(TicketSink[JiraSettings]):
     @property
     def _headers(self) -> Mapping[str, str]:
         token = self.settings.token.get_secret_value()
-        login = base64.b64encode(f"{self.settings.email}:{token}".encode()).decode()
-        proof = f"Basic {login}" if self.settings.email else f"Bearer {token}"
+        proof = basic_auth(self.settings.email, token) if self.settings.email else f"Bearer {token}"
         return {"Authorization": proof, "Accept": "application/json"}
 
 

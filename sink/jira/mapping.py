@@ -73,9 +73,7 @@ async def _request_form(call: Call, settings: JiraSettings) -> dict[str, Field]:
 
 
 def _check_screen(settings: JiraSettings, screen: Mapping[str, Field]) -> None:
-    filled = {*settings.fields.values(), *settings.fixed}
-    if unknown := sorted(set(settings.fixed) - screen.keys()):
-        raise ConfigError(f"fixed: not on the screen: {', '.join(unknown)}")
+    filled = {*settings.fields.values(), *settings.constants}
     if not settings.service_desk:
         for name, is_wanted in (("priority", settings.priority), ("labels", settings.label)):
             if is_wanted and name not in screen:
@@ -83,7 +81,7 @@ def _check_screen(settings: JiraSettings, screen: Mapping[str, Field]) -> None:
     missing = [name for name, field in screen.items() if _is_required(field) and name not in filled | _OURS]
     if missing:
         named = ", ".join(f"{name} ({screen[name].get('name')})" for name in missing)
-        raise ConfigError(f"required, and nothing fills them: {named}; name them in `fields` or `fixed`")
+        raise ConfigError(f"required, and nothing fills them: {named}; name them in `fields` or `constants`")
 
 
 _SWITCH = {"priority": "priority", "labels": "label"}

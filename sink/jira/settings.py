@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
-from pydantic import Field, JsonValue, SecretStr, model_validator
+from pydantic import Field, SecretStr, model_validator
 
-from allears_sdk.sink import TicketStatus
-from allears_sdk.tickets import TicketSettings
+from allears_sdk.tickets import Statuses, TicketSettings, WhenNotFound
 from sink.jira.values import Form
 
 
 class JiraSettings(TicketSettings):
     """A project of Jira Cloud, of Jira Service Management or of a Data Center."""
+
+    has_json_constants: ClassVar[bool] = True
 
     sink: Literal["jira"] = Field(default="jira", description="Which kind of ticket store this is.")
     url: str = Field(
@@ -57,25 +58,13 @@ class JiraSettings(TicketSettings):
         description='How a field of `fields` wants its value, where that is not plain text: "option" (select list), '
         '"options", "name", "names", "labels", "number", "datetime", "date", "document" (paragraph), "user".',
     )
-    fixed: dict[str, JsonValue] = Field(
-        default_factory=dict,
-        description="Fields that are the same for every issue, in Jira's own form, as "
-        '`components = [{name = "Complaints"}]`.',
-    )
     priority: bool = Field(default=True, description="False where Priority is not on the create screen.")
     label: bool = Field(
         default=True,
         description="False where Labels are not on the create screen: issues are then looked up by their summary.",
     )
-    when_not_found: Literal["send", "hold"] = Field(
-        default="hold",
-        description='An opening whose answer was lost and that three looks do not find: "hold" leaves it to a person, '
-        '"send" sends it again.',
-    )
-    statuses: dict[str, TicketStatus] = Field(
-        default_factory=dict,
-        description='Name of a Jira status → "open", "pending", "solved" or "closed", where its category does not do.',
-    )
+    when_not_found: WhenNotFound = "hold"
+    statuses: Statuses = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _agree(self) -> JiraSettings:

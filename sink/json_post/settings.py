@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, JsonValue, SecretStr, StringConstrai
 
 from allears_sdk.settings import Settings
 from allears_sdk.signing import standard_key
-from allears_sdk.tickets import StoreValue, TicketSettings
+from allears_sdk.tickets import LinkSettings, MappingSettings, StoreValue, TextSettings, WhenInDoubt
 from sink.json_post.template import check_body, secrets_in
 
 _OURS = frozenset({"content-type", "content-length", "host", "webhook-id", "webhook-timestamp", "webhook-signature"})
@@ -66,10 +66,11 @@ class AnswerSettings(Settings):
     gone_values: tuple[StoreValue, ...] = Field(default=(), description="What stands there for: no such ticket.")
 
 
-class JsonPostSettings(TicketSettings):
+class JsonPostSettings(MappingSettings, TextSettings):
     """Which calls to make, and how to read their answers."""
 
     example_name: ClassVar[str] = "no-code"
+    has_json_constants: ClassVar[bool] = True
 
     sink: Literal["json_post"] = Field(default="json_post", description="Which kind of ticket store this is.")
     create: CallSettings = Field(description="The call that makes a ticket.")
@@ -95,10 +96,8 @@ class JsonPostSettings(TicketSettings):
     allow_private_network: bool = Field(
         default=False, description="True lets addresses lie in a private network or on this machine."
     )
-    when_in_doubt: Literal["hold", "send_again"] = Field(
-        default="hold",
-        description='Without `find`: what was perhaps done is held for a person, or sent again ("send_again").',
-    )
+    files: LinkSettings = Field(default_factory=LinkSettings, description="What becomes of attachments.")
+    when_in_doubt: WhenInDoubt = "hold"
 
     @field_validator("headers")
     @classmethod
@@ -128,6 +127,4 @@ class JsonPostSettings(TicketSettings):
             raise ValueError("find.id is missing: where the id stands in a row")
         if self.find_notes is not None and not self.find_notes.text:
             raise ValueError("find_notes.text is missing: where the text stands in a row")
-        if self.files.mode == "upload":
-            raise ValueError('files.mode: a JSON body takes no files; set "link" or "none"')
         return self

@@ -15,13 +15,11 @@ from allears_sdk.remote import PrivateAddress, Response
 from allears_sdk.remote.answers import lost
 from allears_sdk.signing import sign_standard
 from allears_sdk.sink import Certainty, Progress, SinkSpec, Ticket
-from allears_sdk.tickets import Limits, TicketSink, View, answered, marks_in
+from allears_sdk.tickets import NOBODYS_KEY, Limits, TicketSink, View, answered, marks_in
 from allears_sdk.tickets.facts import facts_of
 from sink.json_post.settings import CallSettings, JsonPostSettings, LookUpSettings
 from sink.json_post.template import fill, finish
 
-NOBODY = "ALE-0000-0000-0000-CHECK0"
-"""A key that no ticket has."""
 _BUSY_SECONDS = 30.0
 _MOVED = frozenset({301, 308})
 
@@ -49,7 +47,7 @@ class JsonPostSink(TicketSink[JsonPostSettings]):
     async def check(self) -> Identity:
         """A look-up for what is not there proves the login and the paths; without one, any answer to a HEAD will do."""
         if self.settings.find is not None:
-            if await self.find(NOBODY) is not None:
+            if await self.find(NOBODYS_KEY) is not None:
                 raise ConfigError("find finds a key that no ticket has")
             return Identity(account=self.settings.find.url.partition("?")[0], details=("looks tickets up",))
         answer = await self._guarded("HEAD", self.settings.create.url, raise_for_status=False)

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field, SecretStr, model_validator
 
 from allears_sdk.settings import FILL_IN
-from allears_sdk.tickets import StoreValue, TicketSettings
+from allears_sdk.tickets import TicketSettings
 
 
 class SalesforceSettings(TicketSettings):
@@ -42,11 +42,6 @@ class SalesforceSettings(TicketSettings):
         default="Complaint_Id__c",
         pattern=r"^[A-Za-z]\w*__c$",
         description="API name of the field of Case that holds our key: text of 60, external id, unique.",
-    )
-    constants: dict[str, StoreValue] = Field(
-        default_factory=dict,
-        description="Fields that every new case gets as they stand here, by API name.",
-        examples=[{"Origin": "Web"}],
     )
 
     @model_validator(mode="after")

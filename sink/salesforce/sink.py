@@ -26,12 +26,13 @@ from allears_sdk.tickets import (
     TicketSink,
     View,
     answered,
+    as_text,
+    check_choices,
+    check_fields,
     marks_in,
+    parts_of,
 )
-from allears_sdk.tickets.facts import as_text
 from allears_sdk.tickets.view import shorten
-from sink._choices import check_choices, check_targets
-from sink._parts import parts_of
 from sink.salesforce.answers import DUPLICATE, collection_refusal, composite_refusal, error_of, refusal_of
 from sink.salesforce.settings import SalesforceSettings
 from sink.salesforce.token import Token
@@ -80,7 +81,7 @@ class SalesforceSink(TicketSink[SalesforceSettings]):
 
     def _case(self, view: View) -> dict[str, Any]:
         long = self.settings.fields.get("description")
-        mapped = {name: _value(value, cut=name != long) for name, value in view.fields.items()}
+        mapped = {name: _value(value, cut=name != long) for name, value in view.mapped.items()}
         case = {
             **self.settings.constants,
             "Subject": view.subject,
@@ -146,7 +147,7 @@ class SalesforceSink(TicketSink[SalesforceSettings]):
             }
             answer = await self._send("POST", "/sobjects/ContentVersion", json=request)
         except Rejected as error:
-            self.context.log.warning("file_not_attached", reason=str(error), sha256=file.sha256[:12])
+            self.context.log.warning("file_refused", file=file.sha256[:12], reason=str(error))
             return None
         return _id(answer, answered(answer, "id"))
 
@@ -189,7 +190,7 @@ class SalesforceSink(TicketSink[SalesforceSettings]):
         case = await self._describe("Case")
         self._check_key(case)
         writable = {name for name, field in case.items() if field.get("createable")}
-        check_targets(self.settings, self.settings.constants, writable)
+        check_fields(self.settings, writable)
         check_choices(self.settings, self.priorities, "Priority", {name: _choices(case[name]) for name in case})
         await self._describe("CaseComment")
         rows = [row async for row in self._rows("Name, IsSandbox", "Organization")]

@@ -56,7 +56,7 @@ class ServiceNowSink(TicketSink[ServiceNowSettings]):
         """A column that the table does not have, or that we may not read, is left out of its records."""
         settings = self.settings
         columns = {settings.key_field, settings.title_field, settings.text_field}
-        columns |= {settings.internal_field, settings.public_field, *settings.fields.values(), *settings.fixed}
+        columns |= {settings.internal_field, settings.public_field, *settings.fields.values(), *settings.constants}
         columns |= {settings.asks_column} if settings.requester else set()
         columns |= set(_PRIORITY_COLUMNS[settings.sets_priority])
         query = {"sysparm_limit": "1", "sysparm_fields": ",".join(sorted(columns))}
@@ -73,11 +73,11 @@ class ServiceNowSink(TicketSink[ServiceNowSettings]):
         settings = self.settings
         if not view.is_opening:
             return {settings.public_field if view.is_public else settings.internal_field: as_note(view.text)}
-        mapped = {name: shape(value) for name, value in view.fields.items()}
+        mapped = {name: shape(value) for name, value in view.mapped.items()}
         requester = {settings.asks_column: settings.requester} if settings.requester else {}
         return {
             **requester,
-            **{name: shape(value) for name, value in settings.fixed.items()},
+            **{name: shape(value) for name, value in settings.constants.items()},
             **self._priority(str(view.priority)),
             **{name: value for name, value in mapped.items() if value},
             settings.title_field: clean(view.subject),
@@ -126,8 +126,8 @@ class ServiceNowSink(TicketSink[ServiceNowSettings]):
                 continue
             try:
                 content = await self.bytes_of(key, file)
-            except Rejected:
-                self.context.log.warning("attachment_has_no_bytes", ticket=ticket.id, sha256=file.sha256)
+            except Rejected as error:
+                self.context.log.warning("file_refused", file=file.sha256[:12], reason=str(error))
                 continue
             query = {"table_name": self.settings.table, "table_sys_id": ticket.id, "file_name": file.name}
             headers = {"Content-Type": file.media_type or "application/octet-stream"}

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Awaitable, Callable
 
 from allears_sdk.access_token import AccessToken, Grant
 from allears_sdk.context import Context
 from allears_sdk.errors import AuthError
-from allears_sdk.remote import Response
+from allears_sdk.remote import Response, basic_auth
 from allears_sdk.tickets import answered
 from sink.servicenow.settings import ServiceNowSettings
 
@@ -34,8 +33,7 @@ class Login:
 
     def _basic(self) -> str:
         secret = self._settings.password.get_secret_value() if self._settings.password else ""
-        login = base64.b64encode(f"{self._settings.username}:{secret}".encode()).decode()
-        return f"Basic {login}"
+        return basic_auth(self._settings.username, secret)
 
     async def _ask(self) -> Grant:
         """ "OAuth 2.0: client credentials"."""

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, SecretStr, model_validator
 
-from allears_sdk.tickets import StoreValue, TicketSettings
+from allears_sdk.tickets import TicketSettings
 
 _COLUMN = r"^[a-z][a-z0-9_]*$"
 Priority = Literal["impact_urgency", "priority", "none"]
@@ -72,9 +72,6 @@ class ServiceNowSettings(TicketSettings):
         default=frozenset(),
         description='Values of `state` in which a record takes no more, beside those that are not active: "6" where '
         "resolved incidents are read-only.",
-    )
-    fixed: dict[str, StoreValue] = Field(
-        default_factory=dict, description='Columns that are the same for every record, as `contact_type = "email"`.'
     )
 
     @model_validator(mode="after")

@@ -52,10 +52,9 @@ def render_rows(event: Event, key: str, settings: SqlSettings, instant: Instant)
         row |= {"events": event.sequence, "last_event": event.kind.value, "updated_at": instant(event.at)}
         first = {"opened_at": instant(event.at)}
     ticket = key.rpartition("-")[0]
-    rows = Rows(
-        ticket_key=ticket, row=row, first={**first, **settings.constants}, entries=list(_entries(event, key, instant))
-    )
-    return _json(rows)
+    constants: dict[str, Any] = dict(settings.constants)
+    entries = list(_entries(event, key, instant))
+    return _json(Rows(ticket_key=ticket, row=row, first={**first, **constants}, entries=entries))
 
 
 def read_rows(payload: bytes) -> Rows:

@@ -7,21 +7,22 @@ from pathlib import Path
 from typing import ClassVar, Literal
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, JsonValue, SecretStr, field_validator, model_validator
 
-from allears_sdk.settings import FILL_IN, DestinationSettings
+from allears_sdk.settings import FILL_IN
+from allears_sdk.tickets import MappingSettings
 from allears_sdk.tickets.facts import FACTS
-from allears_sdk.tickets.settings import StoreValue, check_facts
 
 SCHEMES = ("sqlite", "postgresql", "mysql")
 _NAME = re.compile(r"[^\W\d]\w{0,62}")
 DECIDED_BY_PEOPLE = frozenset({"priority", "category", "nature", "handler", "team", "assignee"})
 
 
-class SqlSettings(DestinationSettings):
+class SqlSettings(MappingSettings):
     """Where the tables are, and whose they are."""
 
     example_name: ClassVar[str] = "table"
+    more_facts: ClassVar[tuple[str, ...]] = ("record",)
 
     sink: Literal["sql"] = Field(default="sql", description="Which kind of ticket store this is.")
     url: str = Field(
@@ -59,12 +60,7 @@ class SqlSettings(DestinationSettings):
         description="Fact of the record → column of a table that you have already. Empty: allears makes a table of its "
         f"own, with a column for each fact. Facts: {', '.join(FACTS)}, record.",
     )
-    values: dict[str, dict[str, StoreValue]] = Field(
-        default_factory=dict,
-        description='Fact → value → the column\'s own value, as `values.priority.P1 = "urgent"`; "*" stands for all '
-        "others. What is not named goes as it is.",
-    )
-    constants: dict[str, StoreValue] = Field(
+    constants: dict[str, JsonValue] = Field(
         default_factory=dict,
         description='Column → what it holds in every new row, as `constants.status = "new"`. Never written again.',
     )
@@ -99,12 +95,6 @@ class SqlSettings(DestinationSettings):
     @classmethod
     def _is_a_column(cls, name: str) -> str:
         return check_column(name)
-
-    @field_validator("fields", "values")
-    @classmethod
-    def _name_facts(cls, mapping: dict[str, object]) -> dict[str, object]:
-        check_facts(mapping, "record")
-        return mapping
 
     @model_validator(mode="after")
     def _has_each_column_once(self) -> SqlSettings:

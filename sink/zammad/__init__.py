@@ -15,15 +15,26 @@ from typing import Any, ClassVar, NoReturn
 from allears_sdk.codec import encode
 from allears_sdk.complaint import AttachedFile, Complaint
 from allears_sdk.connector import Identity, Request
-from allears_sdk.errors import ConfigError, Rejected, RetryLater, TicketGone, Unavailable
-from allears_sdk.message import Role
+from allears_sdk.errors import ConfigError, Rejected, RetryLater, TicketGone
 from allears_sdk.reference import seed
 from allears_sdk.remote import Response
 from allears_sdk.sink import Certainty, Hearing, Progress, SinkSpec, Ticket
-from allears_sdk.tickets import FileLimits, Limits, TicketSink, View, answered, check_fields, check_values, marks_in
-from allears_sdk.tickets.facts import as_text
-from allears_sdk.tickets.settings import StoreValue
-from sink._rows import with_lines
+from allears_sdk.tickets import (
+    NOBODYS_KEY,
+    FileLimits,
+    Limits,
+    StoreValue,
+    TicketSink,
+    View,
+    answered,
+    as_text,
+    check_choices,
+    check_fields,
+    listed,
+    marks_in,
+    upload_each,
+    with_lines,
+)
 from sink.zammad.back import hear
 from sink.zammad.settings import ZammadSettings
 
@@ -64,15 +75,14 @@ class ZammadSink(TicketSink[ZammadSettings]):
 
     async def check(self) -> Identity:
         account = await self._check_access()
-        known = [str(one.get("name")) for one in _listed(await self._call("GET", "/ticket_priorities"))]
-        for priority in {**self.priorities, **self.settings.values.get("priority", {})}.values():
-            check_values(self.settings, "priority", known, priority)
-        await self.find("ALE-0000-0000-0000-CHECK0")
+        known = [str(one.get("name")) for one in listed(await self._call("GET", "/ticket_priorities"))]
+        check_choices(self.settings, self.priorities, "priority", {"priority": known})
+        await self.find(NOBODYS_KEY)
         details = [f"group {self.settings.group}", f"key in {self.settings.key_field}"]
-        tickets = _listed(await self._call("GET", "/tickets", params={"per_page": 1, "expand": "true"}))
+        tickets = listed(await self._call("GET", "/tickets", params={"per_page": 1, "expand": "true"}))
         if tickets:
             check_fields(self.settings, {*tickets[0], "tags"})
-        elif self.settings.fields:
+        elif self.settings.fields or self.settings.constants:
             details.append("there is no ticket yet to verify the names of fields by")
         return Identity(account=account, details=details)
 
@@ -81,7 +91,7 @@ class ZammadSink(TicketSink[ZammadSettings]):
             "body": view.text,
             "content_type": "text/plain",
             "type": self.settings.article_type if view.is_opening else "note",
-            "sender": "Customer" if view.is_opening or _is_customers(view) else "Agent",
+            "sender": "Customer" if view.is_opening or view.is_customers else "Agent",
             "internal": not (view.is_opening or view.is_public),
         }
         if not view.is_opening:
@@ -135,7 +145,7 @@ class ZammadSink(TicketSink[ZammadSettings]):
         except Rejected as error:
             words = f"tickets have no attribute {self.settings.key_field}: make it (text), see docs/sinks/zammad.md"
             raise ConfigError(words, detail=error.detail) from None
-        found = _listed(answer)
+        found = listed(answer)
         if any(one.get(self.settings.key_field) != key for one in found):
             raise ConfigError(f"this Zammad finds tickets whose {self.settings.key_field} is not what was asked for")
         return self._ticket(min(int(one["id"]) for one in found)) if found else None
@@ -143,7 +153,7 @@ class ZammadSink(TicketSink[ZammadSettings]):
     async def find_follow_ups(self, ticket: Ticket, marks: Collection[str]) -> Collection[str]:
         path = f"/ticket_articles/by_ticket/{ticket.id}"
         try:
-            articles = _listed(await self._call("GET", path, gone=(404,), max_bytes=MAX_ARTICLES_BYTES))
+            articles = listed(await self._call("GET", path, gone=(404,), max_bytes=MAX_ARTICLES_BYTES))
         except Forbidden as forbidden:
             await self._raise_gone(forbidden)
         return marks_in([str(one.get("body") or "") for one in articles], marks)
@@ -175,18 +185,15 @@ class ZammadSink(TicketSink[ZammadSettings]):
 
     async def _with_files(self, article: Mapping[str, Any], key: str, files: Sequence[AttachedFile]) -> dict[str, Any]:
         """All three names are needed of each. A file whose bytes are no more is named in the text."""
-        sent, missing = [], []
-        for file in files:
-            try:
-                content = await self.context.blocking(base64.b64encode, await self.bytes_of(key, file))
-            except Rejected as error:
-                self.context.log.warning("file_missing", file=file.sha256[:12], reason=str(error))
-                missing.append(f"⚠ {file.name}: {error}")
-                continue
+
+        async def encoded(file: AttachedFile) -> dict[str, str]:
+            content = await self.context.blocking(base64.b64encode, await self.bytes_of(key, file))
             kind = file.media_type or "application/octet-stream"
-            sent.append({"filename": file.name, "mime-type": kind, "data": content.decode()})
+            return {"filename": file.name, "mime-type": kind, "data": content.decode()}
+
+        sent, lines = await upload_each(files, encoded, self.context.log)
         attachments = {"attachments": sent} if sent else {}
-        return {**article, "body": with_lines(article["body"], missing), **attachments}
+        return {**article, "body": with_lines(article["body"], lines), **attachments}
 
     def _addressed(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Without an address that is masked: that would be another customer's, or nobody's."""
@@ -223,13 +230,6 @@ class ZammadSink(TicketSink[ZammadSettings]):
         raise TicketGone(str(forbidden), detail=forbidden.detail) from None
 
 
-def _listed(answer: Response) -> list[dict[str, Any]]:
-    listed = answered(answer)
-    if not isinstance(listed, list) or not all(isinstance(one, dict) for one in listed):
-        raise Unavailable(f"{answer.call.place}: {answer.status}, an answer that makes no sense")
-    return listed
-
-
 def _without(request: Mapping[str, Any], name: str) -> dict[str, Any]:
     return {one: value for one, value in request.items() if one != name}
 
@@ -250,9 +250,3 @@ def _customer(record: Complaint) -> dict[str, Any]:
         **({"phone": contact.phone[:MAX_NAME_CHARS]} if contact.phone else {}),
     }
     return {**({"customer_id": _GUESS + contact.email} if contact.email else {}), "customer": person}
-
-
-def _is_customers(view: View) -> bool:
-    """Whether a customer said something new."""
-    said = [one for one in view.record.conversation if one.id in view.event.messages]
-    return any(one.role is Role.CUSTOMER for one in said)

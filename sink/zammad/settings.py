@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, model_validator
 
-from allears_sdk.sink import TicketStatus
-from allears_sdk.tickets import TicketSettings
+from allears_sdk.tickets import Reopen, Requester, Statuses, TicketSettings
 
 TAKEN = frozenset({"title", "group", "group_id", "customer", "customer_id", "article", "priority", "id", "number"})
 
@@ -34,22 +33,17 @@ class ZammadSettings(TicketSettings):
         description='Type of the first article. "web" and "phone" start service levels, and the triggers that mail '
         "customers.",
     )
-    requester: str = Field(
+    requester: Requester = Field(
         default="",
-        pattern=r"^$|^[^@\s]+@[^@\s]+$",
         description="Address of the customer that complaints without one are filed under. Empty: under a customer with "
         "name and phone.",
     )
-    reopen: bool = Field(default=False, description="True sets a closed ticket to `open` when its customer follows up.")
-    statuses: dict[str, TicketStatus] = Field(
-        default_factory=dict,
-        description='Own status in Zammad → "open", "pending", "solved" or "closed", for what its webhook tells.',
-    )
+    reopen: Reopen = False
+    statuses: Statuses = Field(default_factory=dict)
 
-    @field_validator("fields")
-    @classmethod
-    def _are_free(cls, fields: dict[str, str]) -> dict[str, str]:
-        taken = sorted(TAKEN & set(fields.values()))
+    @model_validator(mode="after")
+    def _are_free(self) -> ZammadSettings:
+        taken = sorted(TAKEN & {*self.fields.values(), *self.constants})
         if taken:
             raise ValueError(f"{', '.join(taken)}: set by allears itself")
-        return fields
+        return self

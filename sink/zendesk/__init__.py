@@ -5,7 +5,6 @@ Sources: the vendor's OpenAPI of the Ticketing API and its pages on idempotency 
 
 from __future__ import annotations
 
-import base64
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import timedelta
@@ -15,7 +14,7 @@ from allears_sdk.codec import encode
 from allears_sdk.complaint import AttachedFile
 from allears_sdk.connector import Identity, Request
 from allears_sdk.errors import AuthError, ConfigError, InDoubt, Rejected, TicketGone
-from allears_sdk.remote import Response
+from allears_sdk.remote import Response, basic_auth
 from allears_sdk.sink import Certainty, Hearing, Progress, SinkSpec, Ticket
 from allears_sdk.tickets import (
     FileLimits,
@@ -24,13 +23,16 @@ from allears_sdk.tickets import (
     TicketSink,
     View,
     answered,
+    as_text,
+    check_choices,
+    check_fields,
+    defuse,
+    email_of,
     marks_in,
+    name_of,
+    refused_line,
+    with_lines,
 )
-from allears_sdk.tickets.facts import as_text
-from allears_sdk.tickets.placeholders import defuse
-from sink._choices import check_choices, check_targets
-from sink._requester import email_of, name_of
-from sink._rows import with_lines
 from sink.zendesk.back import hear
 from sink.zendesk.settings import NATIVE, ZendeskSettings
 
@@ -78,7 +80,7 @@ class ZendeskSink(TicketSink[ZendeskSettings]):
     def compose(self, view: View) -> Any:
         if not view.is_opening:
             return {"comment": {"body": defuse(view.text), "public": view.is_public}}
-        native, custom = _mapped({**self.settings.constants, **view.fields})
+        native, custom = _mapped(view.fields)
         return {
             "subject": defuse(view.subject),
             "comment": {"body": defuse(view.text), "public": self.settings.public_opening},
@@ -160,7 +162,7 @@ class ZendeskSink(TicketSink[ZendeskSettings]):
     def _check_mapping(self, fields: Sequence[Mapping[str, Any]]) -> None:
         """Zendesk takes a ticket with a field it does not have, and drops the field."""
         options = {str(one["id"]): one.get("custom_field_options") or () for one in fields}
-        check_targets(self.settings, self.settings.constants, (*NATIVE, *options))
+        check_fields(self.settings, (*NATIVE, *options))
         choices = {id_: [option["value"] for option in offered] for id_, offered in options.items()}
         check_choices(self.settings, self.priorities, "priority", {**choices, "priority": PRIORITIES})
 
@@ -200,8 +202,7 @@ class ZendeskSink(TicketSink[ZendeskSettings]):
         try:
             return {"upload": await self._upload(file, await self.bytes_of(key, file), note["upload"])}
         except Rejected as error:
-            self.context.log.warning("file_refused", file=file.sha256[:12], reason=str(error))
-            return {"refused": [*note["refused"], f"⚠ {file.name}: {error}"]}
+            return {"refused": [*note["refused"], refused_line(file, error, self.context.log)]}
 
     async def _upload(self, file: AttachedFile, content: bytes, upload: str) -> str:
         """Repeatable: what hangs on no comment is thrown away over there."""
@@ -237,8 +238,7 @@ class ZendeskSink(TicketSink[ZendeskSettings]):
         token = self.settings.token.get_secret_value()
         if not self.settings.email:
             return {"Authorization": f"Bearer {token}"}
-        pair = base64.b64encode(f"{self.settings.email}/token:{token}".encode()).decode()
-        return {"Authorization": f"Basic {pair}"}
+        return {"Authorization": basic_auth(f"{self.settings.email}/token", token)}
 
 
 def _mapped(fields: Mapping[str, Any]) -> tuple[dict[str, Any], list[dict[str, Any]]]:

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Literal
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, model_validator
 
 from allears_sdk.settings import nearest
-from allears_sdk.sink import TicketStatus
-from allears_sdk.tickets import StoreValue, TicketSettings
-from sink._requester import ADDRESS
+from allears_sdk.tickets import CustomerIsRequester, Reopen, Requester, Statuses, TicketSettings
 
 NATIVE = ("assignee_id", "brand_id", "group_id", "organization_id", "status", "tags", "ticket_form_id", "type")
 """What `fields` may name beside the numbers of custom fields."""
@@ -29,12 +27,9 @@ class ZendeskSettings(TicketSettings):
         examples=["intake@example.com"],
     )
     token: SecretStr = Field(description="API token, or access token of OAuth.", examples=["env:ZENDESK_TOKEN"])
-    customer_is_requester: bool = Field(
-        default=True, description="False makes the stand-in the requester even of customers with an address."
-    )
-    requester: str = Field(
+    customer_is_requester: CustomerIsRequester = True
+    requester: Requester = Field(
         default="",
-        pattern=f"^$|^{ADDRESS}$",
         description="Address that complaints of customers without one are filed under. Empty: under the agent whose "
         "token it is.",
         examples=["complaints@example.com"],
@@ -43,30 +38,13 @@ class ZendeskSettings(TicketSettings):
         default=False, description="True shows the opening to the requester, whom Zendesk's triggers then may write to."
     )
     tags: list[str] = Field(default=["allears"], description="Tags of every ticket, beside those of the record.")
+    reopen: Reopen = False
+    statuses: Statuses = Field(default_factory=dict)
 
-    constants: dict[str, StoreValue] = Field(
-        default_factory=dict,
-        description="Fields that every new ticket gets as they stand here.",
-        examples=[{"group_id": 360001234}],
-    )
-    reopen: bool = Field(default=False, description="True sets a solved ticket to open when its customer follows up.")
-    statuses: dict[str, TicketStatus] = Field(
-        default_factory=dict,
-        description='Status as a trigger tells it → "open", "pending", "solved" or "closed", where it is one of your '
-        "own or in another language.",
-    )
-
-    @field_validator("fields")
-    @classmethod
-    def _are_targets(cls, fields: dict[str, str]) -> dict[str, str]:
-        _check_targets(fields.values())
-        return fields
-
-    @field_validator("constants")
-    @classmethod
-    def _are_constants(cls, constants: dict[str, StoreValue]) -> dict[str, StoreValue]:
-        _check_targets(constants)
-        return constants
+    @model_validator(mode="after")
+    def _have_targets(self) -> ZendeskSettings:
+        _check_targets((*self.fields.values(), *self.constants))
+        return self
 
 
 def _check_targets(targets: Iterable[str]) -> None:

@@ -307,8 +307,8 @@ async def test_a_file_that_is_no_more_or_not_taken_keeps_no_other_back(
     files.contents.clear()
     other = event_key(KEY, make_event(3).id)
     await sink.complete(ticket, sink.render(event, NEXT_KEY), other, Notes().progress(other))
-    assert [name for _, name, _ in log.entries] == ["file_not_attached"] * 3
-    assert len(desk.notes(ticket.id)) == 1
+    assert [name for _, name, _ in log.entries] == ["file_refused"] * 3
+    assert [note.properties["hs_note_body"].count("⚠") for note in desk.notes(ticket.id)] == [1, 2]
 
 
 @pytest.mark.parametrize(

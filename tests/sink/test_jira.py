@@ -182,7 +182,7 @@ async def test_an_issue_as_it_is_made(desk: Jira, make: Maker) -> None:
         fields={"category_1": "customfield_10050", "product_or_order": "customfield_10051", "tags": "labels"},
         field_forms={"customfield_10050": "option"},
         values={"category_1": {"product": "产品质量", "*": "其他 Other"}, "priority": {"P2": "Highest"}},
-        fixed={"labels": ["投诉"]},
+        constants={"labels": ["投诉"]},
     )
     ticket = await opened(sink)
     fields = only(desk).fields
@@ -343,7 +343,7 @@ async def test_a_deleted_issue_is_gone(desk: Jira, make: Maker) -> None:
     [
         ({"project": "NONE"}, ConfigError),
         ({"issue_type": "Beschwerde"}, ConfigError),
-        ({"fixed": {"customfield_99999": "x"}}, ConfigError),
+        ({"constants": {"customfield_99999": "x"}}, ConfigError),
         ({"fields": {"category": "customfield_10050"}, "field_forms": {"customfield_10050": "option"}}, Rejected),
         ({"fields": {"title": "customfield_10052"}}, InDoubt),
     ],
@@ -388,7 +388,7 @@ async def test_files_that_are_there_are_not_sent_again(desk: Jira, make: Maker, 
         await sink.complete(ticket, payload, KEY, PROGRESS)
     assert list(only(desk).files) == ["碎屏 照片.jpg"]
     assert len([call for call in desk.calls if call.path.endswith("/attachments")]) == 1
-    assert {entry[1] for entry in make.log.entries} == {"attachment_has_no_bytes"}
+    assert {entry[1] for entry in make.log.entries} == {"file_refused"}
 
 
 async def test_hostile_words_stay_words(desk: Jira, data_center: Jira, make: Maker) -> None:
@@ -453,7 +453,7 @@ async def test_check_says_who_and_where(desk: Jira, data_center: Jira, make: Mak
         ),
         ({"values": {"priority": {"P1": "P1"}}}, "Highest"),
         ({"issue_type": "Beschwerde"}, "Task"),
-        ({"fixed": {"components": []}}, "components"),
+        ({"constants": {"components": []}}, "components"),
         ({"project": "NONE"}, "NONE"),
         ({"service_desk": "4", "request_type": "25", "project": "OPS"}, "CMP"),
         ({"files": {"max_mb": 1024}}, None),

@@ -319,7 +319,7 @@ async def test_a_file_that_is_no_more_or_not_taken_keeps_no_other_back(
     del files.contents[event.record.attachments[0].sha256]
     await sink.complete(ticket, sink.render(event, NEXT_KEY), NEXT_KEY, Notes().progress(NEXT_KEY))
     assert [name for name, _ in desk.files(ticket.id)] == ["invoice 2026.pdf"]
-    assert [name for _, name, _ in log.entries] == ["file_not_attached"]
+    assert [name for _, name, _ in log.entries] == ["file_refused"]
     desk.plan(Fault.REJECT, on=r"POST .*/ContentVersion")
     other = replace(event, id=make_event(3).id)
     await sink.complete(ticket, sink.render(other, NEXT_KEY), NEXT_KEY, Notes().progress(NEXT_KEY))

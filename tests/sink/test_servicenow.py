@@ -145,7 +145,7 @@ async def test_an_incident_as_it_is_made(desk: ServiceNow, context: Context, log
         context,
         fields={"product_or_order": "u_order", "category_1": "category", "received_at": "assigned_to"},
         values={"category_1": {"product": "hardware"}},
-        fixed={"contact_type": "email", "active": True},
+        constants={"contact_type": "email", "active": True},
         requester=SYS_ID,
     )
     ticket = await opened(sink)
@@ -348,7 +348,7 @@ async def test_files_that_are_there_are_not_sent_again(
         await sink.complete(ticket, payload, KEY, PROGRESS)
     assert list(desk.find(ticket.id).files) == ["碎屏 照片.jpg"]
     assert len([call for call in desk.calls if call.path.endswith("/attachment/file")]) == 1
-    assert {entry[1] for entry in log.entries} == {"attachment_has_no_bytes"}
+    assert {entry[1] for entry in log.entries} == {"file_refused"}
 
 
 async def test_check(desk: ServiceNow, context: Context) -> None:
@@ -365,7 +365,7 @@ async def test_check(desk: ServiceNow, context: Context) -> None:
     [
         ({"fields": {"channel": "u_chanel"}}, "", "u_chanel"),
         ({"key_field": "u_complaint"}, "", "u_complaint"),
-        ({"fixed": {"u_source": "x"}}, "", "u_source"),
+        ({"constants": {"u_source": "x"}}, "", "u_source"),
         ({}, "work_notes", "work_notes"),
         ({}, "correlation_id", "correlation_id"),
         ({"table": "incidents"}, "", "incidents"),
