@@ -245,9 +245,12 @@ def _in_memory(form: MultiDictProxy[Any]) -> MultiDictProxy[Any]:
 
 
 def _answering(answer: Answer) -> Answer:
-    """A refusal is an answer too, also where it is lost or late."""
+    """A refusal is an answer too, also where it is lost or late. Asked twice, it finds a form's files whole twice."""
 
     async def answered(request: web.Request) -> web.StreamResponse:
+        for part in (await request.post()).values() if request._post is not None else ():
+            if isinstance(part, web.FileField):
+                part.file.seek(0)
         try:
             return await answer(request)
         except Refusal as refusal:

@@ -35,7 +35,6 @@ from bench.servers.jira_site import (
     errors,
     files_of,
     plain,
-    read_files,
     text_errors,
     value_errors,
 )
@@ -121,11 +120,6 @@ class Jira(Desk):
         }
         async with ClientSession() as session, session.post(url, data=body, headers=headers) as answer:
             return answer.status
-
-    async def _keep(self, request: web.Request) -> None:
-        await super()._keep(request)
-        if request.content_type.startswith("multipart/"):
-            await read_files(request)
 
     # Who and what
 
@@ -299,7 +293,7 @@ class Jira(Desk):
     async def _attach(self, request: web.Request) -> web.Response:
         issue = self.site.find(request.match_info["key"])
         self.site.need("CREATE_ATTACHMENTS", issue)
-        files = files_of(request, self.site.upload_limit)
+        files = await files_of(request, self.site.upload_limit)
         issue.files.update(files)
         return web.json_response([{"id": "1", "filename": name, "size": len(data)} for name, data in files.items()])
 

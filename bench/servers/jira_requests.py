@@ -44,7 +44,7 @@ class ServiceDesk:
 
     async def _upload(self, request: web.Request) -> web.Response:
         made = []
-        for name, data in files_of(request, self._site.upload_limit).items():
+        for name, data in (await files_of(request, self._site.upload_limit)).items():
             token = f"temp{self._site.next_id()}"
             self.temporary[token] = (name, data)
             made.append({"temporaryAttachmentId": token, "fileName": name})

@@ -44,7 +44,6 @@ OPTIONS = ("产品质量", "Delivery", "其他 Other")
 SD_FIELDS = ("summary", "description", "customfield_10051")
 """Those of the request form."""
 GONE = "Issue does not exist or you do not have permission to see it."
-FILES = web.RequestKey("files", dict[str, bytes])
 _TEXT_KEY = "text"
 
 
@@ -179,16 +178,11 @@ class Site:
         return f"{project}-{self.last_numbers[project]}"
 
 
-async def read_files(request: web.Request) -> None:
-    """For `files_of`: what is done late finds the form's own files closed, what is done twice at their end."""
-    parts = (await request.post()).getall("file", [])
-    request[FILES] = {one.filename: one.file.read() for one in parts if isinstance(one, web.FileField)}
-
-
-def files_of(request: web.Request, limit: int) -> dict[str, bytes]:
+async def files_of(request: web.Request, limit: int) -> dict[str, bytes]:
     if request.headers.get("X-Atlassian-Token") != "no-check":
         raise Refusal(403, errors("XSRF check failed"))
-    files = request[FILES]
+    parts = (await request.post()).getall("file", [])
+    files = {one.filename: one.file.read() for one in parts if isinstance(one, web.FileField)}
     if any(len(data) > limit for data in files.values()):
         raise Refusal(413, errors("The attachment is too large"))
     return files
