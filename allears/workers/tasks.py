@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from allears.workers import heap
 from allears_sdk.codec import decode, encode
 from allears_sdk.errors import BadMessage
-from allears_sdk.message import RFC822, Message, Raw
+from allears_sdk.message import RFC822, Message, Raw, Role, Visibility
 from normalizer import readers
 from normalizer.conversation import Conversation, Draft, Facts, Heard
 from normalizer.derive import derive, deserves_filing
@@ -149,7 +149,14 @@ def _draft_alone(message: Message, raw: Raw, job: ReadJob, rules: Rules) -> Draf
 
 def _derive(job: DeriveJob, rules: Rules) -> Draft:
     record = derive(job.conversation, job.facts, rules)
-    return Draft(record=record, files=deserves_filing(record, public=job.public))
+    public = job.public or _is_said_in_public(job.conversation)
+    return Draft(record=record, files=deserves_filing(record, public=public))
+
+
+def _is_said_in_public(conversation: Conversation) -> bool:
+    """Where a channel has both (a Page's comments and its messages): everybody reads all that the customer said."""
+    said = [one.message for one in conversation.messages if one.message.author.role is Role.CUSTOMER]
+    return bool(said) and all(message.visibility is Visibility.PUBLIC for message in said)
 
 
 def _light(message: Message) -> Message:

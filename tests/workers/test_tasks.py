@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from allears.workers.tasks import DeriveJob, Failed, Read, ReadJob, derive_records, opened, read_raws
-from allears_sdk.message import MESSAGE_JSON, RFC822, Message, Raw
+from allears_sdk.message import MESSAGE_JSON, RFC822, Message, Raw, Visibility
 from allears_sdk.settings import ChannelSettings
 from normalizer.conversation import Conversation, Draft, Facts, Heard
 from tests.workers.poison import POISON
@@ -122,6 +122,24 @@ def test_a_record_derived_alone_is_the_one_derived_from_its_conversation() -> No
     conversation = Conversation(reference="", opened_at=AT, messages=(heard,))
     derived = derive_records([DeriveJob(conversation=conversation, facts=FACTS, public=False)])
     assert opened(derived, Draft) == [alone.draft]
+
+
+@pytest.mark.parametrize(("seen", "files"), [(["public"], False), (["public", "private"], True), (["private"], True)])
+def test_in_a_channel_that_has_both_what_is_said_in_public_is_filed_only_as_a_complaint(
+    seen: list[str], files: bool
+) -> None:
+    """A question under a Page's post is not filed, the same one in a message to the Page is."""
+    said = [
+        Heard(
+            message=Message(text="请问几点开门？", external_id=f"k-{at}", revision="1", visibility=Visibility(one)),
+            received_at=AT,
+        )
+        for at, one in enumerate(seen)
+    ]
+    conversation = Conversation(reference="", opened_at=AT, messages=tuple(said))
+    (draft,) = opened(derive_records([DeriveJob(conversation=conversation, facts=FACTS, public=False)]), Draft)
+    assert isinstance(draft, Draft)
+    assert draft.files is files
 
 
 @pytest.mark.usefixtures("poison")
