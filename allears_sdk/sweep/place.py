@@ -74,7 +74,7 @@ def portions(page: Page, place: Place, known: Collection[str], limit: int) -> It
 
 
 def is_baseline(item: Listed, place: Place, known: Collection[str]) -> bool:
-    if item.raws[0].key in known:
+    if item.raws[0].key in known or item.raws[0].quarantine:
         return False
     return place.swept is None if item.at is None else place.floor is not None and item.at < place.floor
 

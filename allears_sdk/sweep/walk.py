@@ -75,6 +75,8 @@ class Sweep:
                     yield Batch(raws=new, more=True)
                 self._offered |= {raw.key: raw.digest for raw in raws}
             top.add(page, known)
+            if not page.next and not page.is_whole and not top.count and place.newest:
+                raise Unavailable("the list is empty, though it held items: a lapse of the source, or all are deleted")
             if not page.next or is_below(horizon, page, place, known):
                 return
 

@@ -213,6 +213,26 @@ async def test_an_empty_answer_on_the_first_run_is_no_licence_to_file_all_later(
     assert len(reader.baseline) == 20
 
 
+async def test_a_list_that_is_suddenly_empty_is_a_lapse_and_no_silence(shop: Shop, tmp_path: Path) -> None:
+    shop.pages_given = 1
+    reader = Reader(tmp_path, shop)
+    shop.write("a", START - HOUR)
+    await reader.poll()
+    shop.reviews.clear()
+    with pytest.raises(Unavailable, match="empty"):
+        await reader.poll()
+
+
+async def test_one_that_cannot_be_read_is_a_letter_however_old(shop: Shop, reader: Reader) -> None:
+    async def page(position: str) -> Page:
+        raw = Raw(key="x", body=b"?", media_type="text/plain", received_at=START, quarantine="without a date")
+        return Page(items=(Listed(raws=(raw,), at=None),))
+
+    shop.page = page  # type: ignore[method-assign] # another shop
+    reader.restart()
+    assert (await reader.poll(), await reader.poll()) == (["x"], [])
+
+
 async def test_undated_items_are_known_at_first_and_filed_later(shop: Shop, reader: Reader) -> None:
     for number in range(8):
         shop.write(f"a{number}", None)
