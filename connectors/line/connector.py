@@ -1,0 +1,182 @@
+"""An official account: all that is said to it is pushed, and nothing can be read back."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import Any, ClassVar
+from urllib.parse import quote
+
+from allears_sdk.codec import decode, encode
+from allears_sdk.connector import (
+    Address,
+    Answer,
+    Connector,
+    ConnectorSpec,
+    Hears,
+    Identity,
+    Media,
+    Reception,
+    Request,
+    Threading,
+    Words,
+)
+from allears_sdk.context import Context
+from allears_sdk.errors import ConfigError, Rejected, Void
+from allears_sdk.message import Author, Message, Raw, Ref
+from allears_sdk.settings import ChannelSettings
+from allears_sdk.signing import hmac_base64, same, sha256_hex
+from connectors.line.api import Gone, LineApi
+from connectors.line.parse import parse
+from connectors.line.payload import Delivery, Heading
+from connectors.line.settings import LineSettings
+
+SIGNATURE = "X-Line-Signature"
+HEARD = frozenset({"message", "unsend", "postback"})
+SILENT = frozenset(
+    {
+        *("follow", "unfollow", "join", "leave", "memberJoined", "memberLeft", "membership", "accountLink", "beacon"),
+        *("videoPlayComplete", "module", "activated", "deactivated", "botSuspended", "botResumed", "delivery"),
+    }
+)
+"""Told, but nothing that anybody says."""
+MAX_REPLY_TOKENS = 10_000
+MAX_STRANGE = 50
+_JSON = "application/json"
+
+
+class LineConnector(Connector[LineSettings]):
+    """Its raws are deliveries of one event each; what LINE wrote of it stands there byte for byte."""
+
+    spec: ClassVar[ConnectorSpec] = ConnectorSpec(
+        kind="line",
+        title_en="LINE official account",
+        title_zh="LINE 官方账号",
+        hears=frozenset({Hears.RECEIVE}),
+        threading=Threading.CHAT,
+        answer_within_seconds=2.0,
+        signed=True,
+        verified="a server of our own after LINE's documents; line-bot-sdk 3.27.0 reads the same deliveries",
+    )
+    Settings: ClassVar[type[ChannelSettings]] = LineSettings
+
+    def __init__(self, settings: LineSettings, context: Context) -> None:
+        super().__init__(settings, context)
+        self._api = LineApi(settings, context)
+        self._reply_tokens: OrderedDict[str, tuple[str, datetime]] = OrderedDict()
+        """Message → token and when it came. They live for a minute: after a restart answers are pushes."""
+        self._strange: set[str] = set()
+
+    @staticmethod
+    def parse(raw: Raw, settings: Any) -> Sequence[Message]:
+        return parse(raw, settings)
+
+    async def receive(self, request: Request) -> Reception:
+        if request.method != "POST":
+            return _refuse(f"method {request.method[:10]}", 405)
+        expected = hmac_base64(self.settings.channel_secret.get_secret_value(), request.body)
+        if not same(request.header(SIGNATURE), expected):
+            return _refuse("the signature does not fit: is channel_secret the secret of this channel?", 401)
+        try:
+            delivery = decode(request.body, Delivery)
+        except (ValueError, RecursionError):
+            return Reception(raws=(_raw(request.body, f"unread:{sha256_hex(request.body)}", request.received_at),))
+        return Reception(raws=tuple(self._raws(delivery, request.received_at)))
+
+    async def check(self) -> Identity:
+        if not self._api.has_token:
+            told = Words("neither channel_id nor access_token: no files, no answers", zh="没有令牌：不取文件，不回复")
+            return Identity(account=self.context.name, details=(told,))
+        bot = await self._api.get("info")
+        return Identity(account=f"{bot.get('basicId')} ({bot.get('displayName')})", details=(await self._webhook(),))
+
+    async def fetch(self, ref: Ref) -> Media | Author:
+        if "user" in ref.locator:
+            return await self._profile(ref.locator)
+        try:
+            response = await self._api.content(str(ref.locator["message"]), self.settings.max_attachment_bytes)
+        except Gone:
+            raise Rejected("LINE does not have this file any more") from None
+        media_type = response.header("content-type").partition(";")[0].strip()
+        return Media(
+            content=response.content,
+            media_type=media_type or "application/octet-stream",
+            name=str(ref.locator.get("name") or ""),
+        )
+
+    async def reply(self, address: Address, text: str, key: str) -> None:
+        token, came_at = self._reply_tokens.pop(address.message, ("", self.context.clock.now()))
+        if token and self.context.clock.now() - came_at < timedelta(seconds=self.settings.reply_seconds):
+            try:
+                await self._api.answer(token, text)
+            except Rejected as error:  # it lived shorter than we thought
+                self.context.log.info("reply_token_refused", reason=str(error))
+            else:
+                return
+        if not self.settings.push_answers:
+            raise Void("too late for a free answer, and push_answers is off")
+        to = address.thread[-1] if address.thread else ""
+        if not to:
+            raise Void("LINE does not tell where this was said")
+        await self._api.push(to, text, key)
+
+    def _raws(self, delivery: Delivery, received_at: datetime) -> Iterator[Raw]:
+        for event in delivery.events:
+            body = encode({"destination": delivery.destination, "events": [event]})
+            try:
+                heading = decode(bytes(event), Heading)
+            except (ValueError, RecursionError):
+                heading = Heading()
+            if heading.type in SILENT:
+                continue
+            if heading.type not in HEARD:
+                self._note(heading.type)
+            if heading.replyToken and heading.message is not None:
+                self._keep(heading.message.id, heading.replyToken, received_at)
+            yield _raw(body, heading.webhookEventId or f"unread:{sha256_hex(bytes(event))}", received_at)
+
+    def _keep(self, message: str, token: str, at: datetime) -> None:
+        """The latest in the end: a message that is delivered again has a token that may be used up."""
+        self._reply_tokens.setdefault(message, (token, at))
+        while len(self._reply_tokens) > MAX_REPLY_TOKENS:
+            self._reply_tokens.popitem(last=False)
+
+    def _note(self, kind: str) -> None:
+        """An event that LINE did not have when this was written is kept, and told of once."""
+        if kind not in self._strange and len(self._strange) < MAX_STRANGE:
+            self._strange.add(kind)
+            self.context.log.info("unknown_event", type=kind[:80])
+
+    async def _profile(self, locator: dict[str, Any]) -> Author:
+        user = quote(str(locator["user"]), safe="")
+        place = next(
+            (f"{kind}/{quote(str(locator[kind]), safe='')}" for kind in ("group", "room") if kind in locator), ""
+        )
+        try:
+            found = await self._api.get(f"{place}/member/{user}" if place else f"profile/{user}")
+        except Gone:
+            raise Rejected("LINE does not tell the name: they have blocked the account, or left") from None
+        return Author(name=str(found.get("displayName") or "").strip())
+
+    async def _webhook(self) -> Words:
+        try:
+            found = await self._api.get("channel/webhook/endpoint")
+        except Gone:
+            raise ConfigError(
+                "no webhook URL is set: enter it in the console, Messaging API → Webhook settings"
+            ) from None
+        if not found.get("active"):
+            raise ConfigError('the webhook is switched off: turn "Use webhook" on in the console')
+        address = str(found.get("endpoint"))
+        return Words(f"pushes to {address}", zh=f"推送到 {address}")
+
+
+def _raw(body: bytes, key: str, received_at: datetime) -> Raw:
+    return Raw(key=key, body=body, media_type=_JSON, received_at=received_at)
+
+
+def _refuse(reason: str, status: int) -> Reception:
+    headers = {"Allow": "POST"} if status == 405 else {}
+    answer = Answer(status=status, headers=headers)
+    return Reception(refused=reason, answer=lambda accepted: answer)
