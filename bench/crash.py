@@ -190,15 +190,20 @@ class Storm:
             await asyncio.gather(*speakers, return_exceptions=True)
 
     async def _live(self) -> None:
-        """Once in three times until the middle of starting or recovering, else of work, however slow the machine is."""
+        """Once in three times until the middle of starting or recovering, once until it hears, once until it files,
+        however slow the machine is."""
         if self.rng.random() < 1 / 3:
             await asyncio.sleep(self.rng.uniform(0.2, 1.0))
             return
+        wanted = self._calls() + (self.rng.random() < 1 / 2)
         for _ in range(400):  # 20 s
-            if await self._is_open():
+            if self._calls() >= wanted and await self._is_open():
                 break
             await asyncio.sleep(0.05)
         await asyncio.sleep(self.rng.choice((self.rng.uniform(0.0, 1.0), self.rng.uniform(0.5, 3.0))))
+
+    def _calls(self) -> int:
+        return sum(store.met.total() for store in self.stores)
 
     async def _is_open(self) -> bool:
         with contextlib.suppress(OSError):
