@@ -58,7 +58,7 @@ def make_text(text: str, **fields: Any) -> dict[str, Any]:
 
 
 def make_media(kind: str, **fields: Any) -> dict[str, Any]:
-    provider = {"contentProvider": {"type": "line"}} if kind != "file" else {}
+    provider = {"contentProvider": {"type": "line"}, "quoteToken": "q3Plxr4AgKd"} if kind != "file" else {}
     return make_event(message={"id": "354718705033693859", "type": kind, **provider, **fields})
 
 
