@@ -98,11 +98,6 @@ async def desk() -> AsyncIterator[Chatwoot]:
     await desk.stop()
 
 
-@pytest.fixture
-def log() -> RecordingLog:
-    return RecordingLog()
-
-
 Make = Callable[..., ChatwootSink]
 
 

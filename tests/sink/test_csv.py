@@ -45,11 +45,6 @@ class TestCsv(SinkContract):
 
 
 @pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "complaints.csv"
 

@@ -23,6 +23,7 @@ from bench.servers.desk import Mishap
 from bench.servers.django_helpdesk import MOUNT, STAFF, STRANGER, DjangoHelpdesk
 from bench.servers.fault_proxy import FaultProxy
 from sink.django_helpdesk import DjangoHelpdeskSettings, DjangoHelpdeskSink, literal
+from tests.sink.marks import first_mark
 
 FIELDS = {"channel": "custom_channel", "category": "custom_category", "expectation": "custom_expectation"}
 KEY = ticket_key(make_event().complaint_id, "destination")
@@ -52,10 +53,6 @@ def settings(proxy: FaultProxy, **more: Any) -> DjangoHelpdeskSettings:
     return DjangoHelpdeskSettings.model_validate(facts)
 
 
-def mark_of(comment: str) -> str:
-    return comment.rpartition("[")[2].rstrip("]").split()[0]
-
-
 class TestDjangoHelpdesk(SinkContract):
     @pytest.fixture(autouse=True)
     def store(self, helpdesk: DjangoHelpdesk, proxy: FaultProxy) -> None:
@@ -74,17 +71,12 @@ class TestDjangoHelpdesk(SinkContract):
         tickets = await self.helpdesk.tickets()
         openings = [Stored(one["custom_complaint_id"], one["description"]) for one in tickets]
         comments = [comment["comment"] for ticket in tickets for comment in ticket["followup_set"][1:]]
-        return openings + [Stored(mark_of(comment), comment) for comment in comments if not comment.startswith("⚠")]
+        return openings + [Stored(first_mark(comment), comment) for comment in comments if not comment.startswith("⚠")]
 
     async def stored_files(self) -> list[tuple[str, bytes]]:
         comments = [one for ticket in await self.helpdesk.tickets() for one in ticket["followup_set"]]
         files = [file for comment in comments for file in comment["followupattachment_set"]]
         return [(file["filename"], self.helpdesk.content_of(file)) for file in files]
-
-
-@pytest.fixture
-def files() -> MemoryFiles:
-    return MemoryFiles()
 
 
 @pytest.fixture

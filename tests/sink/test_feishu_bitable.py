@@ -24,6 +24,7 @@ from allears_sdk.testing.sinks import SinkContract, Stored, with_files
 from bench.servers.desk import Mishap
 from bench.servers.feishu_bitable import APP_ID, APP_SECRET, APP_TOKEN, FOLLOW_UPS, TABLE, Bitable
 from sink.feishu_bitable import FeishuBitableSettings, FeishuBitableSink
+from tests.sink.marks import first_mark
 
 Make = Callable[..., FeishuBitableSink]
 KEY = ticket_key(make_event().complaint_id, "destination")
@@ -59,7 +60,7 @@ class TestFeishuBitable(SinkContract):
     async def stored(self) -> list[Stored]:
         openings = [Stored(one.fields["allears"], one.fields["问题描述"]) for one in self.store.created]
         notes = [(one.fields["跟进内容"]) for one in self.store.comments]
-        return openings + [Stored(text.rpartition("[")[2].rstrip("]").split()[0], text) for text in notes]
+        return openings + [Stored(first_mark(text), text) for text in notes]
 
     async def stored_files(self) -> list[tuple[str, bytes]]:
         rows = [*self.store.created, *self.store.comments]
@@ -75,11 +76,6 @@ async def desk() -> AsyncIterator[Bitable]:
     await desk.start()
     yield desk
     await desk.stop()
-
-
-@pytest.fixture
-def files() -> MemoryFiles:
-    return MemoryFiles()
 
 
 @pytest.fixture

@@ -26,6 +26,7 @@ from allears_sdk.testing.records import make_event
 from allears_sdk.testing.sinks import Notes, SinkContract, Stored, with_files
 from bench.servers.freshdesk import API_KEY, LAG_SECONDS, Freshdesk
 from sink.freshdesk import FreshdeskSettings, FreshdeskSink
+from tests.sink.marks import first_mark
 
 STAND_IN = "complaints@shop.example.com"
 FILES = ["invoice 2026.pdf", "碎屏 照片.jpg"]
@@ -52,7 +53,7 @@ class TestFreshdesk(SinkContract):
             for one in self._desk.created
         ]
         notes = [one["body_text"] for one in self._desk.comments]
-        return openings + [Stored(text.rpartition("[")[2].rstrip("]").split()[0], text) for text in notes]
+        return openings + [Stored(first_mark(text), text) for text in notes]
 
     async def stored_files(self) -> list[tuple[str, bytes]]:
         return [(file["name"], bytes.fromhex(file["content"])) for file in self._desk.files]
@@ -63,11 +64,6 @@ class TestFreshdesk(SinkContract):
     async def pass_lag(self, clock: FakeClock) -> None:
         """Longer than the plain list is read: what is found is found by the search."""
         clock.advance(LAG_SECONDS + 3600)
-
-
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
 
 
 @pytest.fixture

@@ -46,11 +46,6 @@ class Caller:
 
 
 @pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture
 async def desk(clock: FakeClock) -> AsyncIterator[Freshdesk]:
     desk = Freshdesk(lambda: clock.now().timestamp())
     await desk.start()

@@ -23,6 +23,7 @@ from allears_sdk.testing.sinks import SinkContract, Stored, with_files
 from bench.servers.desk import Mishap
 from bench.servers.jiandaoyun import API_KEY, APP, FOLLOW_UPS, FORM, TRANSACTION_SECONDS, Jiandaoyun
 from sink.jiandaoyun import JiandaoyunSettings, JiandaoyunSink
+from tests.sink.marks import first_mark
 
 Make = Callable[..., JiandaoyunSink]
 KEY = ticket_key(make_event().complaint_id, "destination")
@@ -63,7 +64,7 @@ class TestJiandaoyun(SinkContract):
     async def stored(self) -> list[Stored]:
         openings = [Stored(one["allears_key"], one["_widget_3"]) for one in self.store.created]
         notes = [str(one["_widget_2"]) for one in self.store.comments]
-        return openings + [Stored(text.rpartition("[")[2].rstrip("]").split()[0], text) for text in notes]
+        return openings + [Stored(first_mark(text), text) for text in notes]
 
     async def stored_files(self) -> list[tuple[str, bytes]]:
         files = [file for one in self.store.created for file in one.get("_widget_9", [])]
@@ -82,21 +83,11 @@ class TestJiandaoyunOneByOne(TestJiandaoyun):
 
 
 @pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture
 async def desk(clock: FakeClock) -> AsyncIterator[Jiandaoyun]:
     desk = Jiandaoyun(lambda: clock.now().timestamp())
     await desk.start()
     yield desk
     await desk.stop()
-
-
-@pytest.fixture
-def files() -> MemoryFiles:
-    return MemoryFiles()
 
 
 @pytest.fixture

@@ -29,6 +29,7 @@ from bench.servers.desk import Mishap
 from bench.servers.mingdao import APP_KEY, COMPLAINTS, FOLLOW_UPS, SIGN, Mingdao
 from sink.json_post import JsonPostSettings, JsonPostSink
 from sink.json_post.template import fill, finish
+from tests.sink.marks import first_mark
 
 Make = Callable[..., JsonPostSink]
 KEY = ticket_key(make_event().complaint_id, "destination")
@@ -91,7 +92,7 @@ class TestJsonPost(SinkContract):
     async def stored(self) -> list[Stored]:
         openings = [Stored(row["allears"], row["text"]) for row in self.store.created]
         notes = [row["text"] for row in self.store.comments]
-        return openings + [Stored(text.rpartition("[")[2].rstrip("]").split()[0], text) for text in notes]
+        return openings + [Stored(first_mark(text), text) for text in notes]
 
     async def fail_next(self, fault: Fault) -> None:
         await self.store.fail_next(fault)
@@ -112,11 +113,6 @@ async def desk() -> AsyncIterator[Mingdao]:
     await desk.start()
     yield desk
     await desk.stop()
-
-
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
 
 
 @pytest.fixture

@@ -31,11 +31,6 @@ PROGRESS = Progress(note={}, save=forget)
 
 
 @pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "out" / "投诉.jsonl"
 

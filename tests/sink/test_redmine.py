@@ -24,6 +24,7 @@ from bench.servers.fault_proxy import FaultProxy
 from bench.servers.redmine import MAX_FILE_KB, PROJECT, Redmine
 from sink.redmine import RedmineSettings, RedmineSink
 from tests.conftest import missing
+from tests.sink.marks import first_mark
 
 pytestmark = [pytest.mark.services, pytest.mark.timeout(180)]
 
@@ -89,7 +90,7 @@ class TestRedmine(SinkContract):
         for issue in await self.redmine.issues():
             found.append(Stored(value_of(issue, self.redmine.fields[0]), said(issue["description"])))
             notes = [said(journal["notes"]) for journal in issue["journals"] if journal["notes"]]
-            found.extend(Stored(note.rpartition("[")[2].rstrip("]"), note) for note in notes)
+            found.extend(Stored(first_mark(note), note) for note in notes)
         return found
 
     async def stored_files(self) -> list[tuple[str, bytes]]:
@@ -100,11 +101,6 @@ class TestRedmine(SinkContract):
 def said(text: str) -> str:
     """Redmine ends its lines as forms do."""
     return text.replace("\r\n", "\n")
-
-
-@pytest.fixture
-def files() -> MemoryFiles:
-    return MemoryFiles()
 
 
 @pytest.fixture

@@ -84,11 +84,6 @@ class TestRequestTracker(SinkContract):
 
 
 @pytest.fixture
-def files() -> MemoryFiles:
-    return MemoryFiles()
-
-
-@pytest.fixture
 async def context(tmp_path: Path, files: MemoryFiles) -> AsyncIterator[Context]:
     context = make_context("destination", tmp_path, files=files)
     yield context

@@ -115,11 +115,6 @@ async def slack() -> AsyncIterator[Workspace]:
 
 
 @pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture
 async def make(slack: Workspace, tmp_path: Path, clock: FakeClock) -> AsyncIterator[Make]:
     context = make_context("destination", tmp_path, clock=clock)
     yield lambda **more: SlackNoticeSink(settings(slack, **more), context)

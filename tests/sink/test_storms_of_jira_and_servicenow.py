@@ -100,16 +100,6 @@ class Clerk:
 
 
 @pytest.fixture
-def files() -> MemoryFiles:
-    return MemoryFiles()
-
-
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture
 async def context(tmp_path: Path, clock: FakeClock, files: MemoryFiles) -> AsyncIterator[Context]:
     context = make_context("destination", tmp_path, clock=clock, files=files)
     yield context

@@ -85,11 +85,6 @@ async def receiver() -> AsyncIterator[Receiver]:
 
 
 @pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture
 async def make(receiver: Receiver, tmp_path: Path, clock: FakeClock) -> AsyncIterator[Make]:
     remote = Remote(clock=clock, sleep=clock.sleep)
 

@@ -51,11 +51,6 @@ class TestXlsx(SinkContract):
 
 
 @pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "complaints.xlsx"
 

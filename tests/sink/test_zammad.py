@@ -97,22 +97,12 @@ class TestZammadStorm(ZammadStore, Storms):
 
 
 @pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture
 async def desk() -> AsyncIterator[Zammad]:
     desk = Zammad(now=lambda: 1_795_320_000.0)
     desk.lag_seconds = 3600
     await desk.start()
     yield desk
     await desk.stop()
-
-
-@pytest.fixture
-def log() -> RecordingLog:
-    return RecordingLog()
 
 
 Make = Callable[..., ZammadSink]

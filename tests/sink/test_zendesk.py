@@ -27,6 +27,7 @@ from allears_sdk.testing.sinks import Notes, SinkContract, Stored, with_files
 from bench.servers.desk import Mishap
 from bench.servers.zendesk import EMAIL, OAUTH, TOKEN, Zendesk
 from sink.zendesk import ZendeskSettings, ZendeskSink
+from tests.sink.marks import first_mark
 from tests.sink.storms import Storms
 
 STAND_IN = "complaints@shop.example.com"
@@ -50,7 +51,7 @@ class ZendeskStore:
 
     async def stored(self) -> list[Stored]:
         openings = [Stored(one.fields["external_id"], one.comments[0]["body"]) for one in self._desk.created]
-        return openings + [Stored(_mark(one["body"]), one["body"]) for one in self._desk.comments]
+        return openings + [Stored(first_mark(one["body"]), one["body"]) for one in self._desk.comments]
 
     async def stored_files(self) -> list[tuple[str, bytes]]:
         return [(file["file_name"], bytes.fromhex(file["content"])) for file in self._desk.files]
@@ -66,15 +67,6 @@ class TestZendesk(ZendeskStore, SinkContract):
 class TestZendeskStorm(ZendeskStore, Storms):
     def faults(self) -> Zendesk:
         return self._desk
-
-
-def _mark(body: str) -> str:
-    return body.rpartition("[")[2].rstrip("]").split()[0]
-
-
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
 
 
 @pytest.fixture

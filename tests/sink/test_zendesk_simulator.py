@@ -44,11 +44,6 @@ class Caller:
 
 
 @pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture
 async def desk(clock: FakeClock) -> AsyncIterator[Zendesk]:
     desk = Zendesk(lambda: clock.now().timestamp())
     await desk.start()
