@@ -92,8 +92,8 @@ def detail_of(response: Response) -> str:
 
 
 def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
-    """Seconds to wait by `Retry-After` (seconds or a date), else `X-RateLimit-Reset` (seconds, or Unix time in
-    seconds or milliseconds); None where neither says. At most a day. Header names are lower case."""
+    """Seconds to wait by `Retry-After` (seconds or a date), else `X-RateLimit-Reset` (seconds, Unix time in seconds or
+    milliseconds, or an ISO time); None where neither says. At most a day. Header names are lower case."""
     seconds = _seconds(headers.get("retry-after", ""), now)
     if seconds is None:
         seconds = _until_reset(headers.get("x-ratelimit-reset", ""), now)
@@ -113,9 +113,19 @@ def _seconds(value: str, now: datetime) -> float | None:
 
 def _until_reset(value: str, now: datetime) -> float | None:
     number = _number(value)
-    if number is None or number < 1e9:
+    if number is None:
+        return _until(value, now)
+    if number < 1e9:
         return number
     return (number / 1000 if number > 1e11 else number) - now.timestamp()
+
+
+def _until(value: str, now: datetime) -> float | None:
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError:
+        return None
+    return ((moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - now).total_seconds()
 
 
 def _number(value: str) -> float | None:

@@ -13,10 +13,11 @@ from allears_sdk.connector import Address, Batch, ConnectorSpec, Hears, Identity
 from allears_sdk.context import Context
 from allears_sdk.errors import ConfigError, Rejected
 from allears_sdk.mail.sender import Sender
+from allears_sdk.remote.events import read_events
 from allears_sdk.settings import ChannelSettings
 from connectors._mail.api_connector import ApiMailConnector, make_walks
 from connectors.jmap.api import Api
-from connectors.jmap.events import mail_state, read_events
+from connectors.jmap.events import mail_state
 from connectors.jmap.mailboxes import Mailbox, Mailboxes
 from connectors.jmap.settings import JmapSettings
 from connectors.jmap.source import FolderSource

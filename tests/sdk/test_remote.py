@@ -308,6 +308,8 @@ async def test_rate_limit_per_account(remote: Remote, server: Server, clock: Fak
         ("X-RateLimit-Reset", "30", 30.0),
         ("X-RateLimit-Reset", "1795320090", 90.0),
         ("X-RateLimit-Reset", "1795320090000", 90.0),
+        ("X-RateLimit-Reset", "2026-11-22T04:05:00.000000Z", 300.0),
+        ("X-RateLimit-Reset", "soon", None),
         ("X-Other", "1", None),
     ],
 )

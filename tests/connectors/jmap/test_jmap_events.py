@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from allears_sdk.errors import AllearsError
-from connectors.jmap.events import Event, mail_state, read_events
+from allears_sdk.remote.events import Event, read_events
+from connectors.jmap.events import mail_state
 from connectors.jmap.session import read_session
 from connectors.jmap.source import listed_in
 
