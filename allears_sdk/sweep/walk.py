@@ -50,7 +50,7 @@ class Sweep:
         async for batch in self._read_top(place, limit, top):
             yield batch
         gaps, place = self._gaps(place, top), self._after(place, top)
-        if gaps or dump(place) != cursor:
+        if gaps or top.has_news or dump(place) != cursor:
             yield Batch(cursor=dump(place), gaps=gaps, more=bool(place.position))
         while place.position:
             try:
@@ -71,7 +71,8 @@ class Sweep:
         while True:
             page, known = await self._page(top.last.next)
             for raws in portions(page, place, known, limit):
-                if new := [raw for raw in raws if not raw.digest or before.get(raw.key) != raw.digest]:
+                if new := [raw for raw in raws if before.get(raw.key) != raw.digest]:
+                    top.has_news = True
                     yield Batch(raws=new, more=True)
                 self._offered |= {raw.key: raw.digest for raw in raws}
             top.add(page, known)
@@ -125,7 +126,7 @@ class _Top:
         self.pages = self.count = 0
         self.times: list[datetime] = []
         """The newest and the oldest of each page."""
-        self.has_known = False
+        self.has_known = self.has_news = False
 
     def add(self, page: Page, known: Collection[str]) -> None:
         self.last = page
