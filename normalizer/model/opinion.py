@@ -14,7 +14,7 @@ from ahocorasick_rs import AhoCorasick, Implementation
 from normalizer.fields.reading import Reading
 from normalizer.model.features import Measures, spaced
 from normalizer.model.table import Table, parse
-from normalizer.rules.matcher import characters
+from normalizer.rules.matcher import characters, is_character
 
 FILE = "weights.bin"
 _SIXTEENTHS = 16
@@ -43,7 +43,7 @@ class Model:
         self._words: dict[str, int] = {}
         longer: dict[str, int] = {}
         for row, one in enumerate(table.head.sequences):
-            if len(one) == 1:
+            if is_character(one):
                 self._characters[one] = row
             elif one[0] == " " and one.count(" ") == 2:
                 self._words[one[1:-1]] = row

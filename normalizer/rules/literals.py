@@ -58,17 +58,20 @@ class Guards:
         hinted = set(self._always)
         for literal in known.keys() & seen:
             hinted.update(known[literal])
+        ways = self._ways
         found: dict[int, list[Guarded]] = {}
-        for number in sorted(hinted):
-            owner, way, others = self._ways[number]
-            if not others or may_match(others, seen):
-                found.setdefault(owner, []).append(way)
+        for number in sorted([one for one in hinted if may_match(ways[one][2], seen)]):
+            owner, way, _ = ways[number]
+            found.setdefault(owner, []).append(way)
         return found
 
 
 def may_match(needs: Needs, seen: Set[str]) -> bool:
     """Whether a text in which these literals were seen has all that is needed."""
-    return not any(map(seen.isdisjoint, needs))
+    for some in needs:  # noqa: SIM110 asked a hundred times of a text, and half as dear as `any`
+        if seen.isdisjoint(some):
+            return False
+    return True
 
 
 def guard(pattern: re.Pattern[str]) -> Guarded:
@@ -76,16 +79,21 @@ def guard(pattern: re.Pattern[str]) -> Guarded:
     return Guarded(pattern, needed(pattern), parsed.getwidth()[1], _looked_ahead(parsed) + 1)
 
 
-def reach(ways: Sequence[Guarded], seen: Set[str], text: str) -> Span:
+def _reach(way: Guarded, seen: Set[str], text: str) -> Span:
     """The part of a text in which these literals were seen that holds all matches, and what stands around them."""
-    begin, end = len(text), 0
-    for way in ways:
-        if not way.needs or way.reach > _WIDE:
-            return 0, len(text)
-        for literal in way.needs[0] & seen:
-            begin = min(begin, text.find(literal) + len(literal) - way.width)
-            end = max(end, text.rfind(literal) + way.reach)
+    if not way.needs or way.reach > _WIDE:
+        return 0, len(text)
+    literals = way.needs[0] & seen
+    begin = min([text.find(literal) + len(literal) for literal in literals], default=len(text)) - way.width
+    end = max(map(text.rfind, literals), default=0) + way.reach
     return max(0, begin), min(len(text), end)
+
+
+def matches_of(ways: Sequence[Guarded], text: str, seen: Set[str]) -> Iterator[re.Match[str]]:
+    """`first_matches` of them all, each looked for near these literals, which are those that the text has."""
+    if len(ways) == 1:
+        return ways[0].pattern.finditer(text, *_reach(ways[0], seen, text))
+    return _first_of_several([(way.pattern, *_reach(way, seen, text)) for way in ways], text)
 
 
 def first_matches(
@@ -95,20 +103,21 @@ def first_matches(
     them, only that each skips what it cannot begin with. None of them may match nothing."""
     if len(patterns) == 1:
         return patterns[0].finditer(text, begin, end)
-    return _first_of_several(patterns, text, begin, end)
+    return _first_of_several([(pattern, begin, end) for pattern in patterns], text)
 
 
-def _first_of_several(patterns: Sequence[re.Pattern[str]], text: str, begin: int, end: int) -> Iterator[re.Match[str]]:
-    ahead = [(pattern, pattern.search(text, begin, end)) for pattern in patterns]
-    while matches := [match for _, match in ahead if match is not None]:
-        first = min(matches, key=re.Match.start)
+def _first_of_several(searched: Sequence[tuple[re.Pattern[str], int, int]], text: str) -> Iterator[re.Match[str]]:
+    found = [(pattern, end, pattern.search(text, begin, end)) for pattern, begin, end in searched]
+    ahead = [(pattern, end, match) for pattern, end, match in found if match is not None]
+    while ahead:
+        first = min([match for _, _, match in ahead], key=re.Match.start)
         yield first
         begin = max(first.end(), first.start() + 1)
-        ahead = [
-            (pattern, pattern.search(text, begin, end) if match.start() < begin else match)
-            for pattern, match in ahead
-            if match is not None
+        found = [
+            (pattern, end, match if match.start() >= begin else pattern.search(text, begin, end))
+            for pattern, end, match in ahead
         ]
+        ahead = [(pattern, end, match) for pattern, end, match in found if match is not None]
 
 
 def _looked_ahead(items: Iterable[tuple[Any, Any]]) -> int:

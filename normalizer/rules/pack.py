@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from allears_sdk.complaint import CATEGORIES, EXPECTATIONS, NATURES, PRIORITIES
-from normalizer.rules.literals import Guarded, Guards, first_matches, guard, may_match, reach
+from normalizer.rules.literals import Guarded, Guards, guard, matches_of, may_match
 from normalizer.rules.matcher import Words
 from normalizer.rules.shapes import Shapes, load_shapes
 
@@ -116,9 +116,8 @@ class Pack:
         words, seen = self._words.scan(text)
         hits = [Hit(rule, start, end) for word, start, end in words for rule in self._by_word[word]]
         for number, ways in self._guards.worthwhile(seen).items():
-            rule, patterns = self.rules[number], [way.pattern for way in ways]
-            matches = first_matches(patterns, text, *reach(ways, seen, text))
-            hits += [Hit(rule, *match.span()) for match in matches]
+            rule = self.rules[number]
+            hits += [Hit(rule, *match.span()) for match in matches_of(ways, text, seen)]
         hits.sort(key=_END, reverse=True)
         hits.sort(key=_START)
         contrast = self.contrast.search(text) if may_match(self._contrast.needs, seen) else None

@@ -7,7 +7,7 @@ import sys
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from normalizer.rules import load
@@ -28,7 +28,11 @@ SAID = [
     "Thanks, Lorna\nTracking (1Z91W0680472335517) po123456",
     "I need my money back :( want my $30 back, 3 weeks later",
     "Hi Anna, Kevin from the service desk. 2-206-1184203-5529817",
+    "my Galaxy S21 Ultra and the Pixel 6a, Bolt App and the Grey Owl kettle",
+    "王某和李x说，我的a12，13800138000，王五",
+    "没人管。赵六",
 ]
+PACKS = load().packs
 RULE = {"id": "a", "field": "category", "value": "product.function_failure"}
 FAR = "很" * 100
 """Two of them put what follows out of the reach of what stands before."""
@@ -41,10 +45,11 @@ TEXTS = st.one_of(
 )
 
 
+@settings(deadline=None)
 @given(TEXTS)
 def test_a_pack_finds_every_match_of_every_pattern(text: str) -> None:
     folded = fold(text)
-    for pack in load().packs:
+    for pack in PACKS:
         found = {(hit.rule.id, hit.start, hit.end) for hit in pack.find(folded).hits}
         for rule in (rule for rule in pack.rules if rule.patterns):
             plain = re.compile("|".join(f"(?:{pattern})" for pattern in rule.patterns))
@@ -52,6 +57,7 @@ def test_a_pack_finds_every_match_of_every_pattern(text: str) -> None:
             assert not missed
 
 
+@settings(deadline=None)
 @given(TEXTS)
 def test_a_shape_finds_what_its_pattern_finds(text: str) -> None:
     shapes = load_shapes()
