@@ -6,7 +6,6 @@ import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from html import unescape
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,7 +17,7 @@ from allears_sdk.errors import AuthError, ConfigError, InDoubt, Rejected, RetryL
 from allears_sdk.masking import mask_payload
 from allears_sdk.reference import event_key, ticket_key
 from allears_sdk.sink import Ticket
-from allears_sdk.testing.context import MemoryFiles, RecordingLog, make_context
+from allears_sdk.testing.context import MemoryFiles, RecordingLog
 from allears_sdk.testing.memory import Fault
 from allears_sdk.testing.records import make_event
 from allears_sdk.testing.sinks import Notes, SinkContract, Stored, with_files
@@ -26,6 +25,7 @@ from bench.servers.desk import Mishap, Refusal
 from bench.servers.hubspot import PORTAL, TOKEN, Hubspot
 from bench.servers.hubspot_records import KEY_PROPERTY, Property, Record
 from sink.hubspot import HubspotSettings, HubspotSink
+from tests.sink.marks import first_mark
 
 KEY = ticket_key(make_event().complaint_id, "destination")
 NEXT_KEY = event_key(KEY, make_event(2).id)
@@ -56,7 +56,7 @@ class TestContract(SinkContract):
     async def stored(self) -> list[Stored]:
         tickets = self.desk.tickets()
         notes = [plain(note) for ticket in tickets for note in self.desk.notes(ticket.id)]
-        told = [Stored(_mark(text), text) for text in notes if not text.endswith("-FILES]")]
+        told = [Stored(first_mark(text), text) for text in notes if not text.endswith("-FILES]")]
         return [Stored(one.properties[KEY_PROPERTY], one.properties["content"]) for one in tickets] + told
 
     async def stored_files(self) -> list[tuple[str, bytes]]:
@@ -73,33 +73,12 @@ class TestDated(TestContract):
         return HubspotSink(settings(self.desk, api_version="2026-03"), context)
 
 
-def _mark(text: str) -> str:
-    return text.rpartition("[")[2].rstrip("]")
-
-
 @pytest.fixture
 async def desk() -> AsyncIterator[Hubspot]:
     desk = Hubspot()
     await desk.start()
     yield desk
     await desk.stop()
-
-
-@pytest.fixture
-def log() -> RecordingLog:
-    return RecordingLog()
-
-
-@pytest.fixture
-def files() -> MemoryFiles:
-    return MemoryFiles()
-
-
-@pytest.fixture
-async def context(tmp_path: Path, log: RecordingLog, files: MemoryFiles) -> AsyncIterator[Context]:
-    context = make_context("destination", tmp_path, log=log, files=files)
-    yield context
-    await context.remote.aclose()
 
 
 @pytest.fixture
@@ -234,7 +213,7 @@ async def test_a_note_stands_in_the_ticket_once_without_any_look_up(
         except (InDoubt, Unavailable):
             continue
     await desk.land()
-    assert [_mark(plain(note)) for note in desk.notes(ticket.id)] == [NEXT_KEY]
+    assert [first_mark(plain(note)) for note in desk.notes(ticket.id)] == [NEXT_KEY]
 
 
 async def test_a_merged_ticket_leads_to_the_one_that_stayed(desk: Hubspot, sink: HubspotSink) -> None:
@@ -242,7 +221,7 @@ async def test_a_merged_ticket_leads_to_the_one_that_stayed(desk: Hubspot, sink:
     stayed = desk._create("tickets", {"properties": {"subject": "also broken", "hs_pipeline_stage": "1"}}).id
     desk.archive(ticket.id, into=stayed)
     await follow_up(sink, ticket)
-    assert [_mark(plain(note)) for note in desk.notes(stayed)] == [NEXT_KEY]
+    assert [first_mark(plain(note)) for note in desk.notes(stayed)] == [NEXT_KEY]
     assert await sink.find_follow_ups(ticket, [NEXT_KEY]) == {NEXT_KEY}
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -22,7 +21,7 @@ from allears_sdk.reference import event_key, ticket_key
 from allears_sdk.remote import Remote
 from allears_sdk.sink import Progress, Ticket
 from allears_sdk.testing.clock import FakeClock
-from allears_sdk.testing.context import MemoryFiles, RecordingLog, make_context
+from allears_sdk.testing.context import MemoryFiles, RecordingLog
 from allears_sdk.testing.memory import Fault
 from allears_sdk.testing.records import make_event
 from allears_sdk.testing.sinks import Notes, SinkContract, Stored, with_files
@@ -30,6 +29,7 @@ from bench.servers.desk import Mishap
 from bench.servers.salesforce import CLIENT_ID, CLIENT_SECRET, USERNAME, Salesforce
 from bench.servers.salesforce_org import KEY_FIELD, Column
 from sink.salesforce import SalesforceSettings, SalesforceSink
+from tests.sink.marks import first_mark
 
 COMMIT = r"POST .*/composite$"
 KEY = ticket_key(make_event().complaint_id, "destination")
@@ -54,7 +54,7 @@ class TestContract(SinkContract):
 
     async def stored(self) -> list[Stored]:
         cases = [Stored(case[KEY_FIELD], case["Description"]) for case in self.desk.cases()]
-        comments = [Stored(_mark(row["CommentBody"]), row["CommentBody"]) for row in self.desk.comments()]
+        comments = [Stored(first_mark(row["CommentBody"]), row["CommentBody"]) for row in self.desk.comments()]
         return cases + comments
 
     async def stored_files(self) -> list[tuple[str, bytes]]:
@@ -64,33 +64,12 @@ class TestContract(SinkContract):
         await self.desk.fail_next(fault)
 
 
-def _mark(text: str) -> str:
-    return text.rpartition("[")[2].rstrip("]")
-
-
 @pytest.fixture
 async def desk() -> AsyncIterator[Salesforce]:
     desk = Salesforce(now=lambda: FakeClock().now().timestamp())
     await desk.start()
     yield desk
     await desk.stop()
-
-
-@pytest.fixture
-def log() -> RecordingLog:
-    return RecordingLog()
-
-
-@pytest.fixture
-def files() -> MemoryFiles:
-    return MemoryFiles()
-
-
-@pytest.fixture
-async def context(tmp_path: Path, log: RecordingLog, files: MemoryFiles) -> AsyncIterator[Context]:
-    context = make_context("destination", tmp_path, log=log, files=files)
-    yield context
-    await context.remote.aclose()
 
 
 @pytest.fixture
