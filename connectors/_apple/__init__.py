@@ -1,0 +1,1 @@
+"""What the App Store's connectors share."""
