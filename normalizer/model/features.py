@@ -58,11 +58,13 @@ def measures(signals: Signals, verdicts: Mapping[str, str], *, public: bool) -> 
     """
     found: Measures = {f"{field}:{value}": 1.0 for field, value in verdicts.items()}
     found["public" if public else "private"] = 1.0
+    by_rule: dict[str, float] = {}
     for (field, value), signs in signals.signs.items():
         found[f"sum:{field}={value}"] = min(_MOST_PER_VALUE, total(signs))
         for sign in signs:
-            name = f"rule:{sign.rule.id}"
-            found[name] = min(_MOST_PER_RULE, found.get(name, 0.0) + sign.weight)
+            name = sign.rule.id
+            by_rule[name] = min(_MOST_PER_RULE, by_rule.get(name, 0.0) + sign.weight)
+    found |= {f"rule:{name}": weight for name, weight in by_rule.items()}
     if signals.contrast_at >= 0:
         found["contrast"] = 1.0
     if signals.to_firm:
