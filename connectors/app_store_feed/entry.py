@@ -35,10 +35,10 @@ def entries_of(answer: Any) -> list[Any]:
 
 
 def listed(entry: Any, app: str, country: str, now: datetime) -> Listed:
-    review = label(entry, "id")
+    review, said = label(entry, "id"), [label(entry, name) for name in (RATING, "title", "content")]
     if not review:
-        return unreadable(entry, now, "an entry without an id")
-    matters = digest_of(*(label(entry, name) for name in (RATING, "title", "content")))
+        return unreadable(entry, now, "an entry without an id", said)
+    matters = digest_of(*said)
     context = {"app": app, "country": country}
     raw = Raw(key=review, digest=matters, body=encode(entry), media_type=JSON, received_at=now, context=context)
     return Listed(raws=(raw,), at=moment(label(entry, "updated")))

@@ -1,4 +1,4 @@
-"""Apple's public feed in small, with its habits: one review stands alone, none leaves `entry` out, page 11 is refused."""
+"""Apple's public feed in small, with its habits: one review stands alone, none leaves `entry` out, no page 11."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Feed:
             "updated": {"label": (START - age).astimezone(CUPERTINO).isoformat(timespec="seconds")},
         }
         rows = self.entries[country]
-        rows[:] = [row for row in rows if row["id"] != entry["id"]] + [entry]
+        rows[:] = [row for row in rows if row.get("id") != entry["id"]] + [entry]
         return entry
 
     async def show(self, request: web.Request) -> web.Response:
