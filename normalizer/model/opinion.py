@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from array import array
 from collections.abc import Mapping, Set
 from functools import cached_property, lru_cache
 from importlib import resources
@@ -49,7 +50,7 @@ class Model:
                 self._words[one[1:-1]] = row
             else:
                 longer[one] = row
-        self._longer = tuple(longer.values())
+        self._longer = array("I", longer.values())
         self._finder = AhoCorasick(longer, implementation=Implementation.ContiguousNFA, store_patterns=False)
 
     def find(self, text: str, words: Set[str], occurring: Set[str]) -> list[int]:
