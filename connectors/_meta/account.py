@@ -1,0 +1,166 @@
+"""A channel of one account at Facebook or Instagram: comments in public, messages in private.
+
+Both are delivered; comments are read back as well, and messages answered.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import aclosing
+from datetime import datetime, timedelta
+from typing import Any, ClassVar, Literal, TypeVar
+
+from pydantic import Field
+
+from allears_sdk.connector import Address, Batch, Connector, Cursor, Media, Reception, Request
+from allears_sdk.context import Context
+from allears_sdk.errors import Rejected, Void
+from allears_sdk.message import Author, Raw, Ref
+from connectors._meta.door import Door, refuse
+from connectors._meta.envelope import Item, items_of, unreadable
+from connectors._meta.graph import Graph
+from connectors._meta.settings import MetaSettings
+from connectors._meta.talk import raw_of
+from connectors._meta.walk import Source, Walk
+
+WINDOW = timedelta(hours=24)
+COMMENT_WINDOW = timedelta(days=7)
+MAX_STRANGE = 50
+
+
+class AccountSettings(MetaSettings):
+    """Shared by both."""
+
+    interval_seconds: float = Field(
+        default=900, ge=60, le=86_400, description="Time between two looks for comments that were not delivered."
+    )
+    posts_days: float = Field(
+        default=30, gt=0, le=3650, description="Comments under posts that are younger than this are read back."
+    )
+    sweep_hours: float = Field(
+        default=24,
+        ge=1,
+        le=720,
+        description="How often all comments under those posts are read again, for edits that were not delivered.",
+    )
+    answer_comments: Literal["no", "private"] = Field(
+        default="no",
+        description='Whether `acknowledge` answers comments too: "private" sends their author a message. In public '
+        "nobody is answered.",
+    )
+
+    @property
+    def account_id(self) -> str:
+        raise NotImplementedError
+
+
+S = TypeVar("S", bound=AccountSettings)
+
+
+class AccountConnector(Connector[S]):
+    platform: ClassVar[str]
+    """`object` of its deliveries."""
+    max_text: ClassVar[int]
+    """Characters of an answer."""
+
+    def __init__(self, settings: S, context: Context) -> None:
+        super().__init__(settings, context)
+        self.graph = Graph(settings, context)
+        self._door = Door(settings)
+        self._walk = Walk(
+            self.source(),
+            context,
+            look_back=settings.look_back,
+            posts=timedelta(days=settings.posts_days),
+            sweep=timedelta(hours=settings.sweep_hours),
+        )
+        self._strange: set[str] = set()
+
+    @abstractmethod
+    def source(self) -> Source:
+        """Of comments to read back."""
+
+    @abstractmethod
+    def changed(self, item: Item, received_at: datetime) -> Raw | None:
+        """A change that says something. Raises ValueError for one that cannot be read."""
+
+    @abstractmethod
+    async def profile(self, customer: str) -> Author:
+        """What the platform tells of a customer. Raises as `fetch`."""
+
+    async def streams(self) -> Sequence[str]:
+        return (f"{self.spec.kind}://{self.settings.account_id}/comments",)
+
+    async def poll(
+        self, stream: str, cursor: Cursor | None, hint: Mapping[str, Any], limit: int
+    ) -> AsyncIterator[Batch]:
+        if not self.graph.has_token:
+            return
+        async with aclosing(self._walk.batches(cursor, min(limit, 100))) as batches:  # type: ignore[type-var] # a generator
+            async for batch in batches:
+                yield batch
+
+    async def receive(self, request: Request) -> Reception:
+        async def accept() -> Reception:
+            try:
+                parts = list(items_of(request.body))
+            except (ValueError, RecursionError):
+                return Reception(raws=(unreadable(request.body, request.received_at),))
+            others = {one.object for one in parts if isinstance(one, Item)} - {self.platform}
+            if others:
+                return refuse(f"deliveries of {', '.join(sorted(others))[:80]}: they have a channel of their own", 400)
+            raws = tuple(self._raws(parts, request.received_at))
+            return Reception(raws=await self._without_repeats(raws))
+
+        return await self._door.pass_through(request, accept)
+
+    async def fetch(self, ref: Ref) -> Media | Author:
+        if customer := str(ref.locator.get("profile") or ""):
+            return await self.profile(customer)
+        response = await self.graph.download(str(ref.locator["url"]), self.settings.max_attachment_bytes, is_ours=False)
+        media_type = response.header("content-type").partition(";")[0].strip()
+        return Media(content=response.content, media_type=media_type or "application/octet-stream")
+
+    async def reply(self, address: Address, text: str, key: str) -> None:
+        customer = (address.thread[-1] if address.thread else "").partition("/")[2]
+        is_talk = bool(customer)
+        if not is_talk and self.settings.answer_comments == "no":
+            raise Void("a comment is answered in public: that is left to people")
+        if self.context.clock.now() - address.said_at >= (WINDOW if is_talk else COMMENT_WINDOW):
+            raise Void("Meta lets a customer be answered for 24 hours, the author of a comment for 7 days")
+        if len(text) > self.max_text:
+            raise Rejected(f"Meta takes {self.max_text} characters: shorten acknowledge.text_zh and text_en")
+        to = {"id": customer} if is_talk else {"comment_id": address.message}
+        said = {"recipient": to, "messaging_type": "RESPONSE", "message": {"text": text}}
+        await self.graph.post(f"{self.settings.account_id}/messages", said)
+
+    def _raws(self, parts: Sequence[Item | bytes], received_at: datetime) -> Iterator[Raw]:
+        for part in parts:
+            if isinstance(part, bytes):
+                yield unreadable(part, received_at)
+            elif part.account != self.settings.account_id:
+                self._note("account", part.account)
+            elif raw := self._raw(part, received_at):
+                yield raw
+
+    def _raw(self, item: Item, received_at: datetime) -> Raw | None:
+        try:
+            return raw_of(item, received_at) if item.is_event else self.changed(item, received_at)
+        except (ValueError, RecursionError):
+            return unreadable(item.body(), received_at)
+
+    async def _without_repeats(self, raws: Sequence[Raw]) -> tuple[Raw, ...]:
+        """What is only ever said once is not said again by a late redelivery, after it has been edited."""
+        once = [raw.key for raw in raws if raw.context.get("is_first")]
+        known = await self.context.known(once) if once else frozenset()
+        return tuple(raw for raw in raws if not (raw.context.get("is_first") and raw.key in known))
+
+    def note(self, field: str) -> None:
+        """What is delivered and not heard is told of once."""
+        self._note("field", field)
+
+    def _note(self, what: str, name: str) -> None:
+        if name not in self._strange and len(self._strange) < MAX_STRANGE:
+            self._strange.add(name)
+            self.context.log.info("delivery_ignored", **{what: name[:80]})
