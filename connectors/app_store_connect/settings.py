@@ -31,7 +31,7 @@ class AppStoreConnectSettings(AppStoreSettings):
         examples=["file:/etc/allears/AuthKey_2X9R4HXF34.p8"],
     )
     interval_seconds: float = Field(
-        default=300, ge=30, le=86_400, description="Time between polls: one call for each app, of 3,600 an hour."
+        default=300, ge=1, le=86_400, description="Time between polls: one call for each app, of 3,600 an hour."
     )
     timeout_seconds: float = Field(default=30, ge=1, le=300, description="How long one call may take.")
     url: str = Field(

@@ -25,7 +25,7 @@ class AppStoreFeedSettings(AppStoreSettings):
         examples=[["cn", "us", "jp"]],
     )
     interval_seconds: float = Field(
-        default=1800, ge=60, le=86_400, description="Time between polls: one call for each app in each country."
+        default=1800, ge=1, le=86_400, description="Time between polls: one call for each app in each country."
     )
     sweep_pages: int = Field(default=10, ge=1, le=10, description="Pages of 50 reviews that the feed has.")
     timeout_seconds: float = Field(default=30, ge=1, le=300, description="How long one call may take.")
