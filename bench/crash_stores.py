@@ -50,7 +50,7 @@ TRACKER = """
 [destinations.tracker]
 sink = "roundup"
 url = "{url}"
-user = "{user}"
+username = "{user}"
 password = "{password}"
 timeout_seconds = 10
 max_attempts = 1000

@@ -51,7 +51,7 @@ class DjangoHelpdeskSettings(TicketSettings):
         description="Address of the helpdesk; its API lies below in `api/`.",
         examples=["https://support.example.com/helpdesk/"],
     )
-    user: str = Field(min_length=1, description="Login of a staff user that files.", examples=["allears"])
+    username: str = Field(min_length=1, description="Login of a staff user that files.", examples=["allears"])
     password: SecretStr = Field(description="Its password.", examples=["env:HELPDESK_PASSWORD"])
     queue: int = Field(ge=1, description="Number of the queue, as its address in the admin pages has it.")
     key_field: str = Field(
@@ -93,7 +93,7 @@ class DjangoHelpdeskSink(TicketSink[DjangoHelpdeskSettings]):
     async def check(self) -> Identity:
         await self._check_mapping()
         details = (f"queue {self.settings.queue}: not verified, this API lists no queues",)
-        return Identity(account=f"{self.settings.user} at {self._url}", details=details)
+        return Identity(account=f"{self.settings.username} at {self._url}", details=details)
 
     def compose(self, view: View) -> Any:
         if not view.is_opening:
@@ -169,7 +169,7 @@ class DjangoHelpdeskSink(TicketSink[DjangoHelpdeskSettings]):
     def check_answer(self, answer: Response) -> None:
         what, words = f"{answer.call.place}: {answer.status}", answer.text()[:500]
         if answer.status == 403:
-            raise ConfigError(f"{what}: {self.settings.user} is not staff, or may not see this queue", detail=words)
+            raise ConfigError(f"{what}: {self.settings.username} is not staff, or may not see this queue", detail=words)
         if answer.status == 404:
             raise ConfigError(f"{what}: no API here; check url and HELPDESK_ACTIVATE_API_ENDPOINT", detail=words)
         super().check_answer(answer)
@@ -238,7 +238,7 @@ class DjangoHelpdeskSink(TicketSink[DjangoHelpdeskSettings]):
         gone: Iterable[int] = (),
         **body: Any,
     ) -> Response:
-        proof = basic_auth(self.settings.user, self.settings.password.get_secret_value())
+        proof = basic_auth(self.settings.username, self.settings.password.get_secret_value())
         headers = {"Authorization": proof, "Accept": "application/json"}
         return await self.call(method, f"{self._url}/api/{path}", headers=headers, gone=gone, **body)
 

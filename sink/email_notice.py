@@ -36,7 +36,10 @@ class EmailNoticeSettings(NoticeSettings):
         min_length=1, max_length=50, description="Addresses that get each notice.", examples=[["care@example.com"]]
     )
     reply_to: str = Field(default="", description="Address that people's answers go to; empty: the sender's.")
-    smtp: SubmissionSettings = Field(description="The server that sends the mails.")
+    smtp: SubmissionSettings = Field(
+        description="The server that sends the mails.",
+        examples=[{"host": "smtp.example.com", "username": "intake@example.com", "password": "env:NOTICE_PASSWORD"}],
+    )
     when_in_doubt: Literal["hold", "send_again", "drop"] = Field(
         default="hold",
         description='A mail whose answer was lost may have been sent: "hold" it for a person, "send_again" with the '

@@ -19,6 +19,7 @@ from allears_sdk.complaint import AttachedFile
 from allears_sdk.connector import Identity
 from allears_sdk.errors import ConfigError, Rejected, TicketGone, Unavailable
 from allears_sdk.remote import Response, basic_auth
+from allears_sdk.settings import FILL_IN
 from allears_sdk.sink import Certainty, Progress, SinkSpec, Ticket
 from allears_sdk.tickets import (
     CustomerIsRequester,
@@ -60,9 +61,12 @@ class RequestTrackerSettings(TicketSettings):
         examples=["https://rt.example.com"],
     )
     token: SecretStr | None = Field(
-        default=None, description="Authentication token of the user that files.", examples=["env:RT_TOKEN"]
+        default=None,
+        description="Authentication token of the user that files.",
+        examples=["env:RT_TOKEN"],
+        json_schema_extra=dict(FILL_IN),
     )
-    user: str = Field(default="", description="Where there is no token: its login.", examples=["allears"])
+    username: str = Field(default="", description="Where there is no token: its login.", examples=["allears"])
     password: SecretStr | None = Field(default=None, description="Its password.", examples=["env:RT_PASSWORD"])
     queue: str = Field(min_length=1, description="Name of the queue.", examples=["Complaints"])
     key_field: str = Field(
@@ -78,8 +82,8 @@ class RequestTrackerSettings(TicketSettings):
 
     @model_validator(mode="after")
     def _logs_in(self) -> RequestTrackerSettings:
-        if self.token is None and not (self.user and self.password):
-            raise ValueError("set token, or user and password")
+        if self.token is None and not (self.username and self.password):
+            raise ValueError("set token, or username and password")
         return self
 
 
@@ -275,7 +279,7 @@ class RequestTrackerSink(TicketSink[RequestTrackerSettings]):
         if self.settings.token:
             return {"Authorization": f"token {self.settings.token.get_secret_value()}"}
         password = self.settings.password.get_secret_value() if self.settings.password else ""
-        return {"Authorization": basic_auth(self.settings.user, password)}
+        return {"Authorization": basic_auth(self.settings.username, password)}
 
     def _ticket(self, id_: object) -> Ticket:
         return Ticket(id=str(id_), url=f"{self._url}/Ticket/Display.html?id={id_}")

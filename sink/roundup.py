@@ -42,7 +42,7 @@ class RoundupSettings(TicketSettings):
         description="Address of the tracker, as its config.ini has it in `web`.",
         examples=["https://issues.example.com/support/"],
     )
-    user: str = Field(min_length=1, description="Login of the user that files.", examples=["allears"])
+    username: str = Field(min_length=1, description="Login of the user that files.", examples=["allears"])
     password: SecretStr = Field(description="Its password.", examples=["env:ROUNDUP_PASSWORD"])
     key_field: str = Field(
         default="complaint_id",
@@ -70,10 +70,10 @@ class RoundupSink(TicketSink[RoundupSettings]):
 
     async def check(self) -> Identity:
         await self._check_mapping()
-        return Identity(account=f"{self.settings.user} at {self._url}")
+        return Identity(account=f"{self.settings.username} at {self._url}")
 
     def compose(self, view: View) -> Any:
-        message = {"content": view.text, "author": self.settings.user, "messageid": " ".join(view.marks)}
+        message = {"content": view.text, "author": self.settings.username, "messageid": " ".join(view.marks)}
         if not view.is_opening:
             return {"message": message}
         fields = {target: shaped for target, value in view.fields.items() if (shaped := _shaped(value))}
@@ -133,7 +133,8 @@ class RoundupSink(TicketSink[RoundupSettings]):
     def check_answer(self, answer: Response) -> None:
         what, words = f"{answer.call.place}: {answer.status}", answer.text()[:500]
         if answer.status == 403:
-            raise ConfigError(f"{what}: {self.settings.user} may not do this; its role needs Rest Access", detail=words)
+            user = self.settings.username
+            raise ConfigError(f"{what}: {user} may not do this; its role needs Rest Access", detail=words)
         if answer.status == 400 and ("Rest Interface" in words or "Required Header" in words):
             raise ConfigError(f"{what}: url is not the tracker's `web` address", detail=words)
         if answer.status == 400 and "/@poe/" in answer.url and "POE" in words:
@@ -235,7 +236,7 @@ class RoundupSink(TicketSink[RoundupSettings]):
         """Roundup wants to know that no browser was tricked: origin and a header that forms cannot send."""
         parts = urlsplit(self._url)
         return {
-            "Authorization": basic_auth(self.settings.user, self.settings.password.get_secret_value()),
+            "Authorization": basic_auth(self.settings.username, self.settings.password.get_secret_value()),
             "X-Requested-With": "allears",
             "Origin": f"{parts.scheme}://{parts.netloc}",
             "Referer": f"{self._url}/",

@@ -9,11 +9,14 @@ from typing import Any, Literal
 from allears_sdk import registry
 from allears_sdk.errors import ConfigError
 from allears_sdk.settings import ChannelSettings, DestinationSettings, Settings
+from allears_sdk.tickets.settings import MappingSettings, TextSettings, TicketSettings
 
 Family = Literal["channels", "destinations"]
 
 WORDS = {"channels": "connector", "destinations": "sink"}
 BASES: dict[str, type[Settings]] = {"channels": ChannelSettings, "destinations": DestinationSettings}
+SHARED: dict[str, type[Settings]] = {"mapping": MappingSettings, "texts": TextSettings, "tickets": TicketSettings}
+"""What several kinds of destinations take besides: told once, by these names."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,8 +42,22 @@ class Component:
     @property
     def own_fields(self) -> dict[str, Any]:
         """Fields that only this kind has."""
-        base = BASES[self.family].model_fields
-        return {name: field for name, field in self.model.model_fields.items() if name not in base}
+        known = {
+            *BASES[self.family].model_fields,
+            *(name for base in self.shared.values() for name in base.model_fields),
+        }
+        return {name: field for name, field in self.model.model_fields.items() if name not in known}
+
+    @property
+    def shared(self) -> dict[str, type[Settings]]:
+        """What it takes as several others do."""
+        return {name: base for name, base in SHARED.items() if issubclass(self.model, base)}
+
+    @property
+    def inherited(self) -> dict[str, Any]:
+        """Fields that its bases have, as they say them."""
+        bases = (BASES[self.family], *self.shared.values())
+        return {name: field for base in bases for name, field in base.model_fields.items() if name != self.word}
 
 
 def components(*, shipped: bool = False) -> list[Component]:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from allears.settings.catalogue import Component, component, components
 from allears.settings.routes import RouteSettings
-from allears.settings.secrets import holds_secret
+from allears.settings.secrets import holds_secret, models_in
 from allears.settings.sections import SECTIONS
 from allears.settings.spelling import default, toml
 
@@ -95,7 +95,21 @@ def _value(key: str, field: FieldInfo, schema: dict[str, Any], prefix: str) -> s
         return toml(field.examples[0])
     if holds_secret(field.annotation):
         return _secret(key, field, prefix)
+    if not default(field) and (models := models_in(field.annotation)):
+        return _inline(models[0], "_".join(filter(None, [prefix, key])))
     return default(field) or _filler(schema)
+
+
+def _inline(model: type[BaseModel], prefix: str) -> str:
+    """A table in one line: what it must have."""
+    properties = model.model_json_schema()["properties"]
+    wanted = {
+        name: field
+        for name, field in model.model_fields.items()
+        if field.is_required() or "x-fill-in" in properties[name]
+    }
+    parts = [f"{name} = {_value(name, field, properties[name], prefix)}" for name, field in wanted.items()]
+    return f"{{ {', '.join(parts)} }}" if parts else "{}"
 
 
 def _filler(schema: dict[str, Any]) -> str:
@@ -112,6 +126,8 @@ def _filler(schema: dict[str, Any]) -> str:
 def _secret(key: str, field: FieldInfo, prefix: str) -> str:
     variable = "_".join(["ALLEARS", *filter(None, [prefix]), key]).upper().replace("-", "_")
     is_table = str(getattr(field.annotation, "__origin__", "")).endswith(("dict'>", "Mapping'>"))
+    if get_origin(field.annotation) in (tuple, list):
+        return f'["env:{variable}"]'
     return f'{{ Authorization = "env:{variable}" }}' if is_table else f'"env:{variable}"'
 
 

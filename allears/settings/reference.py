@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from allears.settings.catalogue import BASES, WORDS, Component, components
+from allears.settings.catalogue import BASES, SHARED, WORDS, Component, components
 from allears.settings.environment import variable
 from allears.settings.routes import RouteSettings
 from allears.settings.secrets import models_in
@@ -36,7 +36,8 @@ def reference() -> str:
     blocks = [_HEAD, *(_section(name, model) for name, model in SECTIONS.items()), _routes()]
     for family in ("channels", "destinations"):
         members = [component for component in found if component.family == family]
-        blocks += [_family(family), *(_component(component) for component in members)]
+        blocks += [_family(family), *([_shared()] if family == "destinations" else [])]
+        blocks += [_component(component) for component in members]
     blocks += [_inner(name, model) for name, model in sorted(_tables(found).items())]
     return "\n".join(blocks)
 
@@ -64,19 +65,41 @@ def _component(component: Component) -> str:
     title = f'### `{component.word} = "{component.kind}"`: {component.title_en} · {component.title_zh}\n\n'
     verified = f"Tried against: {component.verified}.\n\n" if component.verified else ""
     changed = {
-        name: field
-        for name, field in component.model.model_fields.items()
-        if name in BASES[component.family].model_fields
-        and name != component.word
-        and default(field) != default(BASES[component.family].model_fields[name])
+        name: component.model.model_fields[name]
+        for name, field in component.inherited.items()
+        if default(component.model.model_fields[name]) != default(field)
     }
     rows = {**component.own_fields, **changed}
-    return title + verified + (_table(component.model, rows) if rows else "No settings of its own.\n")
+    also = f"Takes the settings of {_names(component.shared)} too.\n\n" if component.shared else ""
+    return title + verified + also + (_table(component.model, rows) if rows else "No settings of its own.\n")
+
+
+def _names(shared: Mapping[str, type[BaseModel]]) -> str:
+    """Those that hold no other."""
+    whole = [
+        name
+        for name, model in shared.items()
+        if not any(model is not other and issubclass(other, model) for other in shared.values())
+    ]
+    return " and ".join(f"[{name}](#settings-of-{name})" for name in whole)
+
+
+def _shared() -> str:
+    """Each with what the ones before it did not say."""
+    told = set(BASES["destinations"].model_fields)
+    parts = []
+    for name, model in SHARED.items():
+        fields = {key: field for key, field in model.model_fields.items() if key not in told}
+        told |= set(fields)
+        held = [other for other, base in SHARED.items() if base is not model and issubclass(model, base)]
+        with_ = f" With those of {' and '.join(held)}." if held else ""
+        parts.append(f"### Settings of {name}\n\n{_line(model.__doc__)}{with_}\n\n{_table(model, fields)}")
+    return "\n".join(parts)
 
 
 def _tables(found: Iterable[Component]) -> dict[str, type[BaseModel]]:
     """The tables that settings hold, those of some kinds and those of all, by key."""
-    models = (*SECTIONS.values(), *BASES.values())
+    models = (*SECTIONS.values(), *BASES.values(), *SHARED.values())
     every = [*(model.model_fields for model in models), *(component.own_fields for component in found)]
     return {name: model for fields in every for name, field in fields.items() for model in models_in(field.annotation)}
 

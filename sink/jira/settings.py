@@ -6,6 +6,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, SecretStr, model_validator
 
+from allears_sdk.settings import FILL_IN
 from allears_sdk.tickets import Statuses, TicketSettings, WhenNotFound
 from sink.jira.values import Form
 
@@ -33,6 +34,7 @@ class JiraSettings(TicketSettings):
         default="",
         description="Account the API token belongs to. Empty: the token is sent as Bearer, as Data Center wants it.",
         examples=["allears@example.com"],
+        json_schema_extra=dict(FILL_IN),
     )
     token: SecretStr = Field(
         description="API token (Cloud) or personal access token (Data Center).", examples=["env:ALLEARS_JIRA_TOKEN"]

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field, SecretStr, model_validator
 
+from allears_sdk.settings import FILL_IN
 from allears_sdk.tickets import TicketSettings
 
 _COLUMN = r"^[a-z][a-z0-9_]*$"
@@ -22,10 +23,16 @@ class ServiceNowSettings(TicketSettings):
         examples=["https://example.service-now.com"],
     )
     username: str = Field(
-        default="", description="Integration user, for basic authentication.", examples=["allears.intake"]
+        default="",
+        description="Integration user, for basic authentication.",
+        examples=["allears.intake"],
+        json_schema_extra=dict(FILL_IN),
     )
     password: SecretStr | None = Field(
-        default=None, description="Its password.", examples=["env:ALLEARS_SERVICENOW_PASSWORD"]
+        default=None,
+        description="Its password.",
+        examples=["env:ALLEARS_SERVICENOW_PASSWORD"],
+        json_schema_extra=dict(FILL_IN),
     )
     client_id: str = Field(
         default="", description="OAuth application (client credentials), instead of user name and password."

@@ -49,7 +49,7 @@ def test_a_channel_that_cannot_answer_says_so(tmp_path: Path, kind: str) -> None
 @pytest.mark.parametrize(
     ("more", "word"),
     [
-        ('host = "imap.example.com"\n[channels.mail.acknowledge]\n', "the host that sends our answers"),
+        ('host = "imap.example.com"\n[channels.mail.acknowledge]\n', "the server that sends our mails"),
         ('preset = "qq"\n[channels.mail.acknowledge]\ntext_zh = "{nummer}"\n', "unknown placeholder {nummer}"),
         ('preset = "qq"\n[channels.mail.acknowledge]\nlimit = 3\n', "unknown key"),
         ('preset = "qq"\n[channels.mail.acknowledge]\nlanguages = "zh"\n', 'did you mean "language"?'),

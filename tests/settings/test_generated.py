@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from allears import settings
@@ -105,11 +105,12 @@ def written(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
         monkeypatch.setenv(name, next(value for pattern, value in SECRETS.items() if re.fullmatch(pattern, name)))
     key = rsa.generate_private_key(65537, 2048)
     private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    team = ec.generate_private_key(ec.SECP256R1()).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     for path in set(re.findall(r'"file:(/etc/\S+)"', text)):
         copy = tmp_path / Path(path).name
         copy.touch(mode=0o600)
-        copy.write_bytes(public if "pub" in copy.name else private)
+        copy.write_bytes(public if "pub" in copy.name else team if copy.suffix == ".p8" else private)
         text = text.replace(path, str(copy))
     return text
 

@@ -49,7 +49,7 @@ async def proxy(helpdesk: DjangoHelpdesk) -> AsyncIterator[FaultProxy]:
 
 def settings(proxy: FaultProxy, **more: Any) -> DjangoHelpdeskSettings:
     user, password = STAFF
-    facts = {"url": proxy.url + MOUNT, "user": user, "password": password, "queue": 1, "fields": FIELDS, **more}
+    facts = {"url": proxy.url + MOUNT, "username": user, "password": password, "queue": 1, "fields": FIELDS, **more}
     return DjangoHelpdeskSettings.model_validate(facts)
 
 
@@ -246,7 +246,7 @@ async def test_a_file_that_is_not_taken_is_said_once(
         ({"key_field": "nosuch"}, "no custom field nosuch"),
         ({"fields": {"channel": "custom_chanel"}}, "custom_channel"),
         ({"values": {"priority": {"P1": 9}}}, "it has: 1, 2, 3, 4, 5"),
-        ({"user": STRANGER[0], "password": STRANGER[1]}, "not staff"),
+        ({"username": STRANGER[0], "password": STRANGER[1]}, "not staff"),
         ({"url": "/nowhere"}, "HELPDESK_ACTIVATE_API_ENDPOINT"),
     ],
 )

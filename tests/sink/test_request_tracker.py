@@ -257,7 +257,7 @@ async def test_an_address_that_is_none_is_left_out(sink: RequestTrackerSink, ema
         ({"key_field": "Complaint-ID"}, "shows no custom field"),
         ({"fields": {"channel": "Chanel"}}, "the store has no such field"),
         ({"values": {"priority": {"P1": "High"}}}, "integer"),
-        ({"token": None, "user": STRANGER[0], "password": STRANGER[1]}, "rights"),
+        ({"token": None, "username": STRANGER[0], "password": STRANGER[1]}, "rights"),
         ({"url": "/nowhere"}, "check url"),
     ],
 )
@@ -306,7 +306,7 @@ async def test_check_says_where_and_makes_nothing(sink: RequestTrackerSink, prox
 
 
 def test_settings_need_a_token_or_a_password() -> None:
-    for more in ({}, {"user": "allears"}, {"password": "x"}):
+    for more in ({}, {"username": "allears"}, {"password": "x"}):
         with pytest.raises(ValidationError, match="set token"):
             RequestTrackerSettings.model_validate({"url": "https://rt.example.com", "queue": "q", **more})
 

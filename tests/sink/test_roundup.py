@@ -45,7 +45,7 @@ async def proxy(roundup: Roundup) -> AsyncIterator[FaultProxy]:
 
 
 def settings(url: str, roundup: Roundup, **more: Any) -> RoundupSettings:
-    facts = {"sink": "roundup", "url": url, "user": roundup.user, "password": roundup.password, **more}
+    facts = {"sink": "roundup", "url": url, "username": roundup.user, "password": roundup.password, **more}
     return RoundupSettings.model_validate(facts)
 
 
@@ -229,7 +229,7 @@ async def test_retired_superseded_and_unknown_issues_are_gone(
         ({"key_field": "complaint"}, "Unknown property: complaint"),
         ({"fields": {"channel": "chanel"}}, "Unknown property: chanel"),
         ({"values": {"priority": {"P1": "hot"}}}, "hot"),
-        ({"user": READER[0], "password": READER[1]}, "Rest Access"),
+        ({"username": READER[0], "password": READER[1]}, "Rest Access"),
     ],
 )
 async def test_what_the_tracker_does_not_know_stops_the_destination(
