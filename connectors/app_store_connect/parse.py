@@ -58,7 +58,7 @@ def _read_review(raw: Raw, settings: AppStoreSettings) -> Message:
         kind=Kind.EDITED if raw.ordinal > 1 else Kind.SAID,
         author=Author(name=(said.reviewerNickname or "").strip()),
         posted_at=moment(said.createdDate),
-        rating=Rating(value=said.rating),
+        rating=Rating(value=float(said.rating)),
         product=product_of(settings.name_of(app), place=said.territory or ""),
         permalink=page_of(app),
         visibility=Visibility.PUBLIC,

@@ -8,6 +8,7 @@ from pydantic import Field, SecretStr, field_validator
 
 from allears_sdk.errors import ConfigError
 from allears_sdk.jwt import sign_es256
+from allears_sdk.settings import FILL_IN
 from connectors._apple.settings import AppStoreSettings
 
 
@@ -25,6 +26,7 @@ class AppStoreConnectSettings(AppStoreSettings):
         pattern=r"^$|^[0-9a-fA-F-]{36}$",
         description="Issuer ID, above the list of team keys. Empty: it is an individual key.",
         examples=["57246542-96fe-1a63-e053-0824d011072a"],
+        json_schema_extra=dict(FILL_IN),
     )
     private_key: SecretStr = Field(
         description="The key itself: the AuthKey_….p8 that can be downloaded once.",

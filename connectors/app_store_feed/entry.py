@@ -62,7 +62,7 @@ def read_entry(raw: Raw, settings: AppStoreSettings) -> Message:
         kind=Kind.EDITED if raw.ordinal > 1 else Kind.SAID,
         author=Author(id=user[1] if user else "", name=label(author, "name").strip()),
         posted_at=moment(label(entry, "updated")),
-        rating=Rating(value=int(stars)),
+        rating=Rating(value=float(stars)),
         product=product_of(settings.name_of(app), version=label(entry, _VERSION), place=country.upper()),
         permalink=page_of(app, country),
         visibility=Visibility.PUBLIC,
