@@ -9,13 +9,18 @@ from typing import Any, Literal
 from allears_sdk import registry
 from allears_sdk.errors import ConfigError
 from allears_sdk.settings import ChannelSettings, DestinationSettings, Settings
-from allears_sdk.tickets.settings import MappingSettings, TextSettings, TicketSettings
+from allears_sdk.tickets.settings import MappingSettings, TextSettings, TicketSettings, ToldSettings
 
 Family = Literal["channels", "destinations"]
 
 WORDS = {"channels": "connector", "destinations": "sink"}
 BASES: dict[str, type[Settings]] = {"channels": ChannelSettings, "destinations": DestinationSettings}
-SHARED: dict[str, type[Settings]] = {"mapping": MappingSettings, "texts": TextSettings, "tickets": TicketSettings}
+SHARED: dict[str, type[Settings]] = {
+    "mapping": MappingSettings,
+    "texts": TextSettings,
+    "tickets": TicketSettings,
+    "back-channels": ToldSettings,
+}
 """What several kinds of destinations take besides: told once, by these names."""
 
 

@@ -17,6 +17,7 @@ from allears_sdk.tickets.settings import (
     StoreValue,
     TextSettings,
     TicketSettings,
+    ToldSettings,
     WhenInDoubt,
     WhenNotFound,
 )
@@ -39,6 +40,7 @@ __all__ = [
     "TextSettings",
     "TicketSettings",
     "TicketSink",
+    "ToldSettings",
     "View",
     "WhenInDoubt",
     "WhenNotFound",

@@ -126,6 +126,11 @@ class TicketSettings(MappingSettings, TextSettings):
         default=False,
         description="True shows follow-ups to whoever may see the ticket's public side; else they are internal.",
     )
+
+
+class ToldSettings(TicketSettings):
+    """For stores of tickets that tell what agents do."""
+
     webhook_secret: SecretStr | None = Field(
         default=None,
         description="Secret of the store's webhook to /back/NAME: status and handler flow back. Empty: none is heard.",

@@ -6,14 +6,14 @@ from typing import Literal
 
 from pydantic import Field, SecretStr, model_validator
 
-from allears_sdk.tickets import TicketSettings
+from allears_sdk.tickets import ToldSettings
 
 PRIORITIES = ("urgent", "high", "medium", "low")
 NATIVE = frozenset({"assignee_id", "team_id"})
 """Targets of `fields` that are not attributes: numbers of an agent and a team."""
 
 
-class ChatwootSettings(TicketSettings):
+class ChatwootSettings(ToldSettings):
     """An API inbox of a Chatwoot account."""
 
     sink: Literal["chatwoot"] = Field(default="chatwoot", description="Which kind of ticket store this is.")

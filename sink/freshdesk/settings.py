@@ -8,13 +8,13 @@ from typing import Literal
 from pydantic import Field, SecretStr, model_validator
 
 from allears_sdk.settings import nearest
-from allears_sdk.tickets import CustomerIsRequester, Reopen, Requester, Statuses, TicketSettings, WhenNotFound
+from allears_sdk.tickets import CustomerIsRequester, Reopen, Requester, Statuses, ToldSettings, WhenNotFound
 
 NATIVE = ("company_id", "email_config_id", "group_id", "product_id", "responder_id", "source", "status", "type")
 """What `fields` may name beside custom fields."""
 
 
-class FreshdeskSettings(TicketSettings):
+class FreshdeskSettings(ToldSettings):
     """Which account, whose key, and by which field its tickets are known."""
 
     sink: Literal["freshdesk"] = Field(default="freshdesk", description="Which kind of ticket store this is.")

@@ -7,11 +7,11 @@ from typing import ClassVar, Literal
 from pydantic import Field, SecretStr, model_validator
 
 from allears_sdk.settings import FILL_IN
-from allears_sdk.tickets import Statuses, TicketSettings, WhenNotFound
+from allears_sdk.tickets import Statuses, ToldSettings, WhenNotFound
 from sink.jira.values import Form
 
 
-class JiraSettings(TicketSettings):
+class JiraSettings(ToldSettings):
     """A project of Jira Cloud, of Jira Service Management or of a Data Center."""
 
     has_json_constants: ClassVar[bool] = True

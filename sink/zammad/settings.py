@@ -6,12 +6,12 @@ from typing import Literal
 
 from pydantic import Field, SecretStr, model_validator
 
-from allears_sdk.tickets import Reopen, Requester, Statuses, TicketSettings
+from allears_sdk.tickets import Reopen, Requester, Statuses, ToldSettings
 
 TAKEN = frozenset({"title", "group", "group_id", "customer", "customer_id", "article", "priority", "id", "number"})
 
 
-class ZammadSettings(TicketSettings):
+class ZammadSettings(ToldSettings):
     """A group of a Zammad, and the ticket attribute that keeps our key."""
 
     sink: Literal["zammad"] = Field(default="zammad", description="Which kind of ticket store this is.")

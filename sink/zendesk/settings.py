@@ -8,13 +8,13 @@ from typing import Literal
 from pydantic import Field, SecretStr, model_validator
 
 from allears_sdk.settings import nearest
-from allears_sdk.tickets import CustomerIsRequester, Reopen, Requester, Statuses, TicketSettings
+from allears_sdk.tickets import CustomerIsRequester, Reopen, Requester, Statuses, ToldSettings
 
 NATIVE = ("assignee_id", "brand_id", "group_id", "organization_id", "status", "tags", "ticket_form_id", "type")
 """What `fields` may name beside the numbers of custom fields."""
 
 
-class ZendeskSettings(TicketSettings):
+class ZendeskSettings(ToldSettings):
     """Which account, whose token, and who the requester is."""
 
     sink: Literal["zendesk"] = Field(default="zendesk", description="Which kind of ticket store this is.")
