@@ -89,6 +89,11 @@ class AccountConnector(Connector[S]):
     async def profile(self, customer: str) -> Author:
         """What the platform tells of a customer. Raises as `fetch`."""
 
+    @property
+    def sender_id(self) -> str:
+        """Whose messages our answers are."""
+        return self.settings.account_id
+
     async def streams(self) -> Sequence[str]:
         return (f"{self.spec.kind}://{self.settings.account_id}/comments",)
 
@@ -133,15 +138,15 @@ class AccountConnector(Connector[S]):
             raise Rejected(f"Meta takes {self.max_text} characters: shorten acknowledge.text_zh and text_en")
         to = {"id": customer} if is_talk else {"comment_id": address.message}
         said = {"recipient": to, "messaging_type": "RESPONSE", "message": {"text": text}}
-        await self.graph.post(f"{self.settings.account_id}/messages", said)
+        await self.graph.post(f"{self.sender_id}/messages", said)
 
     def _raws(self, parts: Sequence[Item | bytes], received_at: datetime) -> Iterator[Raw]:
         for part in parts:
             if isinstance(part, bytes):
                 yield unreadable(part, received_at)
-            elif part.account != self.settings.account_id:
-                self._note("account", part.account)
             elif raw := self._raw(part, received_at):
+                if part.account != self.settings.account_id:
+                    self._note("another_account", part.account)
                 yield raw
 
     def _raw(self, item: Item, received_at: datetime) -> Raw | None:
@@ -158,9 +163,9 @@ class AccountConnector(Connector[S]):
 
     def note(self, field: str) -> None:
         """What is delivered and not heard is told of once."""
-        self._note("field", field)
+        self._note("ignored_field", field)
 
     def _note(self, what: str, name: str) -> None:
         if name not in self._strange and len(self._strange) < MAX_STRANGE:
             self._strange.add(name)
-            self.context.log.info("delivery_ignored", **{what: name[:80]})
+            self.context.log.info("delivery_noted", **{what: name[:80]})

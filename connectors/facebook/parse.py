@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
 from allears_sdk.codec import decode
 from allears_sdk.errors import BadMessage
 from allears_sdk.message import Attachment, Author, Kind, Message, Rating, Raw, Ref, Role, Visibility
 from connectors._meta.envelope import Item, moment, only_item
 from connectors._meta.talk import read as read_event
+from connectors._meta.times import read_time
 from connectors.facebook.items import EDITS, POSTS, READ_BACK
 from connectors.facebook.payload import Feed, Person, Read
 from connectors.facebook.settings import FacebookSettings
@@ -74,15 +75,6 @@ def _listed(read: Read, raw: Raw) -> Message | None:
         permalink=comment.permalink_url or f"{_LINK}{comment.id}",
     )
     return message if _is_heard(message) else None
-
-
-def read_time(text: str) -> datetime | None:
-    """`2025-06-15T15:06:40+0000`, as reads give it."""
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 def _said(

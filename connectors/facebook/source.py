@@ -8,9 +8,9 @@ from typing import Any
 
 from allears_sdk.clock import Clock
 from connectors._meta.graph import Graph
+from connectors._meta.times import read_time
 from connectors._meta.walk import Found, Post
 from connectors.facebook.items import listed
-from connectors.facebook.parse import read_time
 
 POST_FIELDS = "id,created_time,updated_time,from,message,permalink_url"
 COMMENT_FIELDS = "id,from,message,created_time,attachment,parent,permalink_url"

@@ -213,10 +213,11 @@ async def test_receipts_are_not_kept(connect: Connect, event: dict[str, Any]) ->
     assert not (await connect().receive(deliver(make_event(message=None, **event)))).raws
 
 
-async def test_another_page_is_not_ours(connect: Connect, log: RecordingLog) -> None:
-    delivery = make_delivery("1000", changes=make_change(message="退款")["entry"][0]["changes"])
-    assert not (await connect().receive(deliver(delivery))).raws
-    assert ("info", "delivery_ignored", {"account": "1000"}) in log.entries
+async def test_another_page_of_the_same_app_is_heard_too(connect: Connect, log: RecordingLog) -> None:
+    """An app has one address for all its Pages: what comes is never thrown away."""
+    delivery = make_delivery("1000", changes=make_change(message="退款", **by({"id": "777"}))["entry"][0]["changes"])
+    assert [one.text for one in await read(connect, delivery)] == ["退款"]
+    assert ("info", "delivery_noted", {"another_account": "1000"}) in log.entries
 
 
 async def test_what_cannot_be_read_becomes_a_letter_and_harms_no_other(connect: Connect) -> None:
