@@ -37,6 +37,7 @@ LINES = """
 [destinations.file]
 sink = "jsonl"
 path = "{path}"
+max_attempts = 1000
 """
 TABLE = """
 [destinations.{name}]
