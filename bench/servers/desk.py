@@ -88,6 +88,8 @@ class Desk:
         self.late_seconds: float | None = None
         """After how long late work is done; None: when `land` is called."""
         self.weather: Callable[[], Trouble | None] = lambda: None
+        """Drawn for each call that matches `exposed`."""
+        self.exposed = self.WORK
         self._planned: list[tuple[re.Pattern[str], Trouble]] = []
         self._late: list[Callable[[], Awaitable[object]]] = []
         self._sleeping: set[asyncio.Task[None]] = set()
@@ -188,7 +190,7 @@ class Desk:
             if pattern.match(what):
                 del self._planned[place]
                 return trouble
-        return self.weather() if re.match(self.WORK, what) else None
+        return self.weather() if re.match(self.exposed, what) else None
 
     def _refused(self, trouble: Trouble, request: web.Request) -> web.Response:
         response = self.refusal(self.STATUS.get(trouble, _REFUSED[trouble]), request)

@@ -119,23 +119,27 @@ class HubspotSink(TicketSink[HubspotSettings]):
             await self._put_into(target, str(made[name]))
 
     async def attach(self, ticket: Ticket, files: Sequence[AttachedFile], key: str, progress: Progress) -> None:
-        """All files of one operation stand at one note, whose mark says whose."""
-        mark, made = f"{key}-FILES", dict(progress.note)
-        if mark in await self.find_follow_ups(ticket, [mark]):
+        """The files of one operation stand at one note, with a mark of each: after a restore they may be told of by
+        other operations than before."""
+        there = await self.find_follow_ups(ticket, [_file_mark(file) for file in files])
+        missing = [file for file in files if _file_mark(file) not in there]
+        note, made = f"{key}-FILES", dict(progress.note)
+        if not missing:
             return
-        for file in files if mark not in made else ():
+        for file in missing if note not in made else ():
             if file.sha256 not in made:
                 made[file.sha256] = await self._upload(file, key)
                 await progress.save(made)
-        if mark not in made:
-            made[mark] = await self._make_note(self._files_note(mark, [made[file.sha256] for file in files]))
+        if note not in made:
+            marks = " ".join([note, *map(_file_mark, missing)])
+            made[note] = await self._make_note(self._files_note(marks, [made[file.sha256] for file in missing]))
             await progress.save(made)
-        await self._put_into(await self._current(ticket), str(made[mark]))
+        await self._put_into(await self._current(ticket), str(made[note]))
 
-    def _files_note(self, mark: str, uploaded: Sequence[Mapping[str, str]]) -> dict[str, str]:
+    def _files_note(self, marks: str, uploaded: Sequence[Mapping[str, str]]) -> dict[str, str]:
         return {
             "hs_timestamp": as_text(self.context.clock.now()),
-            "hs_note_body": _html("\n".join([*(one["line"] for one in uploaded), f"[{mark}]"])),
+            "hs_note_body": _html("\n".join([*(one["line"] for one in uploaded), f"[{marks}]"])),
             "hs_attachment_ids": ";".join(one["id"] for one in uploaded if one["id"]),
         }
 
@@ -332,3 +336,7 @@ def _value(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     return ";".join(map(str, value)) if isinstance(value, tuple) else as_text(value)
+
+
+def _file_mark(file: AttachedFile) -> str:
+    return file.sha256[:16]

@@ -66,6 +66,8 @@ class Faults(Protocol):
     """What makes the troubles: a simulated store, a proxy before a real one."""
 
     weather: Callable[[], Trouble | None]
+    exposed: str
+    """Which calls it meets, a pattern of "METHOD /path"."""
 
     @property
     def is_late(self) -> bool: ...
@@ -87,6 +89,8 @@ class Storm:
         """All that was said, each with its channel."""
         self.tokens: list[str] = []
         """A word of each message that is in no other."""
+        self.retold: set[str] = set()
+        """Words of openings that are there and were discarded here: the next event opens, and tells them too."""
         self._test = test
         self._folder = folder
         self._mail_writers = 0
@@ -126,7 +130,7 @@ class Storm:
                 return self.rng.choice(LAST_WORDS)
             return self.rng.choices(troubles, weights)[0]
 
-        self.faults.weather = weather
+        self.faults.weather, self.faults.exposed = weather, ""
 
     async def calm(self) -> None:
         """Whatever can be done, is done."""
@@ -276,8 +280,12 @@ class Storm:
         rows = [row for row in await self.depot.rows() if row.state is DeliveryState.LETTER]
         letters = {letter.delivery_id: letter.id for letter in await journal.letters(limit=1000)}
         for row in rows:
-            is_there = all(there[token] for token in await self.told(row))
-            await (journal.discard_letter if is_there else journal.replay_letter)(letters[row.id])
+            told = await self.told(row)
+            if all(there[token] for token in told):
+                await journal.discard_letter(letters[row.id])
+                self.retold |= set(told)
+            else:
+                await journal.replay_letter(letters[row.id])
         return bool(rows)
 
     async def told(self, row: DeliveryRow) -> Collection[str]:
@@ -312,7 +320,7 @@ class Storms:
     def clock(self) -> FakeClock:
         return FakeClock()
 
-    @pytest.mark.timeout(180)
+    @pytest.mark.timeout(20)
     @pytest.mark.parametrize("seed", SEEDS)
     async def test_every_message_is_in_the_store_once(self, tmp_path: Path, clock: FakeClock, seed: int) -> None:
         random.seed(seed)
@@ -332,19 +340,28 @@ class Storms:
         if _is_repeated(storm.sink):
             assert not await self._lost(storm)
             return
-        while not _is_doubled(there := await self.there(storm)) and await storm.decide(there):
+        await self._check_doubled(storm)
+        while await storm.decide(await self.there(storm)):
+            assert _may_hold(storm.sink), "a letter, though nobody is to be asked"
             await storm.calm()
         await self._check_once(storm)
 
     async def _check_once(self, storm: Storm) -> None:
-        there = await self.there(storm)
-        assert not [token for token, times in there.items() if times > 1], "filed twice"
-        keys = Counter(one.key for one in await self.stored())
-        assert not [key for key, times in keys.items() if times > 1], "two tickets of one complaint"
+        await self._check_doubled(storm)
         assert not await self._lost(storm)
         assert set(await storm.depot.states(HOOK)) <= {DeliveryState.SENT, DeliveryState.DISCARDED}
         files = await self.stored_files()
-        assert files is None or sorted(files) == sorted(storm.sent), "each attachment is there once"
+        if files is not None:
+            there, sent = Counter(files), Counter(storm.sent)
+            assert not there - sent, "attached twice"
+            assert not sent - there, "not attached"
+
+    async def _check_doubled(self, storm: Storm) -> None:
+        there = await self.there(storm)
+        assert not [token for token, times in there.items() if times > 1 and token not in storm.retold], "filed twice"
+        if not storm.retold:
+            keys = Counter(one.key for one in await self.stored())
+            assert not [key for key, times in keys.items() if times > 1], "two tickets of one complaint"
 
     async def _restore(self, storm: Storm) -> None:
         """A second journal, born after everything was said."""
@@ -356,7 +373,8 @@ class Storms:
         await storm.happen(self.steps // 4)
         await storm.calm()
         if Certainty.D in (storm.sink.spec.open_certainty, storm.sink.spec.follow_up_certainty):
-            assert _is_repeated(storm.sink) or await self.there(storm) == before, "held, and nothing was sent"
+            there = await self.there(storm)
+            assert _is_repeated(storm.sink) or not [one for one in before if there[one] > before[one]], "not held"
         else:
             await self._check(storm)
 
@@ -375,10 +393,12 @@ def _times(tokens: Sequence[str], texts: Iterable[str]) -> Counter[str]:
     return there
 
 
-def _is_doubled(there: Counter[str]) -> bool:
-    return max(there.values(), default=0) > 1
-
-
 def _is_repeated(sink: Sink[Any]) -> bool:
     """Whether the admin has chosen that better twice than not at all."""
     return getattr(sink.settings, "when_in_doubt", "") == "send_again"
+
+
+def _may_hold(sink: Sink[Any]) -> bool:
+    """Whether what may be there already waits for somebody."""
+    is_blind = Certainty.D in (sink.spec.open_certainty, sink.spec.follow_up_certainty)
+    return is_blind or getattr(sink.settings, "when_not_found", "") == "hold"

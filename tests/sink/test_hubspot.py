@@ -17,6 +17,7 @@ from allears_sdk.errors import AuthError, ConfigError, InDoubt, Rejected, RetryL
 from allears_sdk.masking import mask_payload
 from allears_sdk.reference import event_key, ticket_key
 from allears_sdk.sink import Ticket
+from allears_sdk.testing.clock import FakeClock
 from allears_sdk.testing.context import MemoryFiles, RecordingLog
 from allears_sdk.testing.memory import Fault
 from allears_sdk.testing.records import make_event
@@ -26,6 +27,7 @@ from bench.servers.hubspot import PORTAL, TOKEN, Hubspot
 from bench.servers.hubspot_records import KEY_PROPERTY, Property, Record
 from sink.hubspot import HubspotSettings, HubspotSink
 from tests.sink.marks import first_mark
+from tests.sink.storms import Storms
 
 KEY = ticket_key(make_event().complaint_id, "destination")
 NEXT_KEY = event_key(KEY, make_event(2).id)
@@ -42,10 +44,10 @@ def plain(note: Record) -> str:
     return unescape(note.properties["hs_note_body"].replace("<br>", "\n"))
 
 
-class TestContract(SinkContract):
+class HubspotStore:
     @pytest.fixture(autouse=True)
-    async def store(self) -> AsyncIterator[None]:
-        self.desk = Hubspot()
+    async def store(self, clock: FakeClock) -> AsyncIterator[None]:
+        self.desk = Hubspot(lambda: clock.now().timestamp())
         await self.desk.start()
         yield
         await self.desk.stop()
@@ -56,7 +58,7 @@ class TestContract(SinkContract):
     async def stored(self) -> list[Stored]:
         tickets = self.desk.tickets()
         notes = [plain(note) for ticket in tickets for note in self.desk.notes(ticket.id)]
-        told = [Stored(first_mark(text), text) for text in notes if not text.endswith("-FILES]")]
+        told = [Stored(first_mark(text), text) for text in notes if "-FILES " not in text]
         return [Stored(one.properties[KEY_PROPERTY], one.properties["content"]) for one in tickets] + told
 
     async def stored_files(self) -> list[tuple[str, bytes]]:
@@ -64,6 +66,15 @@ class TestContract(SinkContract):
 
     async def fail_next(self, fault: Fault) -> None:
         await self.desk.fail_next(fault)
+
+
+class TestContract(HubspotStore, SinkContract):
+    pass
+
+
+class TestStorm(HubspotStore, Storms):
+    def faults(self) -> Hubspot:
+        return self.desk
 
 
 class TestDated(TestContract):
@@ -268,10 +279,11 @@ async def test_files_stand_in_the_ticket_once_whatever_became_of_the_answers(
 
 
 async def test_files_are_not_doubled_after_a_restore(desk: Hubspot, sink: HubspotSink, files: MemoryFiles) -> None:
+    """When they may be told of in other company."""
     ticket = await open_(sink)
     payload = sink.render(with_files(make_event(2), files), NEXT_KEY)
-    for _ in range(2):
-        await sink.complete(ticket, payload, NEXT_KEY, Notes().progress(NEXT_KEY))
+    for key in (NEXT_KEY, NEXT_KEY, event_key(KEY, make_event(3).id)):
+        await sink.complete(ticket, payload, key, Notes().progress(key))
     assert len(desk.files(ticket.id)) == len(desk.uploads) == 2
 
 
@@ -283,8 +295,8 @@ async def test_a_file_that_is_no_more_or_not_taken_keeps_no_other_back(
     desk.plan(Fault.REJECT, on=r"POST .*/files$")
     await sink.complete(ticket, sink.render(event, NEXT_KEY), NEXT_KEY, Notes().progress(NEXT_KEY))
     assert [name for name, _ in desk.files(ticket.id)] == ["invoice 2026.pdf"]
-    files.contents.clear()
-    other = event_key(KEY, make_event(3).id)
+    lost = tuple(replace(file, sha256=file.sha256[::-1]) for file in event.record.attachments)
+    event, other = replace(event, record=replace(event.record, attachments=lost)), event_key(KEY, make_event(3).id)
     await sink.complete(ticket, sink.render(event, NEXT_KEY), other, Notes().progress(other))
     assert [name for _, name, _ in log.entries] == ["file_refused"] * 3
     assert [note.properties["hs_note_body"].count("⚠") for note in desk.notes(ticket.id)] == [1, 2]
