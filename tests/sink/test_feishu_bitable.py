@@ -25,6 +25,7 @@ from bench.servers.desk import Mishap
 from bench.servers.feishu_bitable import APP_ID, APP_SECRET, APP_TOKEN, FOLLOW_UPS, TABLE, Bitable
 from sink.feishu_bitable import FeishuBitableSettings, FeishuBitableSink
 from tests.sink.marks import first_mark
+from tests.sink.storms import Storms
 
 Make = Callable[..., FeishuBitableSink]
 KEY = ticket_key(make_event().complaint_id, "destination")
@@ -45,7 +46,7 @@ def settings(desk: Bitable, **more: Any) -> FeishuBitableSettings:
     )
 
 
-class TestFeishuBitable(SinkContract):
+class BitableStore:
     @pytest.fixture(autouse=True)
     async def desk(self, clock: FakeClock) -> AsyncIterator[None]:
         self.store = Bitable(lambda: clock.now().timestamp())
@@ -68,6 +69,15 @@ class TestFeishuBitable(SinkContract):
 
     async def fail_next(self, fault: Fault) -> None:
         await self.store.fail_next(fault)
+
+
+class TestFeishuBitable(BitableStore, SinkContract):
+    pass
+
+
+class TestFeishuBitableStorm(BitableStore, Storms):
+    def faults(self) -> Bitable:
+        return self.store
 
 
 @pytest.fixture

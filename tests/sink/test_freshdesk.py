@@ -27,6 +27,7 @@ from allears_sdk.testing.sinks import Notes, SinkContract, Stored, with_files
 from bench.servers.freshdesk import API_KEY, LAG_SECONDS, Freshdesk
 from sink.freshdesk import FreshdeskSettings, FreshdeskSink
 from tests.sink.marks import first_mark
+from tests.sink.storms import Storms
 
 STAND_IN = "complaints@shop.example.com"
 FILES = ["invoice 2026.pdf", "碎屏 照片.jpg"]
@@ -36,12 +37,12 @@ def settings(url: str, **more: Any) -> FreshdeskSettings:
     return FreshdeskSettings.model_validate({"url": url, "api_key": API_KEY, "key_field": "cf_complaint_id", **more})
 
 
-class TestFreshdesk(SinkContract):
+class FreshdeskStore:
     @pytest.fixture(autouse=True)
-    async def desk(self, clock: FakeClock) -> AsyncIterator[None]:
+    async def desk(self, clock: FakeClock) -> AsyncIterator[Freshdesk]:
         self._desk = Freshdesk(lambda: clock.now().timestamp())
         await self._desk.start()
-        yield
+        yield self._desk
         await self._desk.stop()
 
     def make_sink(self, context: Context) -> FreshdeskSink:
@@ -61,9 +62,19 @@ class TestFreshdesk(SinkContract):
     async def fail_next(self, fault: Fault) -> None:
         await self._desk.fail_next(fault)
 
+
+class TestFreshdesk(FreshdeskStore, SinkContract):
     async def pass_lag(self, clock: FakeClock) -> None:
         """Longer than the plain list is read: what is found is found by the search."""
         clock.advance(LAG_SECONDS + 3600)
+
+
+class TestFreshdeskStorm(FreshdeskStore, Storms):
+    def make_sink(self, context: Context) -> FreshdeskSink:
+        return FreshdeskSink(settings(self._desk.url, requester=STAND_IN), context)
+
+    def faults(self) -> Freshdesk:
+        return self._desk
 
 
 @pytest.fixture

@@ -24,6 +24,7 @@ from bench.servers.desk import Mishap
 from bench.servers.jiandaoyun import API_KEY, APP, FOLLOW_UPS, FORM, TRANSACTION_SECONDS, Jiandaoyun
 from sink.jiandaoyun import JiandaoyunSettings, JiandaoyunSink
 from tests.sink.marks import first_mark
+from tests.sink.storms import Storms
 
 Make = Callable[..., JiandaoyunSink]
 KEY = ticket_key(make_event().complaint_id, "destination")
@@ -47,7 +48,7 @@ def settings(desk: Jiandaoyun, **more: Any) -> JiandaoyunSettings:
     )
 
 
-class TestJiandaoyun(SinkContract):
+class JiandaoyunStore:
     automations = False
 
     @pytest.fixture(autouse=True)
@@ -78,7 +79,20 @@ class TestJiandaoyun(SinkContract):
             await self.store.fail_next(fault)
 
 
+class TestJiandaoyun(JiandaoyunStore, SinkContract):
+    pass
+
+
 class TestJiandaoyunOneByOne(TestJiandaoyun):
+    automations = True
+
+
+class TestJiandaoyunStorm(JiandaoyunStore, Storms):
+    def faults(self) -> Jiandaoyun:
+        return self.store
+
+
+class TestJiandaoyunOneByOneStorm(TestJiandaoyunStorm):
     automations = True
 
 

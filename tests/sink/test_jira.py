@@ -23,6 +23,7 @@ from bench.servers.desk import Mishap
 from bench.servers.jira import Jira
 from bench.servers.jira_site import EMAIL, TOKEN, Issue, plain
 from sink.jira import JiraSettings, JiraSink
+from tests.sink.storms import Storms
 
 KEY = ticket_key(make_event().complaint_id, "destination")
 HOURS = 3600.0
@@ -52,7 +53,7 @@ def told(text: str) -> tuple[str, str]:
     return marks[1].split()[0], text
 
 
-class JiraContract(SinkContract):
+class JiraStore:
     desk: Jira
     more: dict[str, Any] = {}  # noqa: RUF012 # overridden, never changed
 
@@ -83,6 +84,8 @@ class JiraContract(SinkContract):
     async def fail_next(self, fault: Fault) -> None:
         await self.desk.fail_next(fault)
 
+
+class JiraContract(JiraStore, SinkContract):
     async def pass_lag(self, clock: FakeClock) -> None:
         clock.advance(300)
 
@@ -114,6 +117,30 @@ class TestJiraServiceManagementWithALaggingIndex(JiraContract):
 class TestJiraDataCenter(JiraContract):
     def make_desk(self, clock: FakeClock) -> Jira:
         return Jira(lambda: clock.now().timestamp(), is_cloud=False)
+
+
+class TestJiraStorm(JiraStore, Storms):
+    """With an index that lags for as long as Jira has been seen to."""
+
+    def make_desk(self, clock: FakeClock) -> Jira:
+        desk = super().make_desk(clock)
+        desk.lag_seconds = 12 * HOURS
+        return desk
+
+    def faults(self) -> Jira:
+        return self.desk
+
+
+class TestJiraServiceManagementStorm(TestJiraStorm):
+    more = {"service_desk": "4", "request_type": "25"}  # noqa: RUF012 # never changed
+
+
+class TestJiraDataCenterStorm(JiraStore, Storms):
+    def make_desk(self, clock: FakeClock) -> Jira:
+        return Jira(lambda: clock.now().timestamp(), is_cloud=False)
+
+    def faults(self) -> Jira:
+        return self.desk
 
 
 @pytest.fixture

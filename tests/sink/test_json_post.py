@@ -30,6 +30,7 @@ from bench.servers.mingdao import APP_KEY, COMPLAINTS, FOLLOW_UPS, SIGN, Mingdao
 from sink.json_post import JsonPostSettings, JsonPostSink
 from sink.json_post.template import fill, finish
 from tests.sink.marks import first_mark
+from tests.sink.storms import Storms
 
 Make = Callable[..., JsonPostSink]
 KEY = ticket_key(make_event().complaint_id, "destination")
@@ -76,7 +77,7 @@ def settings(url: str, **more: Any) -> JsonPostSettings:
     return JsonPostSettings.model_validate({name: value for name, value in given.items() if value is not None})
 
 
-class TestJsonPost(SinkContract):
+class MingdaoStore:
     more: dict[str, Any] = {}  # noqa: RUF012  # constant
 
     @pytest.fixture(autouse=True)
@@ -96,6 +97,23 @@ class TestJsonPost(SinkContract):
 
     async def fail_next(self, fault: Fault) -> None:
         await self.store.fail_next(fault)
+
+
+class TestJsonPost(MingdaoStore, SinkContract):
+    pass
+
+
+class TestJsonPostStorm(MingdaoStore, Storms):
+    def faults(self) -> Mingdao:
+        return self.store
+
+
+class TestJsonPostThatLooksNothingUpStorm(TestJsonPostStorm):
+    more = {"find": None, "find_notes": None}  # noqa: RUF012  # constant
+
+
+class TestJsonPostThatSendsAgainStorm(TestJsonPostStorm):
+    more = {"find": None, "find_notes": None, "when_in_doubt": "send_again"}  # noqa: RUF012  # constant
 
 
 class TestJsonPostThatLooksNothingUp(TestJsonPost):

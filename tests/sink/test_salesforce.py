@@ -30,6 +30,7 @@ from bench.servers.salesforce import CLIENT_ID, CLIENT_SECRET, USERNAME, Salesfo
 from bench.servers.salesforce_org import KEY_FIELD, Column
 from sink.salesforce import SalesforceSettings, SalesforceSink
 from tests.sink.marks import first_mark
+from tests.sink.storms import Storms
 
 COMMIT = r"POST .*/composite$"
 KEY = ticket_key(make_event().complaint_id, "destination")
@@ -41,10 +42,10 @@ def settings(desk: Salesforce, **given: Any) -> SalesforceSettings:
     return SalesforceSettings.model_validate({**usual, **given})
 
 
-class TestContract(SinkContract):
+class SalesforceStore:
     @pytest.fixture(autouse=True)
-    async def store(self) -> AsyncIterator[None]:
-        self.desk = Salesforce()
+    async def store(self, clock: FakeClock) -> AsyncIterator[None]:
+        self.desk = Salesforce(lambda: clock.now().timestamp())
         await self.desk.start()
         yield
         await self.desk.stop()
@@ -62,6 +63,15 @@ class TestContract(SinkContract):
 
     async def fail_next(self, fault: Fault) -> None:
         await self.desk.fail_next(fault)
+
+
+class TestContract(SalesforceStore, SinkContract):
+    pass
+
+
+class TestStorm(SalesforceStore, Storms):
+    def faults(self) -> Salesforce:
+        return self.desk
 
 
 @pytest.fixture

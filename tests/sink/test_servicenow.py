@@ -21,6 +21,7 @@ from allears_sdk.testing.records import make_event
 from allears_sdk.testing.sinks import SinkContract, Stored, with_files
 from bench.servers.servicenow import CLIENT_ID, CLIENT_SECRET, PASSWORD, USER, Row, ServiceNow
 from sink.servicenow import ServiceNowSettings, ServiceNowSink
+from tests.sink.storms import Storms
 
 KEY = ticket_key(make_event().complaint_id, "destination")
 SYS_ID = "0f" * 16
@@ -44,7 +45,7 @@ def told(text: str) -> Stored:
     return Stored(marks[1].split()[0], text)
 
 
-class ServiceNowContract(SinkContract):
+class ServiceNowStore:
     more: dict[str, Any] = {}  # noqa: RUF012 # overridden, never changed
 
     @pytest.fixture(autouse=True)
@@ -71,11 +72,16 @@ class ServiceNowContract(SinkContract):
         await self.desk.fail_next(fault)
 
 
-class TestIncidents(ServiceNowContract):
+class TestIncidents(ServiceNowStore, SinkContract):
     pass
 
 
-class TestCasesWithAToken(ServiceNowContract):
+class TestIncidentsStorm(ServiceNowStore, Storms):
+    def faults(self) -> ServiceNow:
+        return self.desk
+
+
+class TestCasesWithAToken(ServiceNowStore, SinkContract):
     more = {  # noqa: RUF012 # never changed
         "table": "sn_customerservice_case",
         "client_id": CLIENT_ID,
