@@ -36,6 +36,7 @@ DESCRIPTION_CHARACTERS = 20_000
 
 _COMPARED = (
     "nature",
+    "rating",
     "customer_id",
     "contact",
     "channel",
@@ -238,6 +239,6 @@ def deserves_filing(complaint: Complaint, *, public: bool) -> bool:
 
 
 def changes(before: Complaint, after: Complaint) -> dict[str, tuple[Any, Any]]:
-    """Template fields (and the nature) that differ: name → (before, after)."""
+    """Template fields (nature and rating too) that differ: name → (before, after)."""
     pairs = {name: (getattr(before, name), getattr(after, name)) for name in _COMPARED}
     return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from allears_sdk.codec import convert
 from allears_sdk.complaint import Event, Said
-from allears_sdk.message import Kind, Role
+from allears_sdk.message import Kind, Rating, Role
 from allears_sdk.tickets.facts import as_text, reach
 from allears_sdk.tickets.files import Left, Sorted
 from allears_sdk.words import category, word
@@ -103,6 +104,8 @@ class Texts:
             value = self._priority(str(value))
         elif name == "expectation":
             value = self._expectations(value)
+        elif name == "rating":
+            value = _stars(value)
         return as_text(tuple(value) if isinstance(value, list) else value) or self._say("nothing")
 
     def _priority(self, value: str) -> str:
@@ -116,7 +119,15 @@ class Texts:
         return text.format(**facts) if facts else text
 
 
-_COMPARED = frozenset({"nature", "product_or_order", "category", "priority", "expectation", "handler", "customer_id"})
+_COMPARED = frozenset(
+    {"nature", "rating", "product_or_order", "category", "priority", "expectation", "handler", "customer_id"}
+)
+
+
+def _stars(value: Any) -> str:
+    """`2 / 5`; a record read from the journal's events holds a plain dict."""
+    rating = convert(value, Rating) if isinstance(value, dict) else value
+    return f"{rating.value:g} / {rating.best:g}" if rating else ""
 
 
 def _joined(*parts: str) -> str:

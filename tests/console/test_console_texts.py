@@ -9,9 +9,10 @@ from string import Formatter
 import pytest
 
 import allears.console
-from allears.console.texts import LANGUAGES, Texts, choose_language, load_texts
+from allears.console.texts import Texts, choose_language, load_texts
 from allears.journal.records import DeliveryState, LetterKind
 from allears_sdk.complaint import CATEGORIES, EXPECTATIONS, NATURES, PRIORITIES, EventKind
+from allears_sdk.words import LANGUAGES
 
 TEMPLATES = sorted((Path(allears.console.__file__).parent / "templates").glob("*.html"))
 NAMED = re.compile(r"\bt(?:\.counted)?\(\"([a-z_]+\.[a-z_]+)\"[,)]")
