@@ -61,10 +61,13 @@ class Walk:
         self._sweep = sweep
         self._finished: dict[str, datetime | None] = {}
         """Posts that the walk under way is done with, with the change that it saw."""
+        self._began: datetime | None = None
+        """When that walk first set out: what was said since in a finished post is the next one's."""
 
     async def batches(self, cursor: Cursor | None, limit: int) -> AsyncIterator[Batch]:
         """The cursor moves with the last batch alone."""
         now = self._context.clock.now()
+        began = self._began = self._began or now
         first = _at(cursor, "first") or now - self._look_back
         since = (_at(cursor, "until") or first) - OVERLAP
         swept = _at(cursor, "swept")
@@ -79,7 +82,8 @@ class Walk:
                             yield Batch(raws=_raws(found, first), more=True)
                 self._finished[post.id] = post.changed_at
         self._finished.clear()
-        yield Batch(cursor=_cursor(first, now, now if sweeps or swept is None else swept))
+        self._began = None
+        yield Batch(cursor=_cursor(first, began, began if sweeps or swept is None else swept))
 
     async def _due(self, now: datetime, since: datetime, *, sweeps: bool, limit: int) -> AsyncGenerator[Post, None]:
         async with aclosing(self._source.posts(limit)) as pages:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from allears_sdk.connector import Address, Batch
-from allears_sdk.errors import BadMessage, RetryLater, Void
+from allears_sdk.errors import BadMessage, Rejected, RetryLater, Void
 from allears_sdk.message import Author, Kind, Message, Ref, Role, Visibility
 from allears_sdk.testing.clock import START, FakeClock
 from allears_sdk.testing.journal import MiniJournal, hear
@@ -148,6 +148,31 @@ async def test_after_three_days_all_is_caught_up(
     await hear(connect(), journal)
     assert len(journal.raws) == 60
     assert not any(raw.baseline for raw in journal.raws)
+
+
+async def test_what_is_said_while_a_walk_rests_is_heard_by_the_next(
+    connect: Connect, media: Graph, journal: MiniJournal, clock: FakeClock
+) -> None:
+    """Instagram does not tell that a post which the walk had finished was commented on again."""
+    connector = connect()
+    await hear(connector, journal)
+    clock.advance(timedelta(hours=1))
+    media.lists[f"{ACCOUNT}/media"].append(make_media("17895695668004551"))
+    with pytest.raises(Rejected):
+        await hear(connector, journal)
+    clock.advance(timedelta(hours=2))
+    media.lists["17895695668004551/comments"] = []
+    media.lists[f"{MEDIA}/comments"] = [
+        make_comment("32", "仍未退款", age_hours=-2),
+        make_comment("31", "还没退款", age_hours=-1.5),
+    ]
+    await hear(connector, journal)
+    assert journal.raws == []
+    media.page_items = 1
+    media.lists[f"{MEDIA}/comments"].insert(0, make_comment("33", "第三次问", age_hours=-3))
+    clock.advance(timedelta(hours=1))
+    await hear(connector, journal)
+    assert [raw.key for raw in journal.raws] == ["comment:33", "comment:32", "comment:31"]
 
 
 # Mentions
