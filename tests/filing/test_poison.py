@@ -41,7 +41,9 @@ async def test_a_raw_that_hangs_is_quarantined_too(office: Office) -> None:
     office.workers._timeout_seconds = 4  # a new worker's start counts too, on a busy machine as well
     await office.poison("hang", "杯子碎了，要求退款")
     await office.settle()
-    assert raws(office) == [("quarantined", 3), ("read", 0)]
+    guilty, innocent = raws(office)
+    assert guilty == ("quarantined", 3)
+    assert innocent[0] == "read", "what shared a worker with it may have been begun twice"
     (letter,) = await office.letters()
     assert "longer than 4 s" in letter.reason
 
