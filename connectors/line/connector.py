@@ -65,7 +65,8 @@ class LineConnector(Connector[LineSettings]):
         super().__init__(settings, context)
         self._api = LineApi(settings, context)
         self._reply_tokens: OrderedDict[str, tuple[str, datetime]] = OrderedDict()
-        """Message → token and when it came. They live for a minute: after a restart answers are pushes."""
+        """Chat → the newest token and when it came: any of a chat's answers into it. They live for a minute: after a
+        restart answers are pushes."""
         self._strange: set[str] = set()
 
     @staticmethod
@@ -106,7 +107,8 @@ class LineConnector(Connector[LineSettings]):
         )
 
     async def reply(self, address: Address, text: str, key: str) -> None:
-        token, came_at = self._reply_tokens.pop(address.message, ("", self.context.clock.now()))
+        to = address.thread[-1] if address.thread else ""
+        token, came_at = self._reply_tokens.pop(to, ("", self.context.clock.now()))
         if token and self.context.clock.now() - came_at < timedelta(seconds=self.settings.reply_seconds):
             try:
                 await self._api.answer(token, text)
@@ -116,7 +118,6 @@ class LineConnector(Connector[LineSettings]):
                 return
         if not self.settings.push_answers:
             raise Void("too late for a free answer, and push_answers is off")
-        to = address.thread[-1] if address.thread else ""
         if not to:
             raise Void("LINE does not tell where this was said")
         await self._api.push(to, text, key)
@@ -132,13 +133,18 @@ class LineConnector(Connector[LineSettings]):
                 continue
             if heading.type not in HEARD:
                 self._note(heading.type)
-            if heading.replyToken and heading.message is not None:
-                self._keep(heading.message.id, heading.replyToken, received_at)
-            yield _raw(body, heading.webhookEventId or f"unread:{sha256_hex(bytes(event))}", received_at)
+            self._keep(heading, received_at)
+            yield _raw(body, heading.webhook_event_id or f"unread:{sha256_hex(bytes(event))}", received_at)
 
-    def _keep(self, message: str, token: str, at: datetime) -> None:
-        """The latest in the end: a message that is delivered again has a token that may be used up."""
-        self._reply_tokens.setdefault(message, (token, at))
+    def _keep(self, heading: Heading, at: datetime) -> None:
+        """What is delivered again has an old token, perhaps one that was used."""
+        room = heading.source.room
+        if not (room and heading.reply_token) or (
+            heading.delivery_context.is_redelivery and room in self._reply_tokens
+        ):
+            return
+        self._reply_tokens[room] = heading.reply_token, at
+        self._reply_tokens.move_to_end(room)
         while len(self._reply_tokens) > MAX_REPLY_TOKENS:
             self._reply_tokens.popitem(last=False)
 

@@ -14,19 +14,6 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     events: list[msgspec.Raw]
 
 
-class Heading(msgspec.Struct, frozen=True, kw_only=True):
-    """As much of an event as tells what becomes of it."""
-
-    type: str = ""
-    webhookEventId: str = ""  # noqa: N815 - LINE's name
-    replyToken: str = ""  # noqa: N815 - LINE's name
-    message: Named | None = None
-
-
-class Named(msgspec.Struct, frozen=True, kw_only=True):
-    id: str = ""
-
-
 class Source(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     type: str = ""
     user_id: str = ""
@@ -42,6 +29,20 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     @property
     def is_shared(self) -> bool:
         return bool(self.group_id or self.room_id)
+
+
+class Context(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    is_redelivery: bool = False
+
+
+class Heading(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """As much of an event as tells what becomes of it."""
+
+    type: str = ""
+    webhook_event_id: str = ""
+    reply_token: str = ""
+    source: Source = Source()
+    delivery_context: Context = Context()
 
 
 class Provider(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):

@@ -38,6 +38,17 @@ async def test_a_prompt_answer_is_free(connect: Connect, line: LineServer) -> No
     assert line.pushed == []
 
 
+async def test_the_newest_token_of_the_chat_serves(connect: Connect, line: LineServer, clock: FakeClock) -> None:
+    connector = connect()
+    address = await hear(connector, line, "first")
+    line.reply_tokens.clear()
+    await hear(connector, line, "second")
+    again = make_text("屏幕碎了", replyToken="first", deliveryContext={"isRedelivery": True})
+    await connector.receive(deliver(again))
+    await connector.reply(address, TEXT, "K-1")
+    assert [said["replyToken"] for said in line.replied] == ["second"]
+
+
 async def test_a_late_answer_is_pushed(connect: Connect, line: LineServer, clock: FakeClock) -> None:
     connector = connect()
     address = await hear(connector, line)
