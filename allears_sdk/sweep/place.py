@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from allears_sdk.codec import convert, encode_stable, plain
+from allears_sdk.codec import convert, encode, encode_stable, plain
 from allears_sdk.connector import Cursor
 from allears_sdk.message import Raw
 from allears_sdk.signing import sha256_hex
@@ -19,6 +19,14 @@ class Listed:
     """The item with its digest, and what hangs on it (the company's answer)."""
     at: datetime | None
     """What the list is ordered by: when it was written, or changed. Aware."""
+
+
+def unreadable(item: Any, now: datetime, reason: str, said: Sequence[str] = ()) -> Listed:
+    """An item that is none: kept as it is, for a person. `said`: what to know it by, where it says something, for
+    counts change daily."""
+    key = sha256_hex(encode_stable(said if any(said) else item))
+    raw = Raw(key=key, body=encode(item), media_type="application/json", received_at=now, quarantine=reason)
+    return Listed(raws=(raw,), at=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from allears_sdk.codec import encode, encode_stable
+from allears_sdk.codec import encode
 from allears_sdk.message import Raw
-from allears_sdk.signing import sha256_hex
-from allears_sdk.sweep import Listed, digest_of
+from allears_sdk.sweep import digest_of
 
 JSON = "application/json"
 BEST = 5
@@ -27,12 +26,6 @@ def answer_to(review: str, answer: Mapping[str, Any], said: object, now: datetim
         received_at=now,
         context={"review": review},
     )
-
-
-def unreadable(item: Any, now: datetime, reason: str) -> Listed:
-    """Kept as it is, for a person."""
-    key = sha256_hex(encode_stable(item))
-    return Listed(raws=(Raw(key=key, body=encode(item), media_type=JSON, received_at=now, quarantine=reason),), at=None)
 
 
 def inner(item: Any, name: str) -> Mapping[str, Any]:

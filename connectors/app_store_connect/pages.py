@@ -9,8 +9,8 @@ from typing import Any
 from allears_sdk.codec import encode
 from allears_sdk.errors import Unavailable
 from allears_sdk.message import Raw
-from allears_sdk.sweep import Listed, Page, digest_of
-from connectors._apple.reviews import JSON, moment, unreadable
+from allears_sdk.sweep import Listed, Page, digest_of, unreadable
+from connectors._apple.reviews import JSON, moment
 from connectors.app_store_connect.parse import ANSWER
 
 Item = Mapping[str, Any]

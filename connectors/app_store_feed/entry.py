@@ -10,8 +10,8 @@ from typing import Any
 from allears_sdk.codec import decode, encode
 from allears_sdk.errors import BadMessage, Unavailable
 from allears_sdk.message import Author, Kind, Message, Rating, Raw, Visibility
-from allears_sdk.sweep import Listed, digest_of
-from connectors._apple.reviews import BEST, JSON, moment, unreadable
+from allears_sdk.sweep import Listed, digest_of, unreadable
+from connectors._apple.reviews import BEST, JSON, moment
 from connectors._apple.settings import AppStoreSettings, page_of, product_of
 
 RATING = "im:rating"

@@ -10,8 +10,8 @@ from typing import Any
 from allears_sdk.codec import encode
 from allears_sdk.errors import Unavailable
 from allears_sdk.message import Raw
-from allears_sdk.sweep import Listed, Page, digest_of
-from connectors._google.reviews import JSON, answer_to, inner, text_of, unreadable
+from allears_sdk.sweep import Listed, Page, digest_of, unreadable
+from connectors._google.reviews import JSON, answer_to, inner, text_of
 
 _TRANSLATED, _ORIGINAL = "(Translated by Google)", "(Original)"
 

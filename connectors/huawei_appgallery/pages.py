@@ -6,11 +6,10 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from allears_sdk.codec import encode, encode_stable
+from allears_sdk.codec import encode
 from allears_sdk.errors import Unavailable
 from allears_sdk.message import Raw
-from allears_sdk.signing import sha256_hex
-from allears_sdk.sweep import Listed, Page, digest_of
+from allears_sdk.sweep import Listed, Page, digest_of, unreadable
 
 JSON = "application/json"
 AGAIN = "again:"
@@ -32,10 +31,7 @@ def _listed(row: Any, app: str, now: datetime) -> Listed:
     known = row if isinstance(row, dict) else {}
     review, at = known.get("reviewId"), moment(known.get("dateline"))
     if not isinstance(review, str | int) or not str(review) or at is None:
-        key = sha256_hex(encode_stable(row))
-        reason = "a review without an id or a date"
-        raw = Raw(key=key, body=encode(row), media_type=JSON, received_at=now, quarantine=reason)
-        return Listed(raws=(raw,), at=None)
+        return unreadable(row, now, "a review without an id or a date")
     return Listed(raws=tuple(_raws(known, str(review), app, now)), at=at)
 
 

@@ -15,8 +15,8 @@ from allears_sdk.context import Context
 from allears_sdk.errors import Rejected, Unavailable
 from allears_sdk.message import Raw
 from allears_sdk.signing import sha256_hex
-from allears_sdk.sweep import Listed, Page, digest_of
-from connectors._google.reviews import JSON, inner, text_of, unreadable
+from allears_sdk.sweep import Listed, Page, digest_of, unreadable
+from connectors._google.reviews import JSON, inner, text_of
 from connectors.youtube.api import Api
 
 PAGE_ITEMS = 100
