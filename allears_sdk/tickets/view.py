@@ -115,21 +115,35 @@ def shorten(text: str, chars: int) -> str:
 
 
 def _files_of(event: Event) -> Sequence[AttachedFile]:
-    """All at the opening; later those that came with what is new, and those that were still on their way before."""
+    """All at the opening; later those that came with what is new, and those that were still on their way before. The
+    record may know more messages than have been told: their files come with their own events."""
+    files = event.record.attachments
     if event.kind is EventKind.OPENED:
-        return event.record.attachments
-    before = {_sha(file) for file in event.changes.get("attachments", ((), ()))[0]}
+        return files if event.sequence > 1 else [file for file in files if file.message not in _untold(event)]
+    before = event.changes.get("attachments", ((), ()))[0]
+    there, untold = (
+        {_fact(file, "sha256") for file in before},
+        _untold(event) - {_fact(one, "message") for one in before},
+    )
     is_changed = "attachments" in event.changes
     return [
         file
-        for file in event.record.attachments
-        if file.message in event.messages or (is_changed and file.sha256 and file.sha256 not in before)
+        for file in files
+        if file.message in event.messages
+        or (is_changed and file.sha256 and file.sha256 not in there and file.message not in untold)
     ]
 
 
-def _sha(file: Any) -> str:
+def _untold(event: Event) -> set[str]:
+    """What was said after the event's messages."""
+    said = [one.id for one in event.record.conversation]
+    last = max((place for place, id_ in enumerate(said) if id_ in event.messages), default=len(said))
+    return set(said[last + 1 :])
+
+
+def _fact(file: Any, name: str) -> str:
     """Changes read from the journal hold plain dicts."""
-    return str(file.get("sha256", "") if isinstance(file, dict) else file.sha256)
+    return str(file.get(name, "") if isinstance(file, dict) else getattr(file, name))
 
 
 def _subject(template: str, texts: Texts) -> str:

@@ -97,3 +97,40 @@ def test_lines_go_before_the_marks() -> None:
     assert with_lines("said<br><br>[ALE-1]", ["⚠ a"], "<br>") == "said<br>⚠ a<br><br>[ALE-1]"
     assert with_lines("no marks", ["⚠ a"]) == "no marks\n⚠ a"
     assert with_lines("said\n\n[ALE-1]", []) == "said\n\n[ALE-1]"
+
+
+def told_with(*messages: str, sequence: int, attached: dict[str, str], before: dict[str, str] | None = None) -> View:
+    """An event of these of the messages m0 to m2, and what is attached (content: message)."""
+    event = make_event(sequence)
+    said = tuple(replace(event.record.conversation[0], id=f"m{number}") for number in range(3))
+    record = replace(event.record, conversation=said, attachments=_attached(attached))
+    changes = {} if before is None else {"attachments": (_attached(before), record.attachments)}
+    event = replace(event, record=record, messages=messages, changes=changes)
+    return make_view(event, "ALE-1-AB12CD", settings(), Limits(), {}, no_link)
+
+
+def _attached(files: dict[str, str]) -> tuple[AttachedFile, ...]:
+    return tuple(
+        AttachedFile(name=name, media_type="image/jpeg", size=3, sha256=name, message=message, pending=not name)
+        for name, message in files.items()
+    )
+
+
+@pytest.mark.parametrize(
+    ("messages", "more", "files"),
+    [
+        (("m0",), {"sequence": 1}, ["a"]),
+        (("m1",), {"sequence": 2, "before": {"a": "m0"}}, []),
+        (("m2",), {"sequence": 3}, ["b", "c"]),
+        (("m1",), {"sequence": 2, "before": {"a": "m0", "": "m2"}}, ["b", "c"]),
+        (("m0", "m1", "m2"), {"sequence": 1}, ["a", "b", "c"]),
+        ((), {"sequence": 4, "before": {"a": "m0", "": "m2"}}, ["b", "c"]),
+    ],
+    ids=["opening", "between", "their own", "told before, came late", "one event", "came late alone"],
+)
+def test_a_file_comes_once_though_the_record_knows_it_before_its_message_is_told(
+    messages: tuple[str, ...], more: dict[str, Any], files: list[str]
+) -> None:
+    """Several messages that waited are told one by one, each with the record of all."""
+    made = told_with(*messages, attached={"a": "m0", "b": "m2", "c": "m2"}, **more)
+    assert [file.name for file in made.files] == files
