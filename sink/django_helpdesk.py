@@ -137,15 +137,16 @@ class DjangoHelpdeskSink(TicketSink[DjangoHelpdeskSettings]):
             raise
 
     async def attach(self, ticket: Ticket, files: Sequence[AttachedFile], key: str, progress: Progress) -> None:
-        """To the very comment that they came with: that makes no new one, and nobody is mailed."""
+        """To the very comment that they came with: that makes no new one, and nobody is mailed. Where no comment bears
+        this key, as after a restore, they may hang on any."""
         comments = (await self._read(ticket))["followup_set"]
-        ours = next((one for one in comments if key in str(one["comment"])), comments[0] if comments else None)
-        if ours is None:
+        if not comments:
             raise TicketGone(f"ticket {ticket.id} has no comment left that files could hang on")
-        there = {(one["filename"], one["size"]) for one in ours["followupattachment_set"]}
+        ours = [one for one in comments if key in str(one["comment"])] or comments
+        there = {(file["filename"], file["size"]) for one in ours for file in one["followupattachment_set"]}
         for file in files:
             if (file.name, file.size) not in there:
-                await self._attach(ticket, comments, ours["id"], file, key)
+                await self._attach(ticket, comments, ours[0]["id"], file, key)
 
     async def find(self, key: str) -> Ticket | None:
         """No filter but the status is heard: the newest are looked through."""
