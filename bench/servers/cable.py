@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
+from collections.abc import Callable
 from enum import StrEnum
 
 LOOPBACK = "127.0.0.1"
@@ -41,17 +42,30 @@ class Cable:
         """New connections are closed at once."""
         self._request, self._answer = re.compile(request, re.DOTALL), re.compile(answer, re.DOTALL)
         self._garbage = garbage
+        self.weather: Callable[[], Snap | None] = lambda: None
+        """Drawn for each request for which nothing is planned."""
         self._planned: list[Snap] = []
         self._late: list[asyncio.Event] = []
+        self._landing: set[asyncio.Event] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
     def plan(self, *snaps: Snap) -> None:
         self._planned.extend(snaps)
 
+    @property
+    def is_late(self) -> bool:
+        """Whether something is on its way of which nobody will hear."""
+        return not all(event.is_set() for event in self._late)
+
     def land(self) -> None:
         """What is late arrives now."""
         for event in self._late:
             event.set()
+
+    async def landed(self) -> None:
+        """Until the server has done what arrived late."""
+        for done in list(self._landing):
+            await done.wait()
 
     def cut(self) -> None:
         """Every connection breaks now; new ones can be made."""
@@ -106,7 +120,7 @@ class Cable:
         self, reader: asyncio.StreamReader, downstream: asyncio.StreamWriter, writer: asyncio.StreamWriter
     ) -> None:
         while chunk := await reader.read(CHUNK):
-            snap = self._due(Snap.BEFORE, Snap.LATE) if self._request.search(chunk) else None
+            snap = self._drawn(Snap.BEFORE, Snap.LATE) if self._request.search(chunk) else None
             if snap is Snap.BEFORE:
                 return
             if snap is Snap.LATE:
@@ -123,8 +137,9 @@ class Cable:
         writer: asyncio.StreamWriter,
     ) -> None:
         """The rest of the request is on its way too; the client hears nothing any more."""
-        event = asyncio.Event()
+        event, done = asyncio.Event(), asyncio.Event()
         self._late.append(event)
+        self._landing.add(done)
         with contextlib.suppress(TimeoutError):
             while True:
                 async with asyncio.timeout(0.2):
@@ -137,7 +152,11 @@ class Cable:
         downstream.write(chunk)
         await downstream.drain()
         downstream.write_eof()
-        await asyncio.Event().wait()  # until the server closes: the other direction ends both
+        try:
+            await asyncio.Event().wait()  # until the server closes: the other direction ends both
+        finally:
+            done.set()
+            self._landing.discard(done)
 
     async def _back(self, upstream: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         is_silent = False
@@ -150,6 +169,11 @@ class Cable:
                 continue
             writer.write(self._garbage if snap is Snap.GARBAGE else chunk)
             await writer.drain()
+
+    def _drawn(self, *wanted: Snap) -> Snap | None:
+        if not self._planned and (snap := self.weather()):
+            self._planned.append(snap)
+        return self._due(*wanted)
 
     def _due(self, *wanted: Snap) -> Snap | None:
         if self._planned and self._planned[0] in wanted:

@@ -24,6 +24,7 @@ from bench.servers.django_helpdesk import MOUNT, STAFF, STRANGER, DjangoHelpdesk
 from bench.servers.fault_proxy import FaultProxy
 from sink.django_helpdesk import DjangoHelpdeskSettings, DjangoHelpdeskSink, literal
 from tests.sink.marks import first_mark
+from tests.sink.storms import Storms
 
 FIELDS = {"channel": "custom_channel", "category": "custom_category", "expectation": "custom_expectation"}
 KEY = ticket_key(make_event().complaint_id, "destination")
@@ -53,19 +54,13 @@ def settings(proxy: FaultProxy, **more: Any) -> DjangoHelpdeskSettings:
     return DjangoHelpdeskSettings.model_validate(facts)
 
 
-class TestDjangoHelpdesk(SinkContract):
+class DjangoHelpdeskStore:
     @pytest.fixture(autouse=True)
     def store(self, helpdesk: DjangoHelpdesk, proxy: FaultProxy) -> None:
         self.helpdesk, self.proxy = helpdesk, proxy
 
     def make_sink(self, context: Context) -> DjangoHelpdeskSink:
         return DjangoHelpdeskSink(settings(self.proxy), context)
-
-    async def fail_next(self, fault: Fault) -> None:
-        if fault is Fault.GONE:
-            self.proxy.plan(fault, on="GET ")
-        else:
-            await self.proxy.fail_next(fault)
 
     async def stored(self) -> list[Stored]:
         tickets = await self.helpdesk.tickets()
@@ -77,6 +72,21 @@ class TestDjangoHelpdesk(SinkContract):
         comments = [one for ticket in await self.helpdesk.tickets() for one in ticket["followup_set"]]
         files = [file for comment in comments for file in comment["followupattachment_set"]]
         return [(file["filename"], self.helpdesk.content_of(file)) for file in files]
+
+
+class TestDjangoHelpdesk(DjangoHelpdeskStore, SinkContract):
+    async def fail_next(self, fault: Fault) -> None:
+        if fault is Fault.GONE:
+            self.proxy.plan(fault, on="GET ")
+        else:
+            await self.proxy.fail_next(fault)
+
+
+class TestDjangoHelpdeskStorm(DjangoHelpdeskStore, Storms):
+    steps, share = 12, 1 / 3
+
+    def faults(self) -> FaultProxy:
+        return self.proxy
 
 
 @pytest.fixture

@@ -26,6 +26,8 @@ from allears_sdk.testing.sinks import SinkContract, Stored
 from bench.servers.cable import Cable, Snap
 from bench.servers.nats import Nats
 from sink.nats import NatsSettings, NatsSink
+from tests.sink.storms import Reader, Storms
+from tests.sink.weather import Wire
 
 if TYPE_CHECKING:
     from nats.js import JetStreamContext
@@ -103,7 +105,7 @@ async def make(server: Nats, stream: str, tmp_path: Path) -> AsyncIterator[Make]
         await sink.stop()
 
 
-class TestNats(SinkContract):
+class NatsStore:
     @pytest.fixture(autouse=True)
     async def store(self, server: Nats, js: JetStreamContext, stream: str) -> AsyncIterator[None]:
         self.server, self.js, self.name = server, js, stream
@@ -114,9 +116,13 @@ class TestNats(SinkContract):
     def make_sink(self, context: Context) -> NatsSink:
         return NatsSink(settings(self.server, self.name, servers=[f"nats://127.0.0.1:{self.cable.port}"]), context)
 
+    async def events(self) -> list[dict[str, Any]]:
+        return [json.loads(message.data or b"") for message in await messages(self.js, self.name)]
+
+
+class TestNats(NatsStore, SinkContract):
     async def stored(self) -> list[Stored]:
-        events = [json.loads(message.data or b"") for message in await messages(self.js, self.name)]
-        return [Stored(event["id"], event["data"]["complaint"]["description"]) for event in events]
+        return [Stored(event["id"], event["data"]["complaint"]["description"]) for event in await self.events()]
 
     async def fail_next(self, fault: Fault) -> None:
         snaps = {Fault.LOSE_ANSWER: Snap.AFTER, Fault.GARBAGE: Snap.GARBAGE}
@@ -128,6 +134,16 @@ class TestNats(SinkContract):
             self.cable.plan(snaps[fault])
         else:
             absent(f'fault "{fault}"')
+
+
+class TestNatsStorm(NatsStore, Storms):
+    async def stored(self) -> list[Stored]:
+        reader = Reader(remembers=True)
+        told = [(event["id"], event["data"]) for event in await self.events()]
+        return [Stored(key, reader.read(data["event"], data["complaint"])) for key, data in told]
+
+    def faults(self) -> Wire:
+        return Wire(self.cable)
 
 
 async def test_a_message_is_a_cloud_event_on_a_subject_of_its_own(

@@ -25,6 +25,7 @@ from bench.servers.redmine import MAX_FILE_KB, PROJECT, Redmine
 from sink.redmine import RedmineSettings, RedmineSink
 from tests.conftest import missing
 from tests.sink.marks import first_mark
+from tests.sink.storms import Storms
 
 pytestmark = [pytest.mark.services, pytest.mark.timeout(180)]
 
@@ -71,19 +72,13 @@ def value_of(issue: dict[str, Any], field: int) -> str:
     return next(str(one["value"]) for one in issue["custom_fields"] if one["id"] == field)
 
 
-class TestRedmine(SinkContract):
+class RedmineStore:
     @pytest.fixture(autouse=True)
     def store(self, redmine: Redmine, proxy: FaultProxy) -> None:
         self.redmine, self.proxy = redmine, proxy
 
     def make_sink(self, context: Context) -> RedmineSink:
         return RedmineSink(settings(self.redmine, self.proxy), context)
-
-    async def fail_next(self, fault: Fault) -> None:
-        if fault is Fault.UNREACHABLE:
-            await self.proxy.unplug()
-        else:
-            self.proxy.plan(fault, on=WORK)
 
     async def stored(self) -> list[Stored]:
         found = []
@@ -96,6 +91,21 @@ class TestRedmine(SinkContract):
     async def stored_files(self) -> list[tuple[str, bytes]]:
         files = [file for issue in await self.redmine.issues() for file in issue["attachments"]]
         return [(file["filename"], await self.redmine.download(file)) for file in files]
+
+
+class TestRedmine(RedmineStore, SinkContract):
+    async def fail_next(self, fault: Fault) -> None:
+        if fault is Fault.UNREACHABLE:
+            await self.proxy.unplug()
+        else:
+            self.proxy.plan(fault, on=WORK)
+
+
+class TestRedmineStorm(RedmineStore, Storms):
+    steps, share = 12, 1 / 3
+
+    def faults(self) -> FaultProxy:
+        return self.proxy
 
 
 def said(text: str) -> str:

@@ -25,6 +25,7 @@ from bench.servers.fault_proxy import FaultProxy
 from bench.servers.request_tracker import KEY_FIELD, QUEUE, READER, STRANGER, USER, RequestTracker
 from sink.request_tracker import RequestTrackerSettings, RequestTrackerSink
 from tests.conftest import missing
+from tests.sink.storms import Storms
 
 pytestmark = [pytest.mark.services, pytest.mark.timeout(180)]
 
@@ -57,19 +58,13 @@ def settings(rt: RequestTracker, proxy: FaultProxy, **more: Any) -> RequestTrack
     return RequestTrackerSettings.model_validate(facts)
 
 
-class TestRequestTracker(SinkContract):
+class RequestTrackerStore:
     @pytest.fixture(autouse=True)
     def store(self, rt: RequestTracker, proxy: FaultProxy) -> None:
         self.rt, self.proxy = rt, proxy
 
     def make_sink(self, context: Context) -> RequestTrackerSink:
         return RequestTrackerSink(settings(self.rt, self.proxy), context)
-
-    async def fail_next(self, fault: Fault) -> None:
-        if fault is Fault.GONE:
-            self.proxy.plan(fault, on="GET ")
-        else:
-            await self.proxy.fail_next(fault)
 
     async def stored(self) -> list[Stored]:
         found = []
@@ -81,6 +76,21 @@ class TestRequestTracker(SinkContract):
 
     async def stored_files(self) -> list[tuple[str, bytes]]:
         return [file for ticket in self.rt.tickets() for *_, files in ticket["told"] for file in files]
+
+
+class TestRequestTracker(RequestTrackerStore, SinkContract):
+    async def fail_next(self, fault: Fault) -> None:
+        if fault is Fault.GONE:
+            self.proxy.plan(fault, on="GET ")
+        else:
+            await self.proxy.fail_next(fault)
+
+
+class TestRequestTrackerStorm(RequestTrackerStore, Storms):
+    steps, share = 12, 1 / 3
+
+    def faults(self) -> FaultProxy:
+        return self.proxy
 
 
 @pytest.fixture

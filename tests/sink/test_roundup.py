@@ -20,6 +20,7 @@ from bench.servers.desk import Mishap
 from bench.servers.fault_proxy import FaultProxy
 from bench.servers.roundup import MOUNT, READER, Roundup
 from sink.roundup import RoundupSettings, RoundupSink
+from tests.sink.storms import Storms
 
 WORK = r"POST .*/@poe/|PATCH "
 """What cannot be repeated."""
@@ -49,19 +50,13 @@ def settings(url: str, roundup: Roundup, **more: Any) -> RoundupSettings:
     return RoundupSettings.model_validate(facts)
 
 
-class TestRoundup(SinkContract):
+class RoundupStore:
     @pytest.fixture(autouse=True)
     def store(self, roundup: Roundup, proxy: FaultProxy) -> None:
         self.roundup, self.proxy = roundup, proxy
 
     def make_sink(self, context: Context) -> RoundupSink:
         return RoundupSink(settings(self.proxy.url + MOUNT, self.roundup, fields=FIELDS), context)
-
-    async def fail_next(self, fault: Fault) -> None:
-        if fault is Fault.UNREACHABLE:
-            await self.proxy.unplug()
-        else:
-            self.proxy.plan(fault, on=WORK)
 
     async def stored(self) -> list[Stored]:
         messages = {one["id"]: one for one in await self.roundup.items("msg")}
@@ -76,6 +71,21 @@ class TestRoundup(SinkContract):
     async def stored_files(self) -> list[tuple[str, bytes]]:
         linked = {link["id"] for issue in await self.roundup.items("issue") for link in issue["files"]}
         return [(one["name"], one["content"]) for one in await self.roundup.items("file") if one["id"] in linked]
+
+
+class TestRoundup(RoundupStore, SinkContract):
+    async def fail_next(self, fault: Fault) -> None:
+        if fault is Fault.UNREACHABLE:
+            await self.proxy.unplug()
+        else:
+            self.proxy.plan(fault, on=WORK)
+
+
+class TestRoundupStorm(RoundupStore, Storms):
+    steps, share = 12, 1 / 3
+
+    def faults(self) -> FaultProxy:
+        return self.proxy
 
 
 KEY = ticket_key(make_event().complaint_id, "destination")

@@ -21,9 +21,11 @@ from allears_sdk.testing.components import absent
 from allears_sdk.testing.memory import Fault
 from allears_sdk.testing.records import make_event
 from allears_sdk.testing.sinks import SinkContract, Stored
+from bench.servers.fault_proxy import FaultProxy
 from sink.slack_notice import SlackNoticeSettings, SlackNoticeSink
 from tests.connectors.slack.slack_payloads import BOT_TOKEN, SUPPORT, Json
 from tests.connectors.slack.slack_server import Call, Refusal, SlackServer
+from tests.sink.storms import Storms
 
 Make = Callable[..., SlackNoticeSink]
 CODES = {Fault.EXPIRED: "token_revoked", Fault.REJECT: "msg_too_long", Fault.GONE: "thread_not_found"}
@@ -70,7 +72,7 @@ def settings(slack: SlackServer, **more: Any) -> SlackNoticeSettings:
     return SlackNoticeSettings.model_validate({**given, **more})
 
 
-class TestSlackNotice(SinkContract):
+class SlackStore:
     @pytest.fixture(autouse=True)
     async def workspace(self, clock: FakeClock) -> AsyncIterator[None]:
         self.slack = Workspace(int(clock.now().timestamp()))
@@ -87,6 +89,21 @@ class TestSlackNotice(SinkContract):
         ours = self.slack.ours()
         return [Stored(one["metadata"]["event_payload"]["key"], unescaped(one["text"])) for one in ours]
 
+
+class TestSlackNoticeStorm(SlackStore, Storms):
+    @pytest.fixture(autouse=True)
+    async def proxy(self, workspace: None) -> AsyncIterator[None]:
+        async with FaultProxy(self.slack.url) as self.between:
+            yield
+
+    def make_sink(self, context: Context) -> SlackNoticeSink:
+        return SlackNoticeSink(settings(self.slack, url=f"{self.between.url}/api/"), context)
+
+    def faults(self) -> FaultProxy:
+        return self.between
+
+
+class TestSlackNotice(SlackStore, SinkContract):
     async def fail_next(self, fault: Fault) -> None:
         if fault is Fault.LOSE_ANSWER:
             self.slack.broken["chat.postMessage"] = 1

@@ -14,6 +14,8 @@ from allears_sdk.testing.memory import Fault
 from allears_sdk.testing.sinks import SinkContract, Stored
 from sink.sql import SqlSink
 from tests.sink.sql_places import KINDS, Place, Servers, opened, running
+from tests.sink.storms import Storms
+from tests.sink.weather import Spoiler
 
 
 @pytest.fixture(scope="module")
@@ -21,13 +23,8 @@ def servers() -> Iterator[Servers]:
     yield from running()
 
 
-@pytest.mark.parametrize("kind", KINDS)
-class TestSql(SinkContract):
-    @pytest.fixture(autouse=True)
-    async def store(self, kind: str, servers: Servers, tmp_path: Path) -> AsyncIterator[None]:
-        async for place in opened(kind, servers, tmp_path):
-            self.place: Place = place
-            yield
+class SqlStore:
+    place: Place
 
     def make_sink(self, context: Context) -> Sink[Any]:
         return SqlSink(self.place.settings(), context)
@@ -38,5 +35,29 @@ class TestSql(SinkContract):
         assert {row["entry_key"].rpartition("-")[0] for row in entries} == {row["ticket_key"] for row in tickets}
         return [Stored(row["entry_key"], row["text"]) for row in entries]
 
+
+@pytest.mark.parametrize("kind", KINDS)
+class TestSql(SqlStore, SinkContract):
+    @pytest.fixture(autouse=True)
+    async def store(self, kind: str, servers: Servers, tmp_path: Path) -> AsyncIterator[None]:
+        async for place in opened(kind, servers, tmp_path):
+            self.place = place
+            yield
+
     async def fail_next(self, fault: Fault) -> None:
         await self.place.fail_next(fault)
+
+
+class TestSqliteStorm(SqlStore, Storms):
+    @pytest.fixture(autouse=True)
+    async def store(self, servers: Servers, tmp_path: Path) -> AsyncIterator[None]:
+        self.spoiler = Spoiler()
+        async for place in opened("sqlite", servers, tmp_path):
+            self.place = place
+            yield
+
+    def make_sink(self, context: Context) -> Sink[Any]:
+        return self.spoiler.before(super().make_sink(context))
+
+    def faults(self) -> Spoiler:
+        return self.spoiler
