@@ -5,9 +5,10 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint requirements.lock
 SEED ?=
 KILLS ?= 1000
+STORMS ?= 100
 MINUTES ?= 10
 
-.PHONY: install check test build run bench crash fuzz eval generate lock clean
+.PHONY: install check test build run bench crash storms fuzz eval generate lock clean
 
 install: $(VENV)/.dev ## everything a contributor needs
 
@@ -34,6 +35,9 @@ bench: $(VENV)/.test
 
 crash: $(VENV)/.test
 	$(BIN)/python -m bench.crash --kills $(KILLS) $(if $(SEED),--seed $(SEED))
+
+storms: $(VENV)/.test ## so many seeded schedules of faults and deaths against each ticket store
+	STORMS=$(STORMS) $(BIN)/python -m pytest -m storm -n auto tests/sink $(PYTEST_ARGS)
 
 fuzz: $(VENV)/.test ## damaged mails: nothing may raise
 	$(BIN)/python scripts/fuzz.py --minutes $(MINUTES)

@@ -27,6 +27,8 @@ from bench.servers.cable import Cable, Snap
 from bench.servers.rabbitmq import PASSWORD, USER, RabbitMq
 from sink.rabbitmq import RabbitMqSettings, RabbitMqSink
 from tests.conftest import missing
+from tests.sink.storms import Reader, Storms
+from tests.sink.weather import Wire
 
 if TYPE_CHECKING:
     from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
@@ -107,7 +109,7 @@ async def publish(sink: RabbitMqSink, key: str = KEY) -> Ticket:
     return await sink.open(sink.render(make_event(), key), key, PROGRESS)
 
 
-class TestRabbitMq(SinkContract):
+class RabbitMqStore:
     @pytest.fixture(autouse=True)
     async def store(self, server: RabbitMq, channel: AbstractChannel, queue: str) -> AsyncIterator[None]:
         self.server, self.channel, self.queue = server, channel, queue
@@ -118,9 +120,13 @@ class TestRabbitMq(SinkContract):
         url = f"amqp://127.0.0.1:{self.cable.port}/"
         return RabbitMqSink(settings(self.server, self.queue, url=url, timeout_seconds=6), context)
 
+    async def events(self) -> list[dict[str, Any]]:
+        return [json.loads(message.body) for message in await messages(self.channel, self.queue)]
+
+
+class TestRabbitMq(RabbitMqStore, SinkContract):
     async def stored(self) -> list[Stored]:
-        events = [json.loads(message.body) for message in await messages(self.channel, self.queue)]
-        return [Stored(event["id"], event["data"]["complaint"]["description"]) for event in events]
+        return [Stored(event["id"], event["data"]["complaint"]["description"]) for event in await self.events()]
 
     async def fail_next(self, fault: Fault) -> None:
         snaps = {Fault.LOSE_ANSWER: Snap.AFTER, Fault.GARBAGE: Snap.GARBAGE}
@@ -130,6 +136,16 @@ class TestRabbitMq(SinkContract):
             self.cable.plan(snaps[fault])
         else:
             absent(f'fault "{fault}"')
+
+
+class TestRabbitMqStorm(RabbitMqStore, Storms):
+    async def stored(self) -> list[Stored]:
+        reader = Reader(remembers=False)
+        told = [(event["id"], event["data"]) for event in await self.events()]
+        return [Stored(key, reader.read(data["event"], data["complaint"])) for key, data in told]
+
+    def faults(self) -> Wire:
+        return Wire(self.cable)
 
 
 async def test_a_message_is_persistent_and_says_what_it_is(make: Make, channel: AbstractChannel, queue: str) -> None:

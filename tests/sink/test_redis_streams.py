@@ -25,6 +25,8 @@ from bench.servers.cable import Cable, Snap
 from bench.servers.redis import Redis
 from sink.redis_streams import RedisSettings, RedisSink
 from tests.conftest import missing
+from tests.sink.storms import Reader, Storms
+from tests.sink.weather import Wire
 
 if TYPE_CHECKING:
     from redis import Redis as Client
@@ -93,7 +95,7 @@ async def publish(sink: RedisSink, key: str = KEY) -> Ticket:
     return await sink.open(sink.render(make_event(), key), key, PROGRESS)
 
 
-class TestRedis(SinkContract):
+class RedisStore:
     @pytest.fixture(autouse=True)
     async def store(self, server: Redis, client: Client) -> AsyncIterator[None]:
         self.server, self.client = server, client
@@ -110,9 +112,13 @@ class TestRedis(SinkContract):
     def password(self, store: None) -> None:
         self.client.config_set("requirepass", "kefu-Pa55-word")
 
+    async def events(self) -> list[dict[str, Any]]:
+        return [json.loads(fields["event"]) for fields in entries(self.client)]
+
+
+class TestRedis(RedisStore, SinkContract):
     async def stored(self) -> list[Stored]:
-        events = [json.loads(fields["event"]) for fields in entries(self.client)]
-        return [Stored(event["id"], event["data"]["complaint"]["description"]) for event in events]
+        return [Stored(event["id"], event["data"]["complaint"]["description"]) for event in await self.events()]
 
     async def fail_next(self, fault: Fault) -> None:
         snaps = {Fault.LOSE_ANSWER: Snap.AFTER, Fault.GARBAGE: Snap.GARBAGE}
@@ -124,6 +130,16 @@ class TestRedis(SinkContract):
             self.cable.plan(snaps[fault])
         else:
             absent(f'fault "{fault}"')
+
+
+class TestRedisStorm(RedisStore, Storms):
+    async def stored(self) -> list[Stored]:
+        reader = Reader(remembers=True)
+        told = [(event["id"], event["data"]) for event in await self.events()]
+        return [Stored(key, reader.read(data["event"], data["complaint"])) for key, data in told]
+
+    def faults(self) -> Wire:
+        return Wire(self.cable)
 
 
 async def test_an_entry_is_the_event_and_what_to_sort_it_by(make: Make, client: Client) -> None:
