@@ -7,6 +7,7 @@ from typing import ClassVar, Literal
 from pydantic import Field, SecretStr, model_validator
 
 from allears_sdk.oauth import OAuthSettings
+from allears_sdk.settings import FILL_IN
 from allears_sdk.sweep import SweepSettings
 
 
@@ -23,9 +24,19 @@ class YoutubeSettings(SweepSettings):
         default=None,
         description="API key of a Google Cloud project: enough for what everybody can read.",
         examples=["env:YOUTUBE_API_KEY"],
+        json_schema_extra=dict(FILL_IN),
     )
     oauth: OAuthSettings | None = Field(
-        default=None, description="Instead of a key: the channel's owner logs in (`allears channels login`)."
+        default=None,
+        description="Instead of a key: the channel's owner logs in (`allears channels login`).",
+        examples=[
+            {
+                "provider": "google",
+                "grant": "browser",
+                "client_id": "1234.apps.googleusercontent.com",
+                "client_secret": "env:YOUTUBE_SECRET",
+            }
+        ],
     )
     read_held: bool = Field(
         default=False, description="Hear comments too that YouTube holds back for review. Needs oauth."

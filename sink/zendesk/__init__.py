@@ -184,33 +184,34 @@ class ZendeskSink(TicketSink[ZendeskSettings]):
     async def _with_uploads(
         self, request: Mapping[str, Any], files: Sequence[AttachedFile], key: str, progress: Progress
     ) -> Mapping[str, Any]:
-        """One upload holds all files. It is noted: the same key must get the same bytes again."""
+        """An upload for each file: one whose answer was lost hangs on nothing, and goes away. They are noted: the same
+        key must get the same bytes again."""
         if not files:
             return request
         note, now = dict(progress.note), self.context.clock.now().timestamp()
         if now - note.get("since", 0) > UPLOADS_LIVE.total_seconds():
-            note = {"since": now, "upload": "", "count": 0, "refused": []}
+            note = {"since": now, "uploads": [], "count": 0, "refused": []}
         for file in files[note["count"] :]:
             note = {**note, **await self._uploaded(key, file, note), "count": note["count"] + 1}
             await progress.save(note)
         comment = {**request["comment"], "body": with_lines(request["comment"]["body"], note["refused"])}
-        return {**request, "comment": {**comment, **({"uploads": [note["upload"]]} if note["upload"] else {})}}
+        return {**request, "comment": {**comment, **({"uploads": note["uploads"]} if note["uploads"] else {})}}
 
     async def _uploaded(self, key: str, file: AttachedFile, note: Mapping[str, Any]) -> Mapping[str, Any]:
         """What the note says then. A file that cannot be had, or that the account does not take, keeps no complaint
         from being filed: the text names it."""
         try:
-            return {"upload": await self._upload(file, await self.bytes_of(key, file), note["upload"])}
+            return {"uploads": [*note["uploads"], await self._upload(file, await self.bytes_of(key, file))]}
         except Rejected as error:
             return {"refused": [*note["refused"], refused_line(file, error, self.context.log)]}
 
-    async def _upload(self, file: AttachedFile, content: bytes, upload: str) -> str:
+    async def _upload(self, file: AttachedFile, content: bytes) -> str:
         """Repeatable: what hangs on no comment is thrown away over there."""
         answer = await self.call(
             "POST",
             f"{self._url}/api/v2/uploads",
             headers={**self._credentials, "Content-Type": file.media_type or "application/octet-stream"},
-            params={"filename": file.name, **({"token": upload} if upload else {})},
+            params={"filename": file.name},
             content=content,
             repeatable=True,
         )

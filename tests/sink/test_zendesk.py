@@ -229,7 +229,7 @@ async def test_the_same_key_carries_the_same_uploads(tell: Teller, clock: FakeCl
         await tell.open(event)
     clock.advance(45 * 60)
     assert (await tell.open(event)).id == "501"
-    assert len(tell.desk.uploads) == 1
+    assert len(tell.desk.uploads) == 2
     assert [file["file_name"] for file in tell.desk.files] == ["碎屏 照片.jpg", "invoice 2026.pdf"]
 
 

@@ -17,6 +17,7 @@ from connectors.wechat_pay.crypto import load_private_key, load_public_key, open
 from tests.connectors.wechat_pay.conftest import make_settings
 from tests.connectors.wechat_pay.pay_server import (
     API_V3_KEY,
+    BEIJING,
     MCHID,
     PUBLIC_KEY,
     PUBLIC_KEY_ID,
@@ -126,7 +127,7 @@ async def test_the_other_library_finds_this_platform_in_order(pay: PayServer) ->
         public_key_id=PUBLIC_KEY_ID,
     )
     client._core._gate_way = pay.url
-    today = pay.now().strftime("%Y-%m-%d")
+    today = pay.now().astimezone(BEIJING).strftime("%Y-%m-%d")
     code, listed = await asyncio.to_thread(client.complaint_list_query, today, today, 10, 0, MCHID)
     assert (code, json.loads(listed)["total_count"]) == (200, 1)
     code, found = await asyncio.to_thread(client.complaint_detail_query, complaint)
