@@ -53,7 +53,7 @@ async def log_in_personally(session: Session, configuration: Configuration, name
                 login: Login = await with_component(connector, lambda: _log_in(session, connector, name))
         finally:
             await contexts.close()
-        await _wake(journal, name)
+        await _wake(journal, name, settings.connector)
     return login
 
 
@@ -63,11 +63,12 @@ async def _log_in(session: Session, connector: Any, name: str) -> Login:
     return await checked(session, "channels", name, connector.spec.kind, connector.check)
 
 
-async def _wake(journal: Journal, name: str) -> None:
-    """A running daemon heeds what it finds in the journal; a channel that an admin paused stays paused."""
-    for row in await journal.channels():
-        if row.name == name and row.state != "paused":
-            await journal.note_channel(name, connector=row.connector, state="new")
+async def _wake(journal: Journal, name: str, connector: str) -> None:
+    """A running daemon heeds what it finds in the journal; a channel that an admin paused stays paused. One that the
+    daemon has not noted yet may wait for this log-in already."""
+    states = {row.name: row.state for row in await journal.channels()}
+    if states.get(name) != "paused":
+        await journal.order_channel(name, connector=connector, state="new")
 
 
 async def _line() -> str:

@@ -178,7 +178,7 @@ def _order(session: Session, name: str, state: str) -> None:
 async def _note(session: Session, configuration: Configuration, name: str, kind: str, state: str) -> None:
     """A running daemon heeds what it finds in the journal."""
     async with journal_of(session, configuration.daemon.data_folder) as journal:
-        await journal.note_channel(name, connector=kind, state=state)
+        await journal.order_channel(name, connector=kind, state=state)
 
 
 async def _refetch(session: Session, configuration: Configuration, name: str) -> int:

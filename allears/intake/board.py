@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from allears.intake.timing import Timing
 from allears.journal.errors import JournalUnavailable
 from allears.journal.journal import Journal
-from allears.journal.records import NEW, ChannelRow
+from allears.journal.records import ChannelRow
 
 FLUSH_SECONDS = 1.0
 
@@ -22,8 +22,8 @@ class Note:
     success: bool = False
 
 
-Heed = Callable[[ChannelRow, str], None]
-"""Called with a row and the state we wrote there last, when somebody else has written another."""
+Heed = Callable[[ChannelRow], None]
+"""Called with a row whose state is an order that somebody else has written there."""
 
 
 class Board:
@@ -34,8 +34,8 @@ class Board:
         self._timing = timing
         self._heed = heed
         self._notes: dict[str, Note] = {}
-        self._written: dict[str, str] | None = None
-        """Each row's state as we last saw or wrote it; None until we have looked."""
+        self._heeded: dict[str, int] | None = None
+        """How many orders of each channel; None until we have looked."""
         self._dirty = asyncio.Event()
         self._writing = asyncio.Lock()
 
@@ -48,19 +48,19 @@ class Board:
         self._dirty.set()
 
     async def read(self) -> Sequence[ChannelRow]:
-        """All rows; heeds what others wrote there since we last looked."""
+        """All rows; heeds what others ordered since we last looked."""
         async with self._writing:
             return await self._read()
 
     async def _read(self) -> Sequence[ChannelRow]:
         rows = await self._journal.channels()
-        known = {row.name: row.state for row in rows} if self._written is None else self._written
-        self._written = {**known, **{row.name: row.state for row in rows}}
+        orders = {row.name: row.orders for row in rows}
+        known = orders if self._heeded is None else self._heeded
+        self._heeded = orders
         for row in rows:
-            written = known.get(row.name, NEW)
-            if row.state != written:
+            if row.orders > known.get(row.name, 0):
                 self._notes.pop(row.name, None)
-                self._heed(row, written)
+                self._heed(row)
         return rows
 
     async def flush(self) -> None:
@@ -76,9 +76,7 @@ class Board:
                 raise failed[0]
 
     async def _write(self, name: str, note: Note) -> None:
-        assert self._written is not None, "whoever writes has read first"
-        before = self._written.get(name, NEW)
-        self._written[name] = note.state
+        assert self._heeded is not None, "whoever writes has read first"
         try:
             is_written = await self._journal.note_channel(
                 name,
@@ -86,17 +84,12 @@ class Board:
                 state=note.state,
                 reason=note.reason,
                 success=note.success,
-                instead_of=before,
+                heeded=self._heeded.get(name, 0),
             )
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, JournalUnavailable):
             self._notes.setdefault(name, note)  # it may be written: twice does no harm
             raise
-        except JournalUnavailable:
-            self._notes.setdefault(name, note)
-            self._written[name] = before
-            raise
         if not is_written:  # an order came in between: it is read, and heeded, before we write again
-            self._written[name] = before
             self._notes.setdefault(name, note)
             self._dirty.set()
 

@@ -274,24 +274,19 @@ class Intake:
         for row in await self._board.read():
             self._once.setdefault(row.name, row.connector)
 
-    def _heed(self, row: ChannelRow, before: str) -> None:
+    def _heed(self, row: ChannelRow) -> None:
         supervisor = self._supervisors.get(row.name)
         if row.state == PAUSED:
             self._paused.add(row.name)
             if supervisor is not None:
                 self._order(supervisor.pause(GRACE_SECONDS))
-        elif before in (PAUSED, STOPPED) or self._is_stopped(row.name):
+        else:
             self._paused.discard(row.name)
             casualty = self._casualties.get(row.name)
             if casualty is not None:
                 self._order(self._try_again(row.name, casualty.settings, Backoff(self._timing.uniform)))
             elif supervisor is not None:
                 self._order(supervisor.resume(GRACE_SECONDS))
-
-    def _is_stopped(self, name: str) -> bool:
-        """Here, though it may not be written yet: whoever logs in at once is heeded too."""
-        supervisor = self._supervisors.get(name)
-        return name in self._casualties or (supervisor is not None and supervisor.channel.condition.state == STOPPED)
 
     def _order(self, order: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(order)

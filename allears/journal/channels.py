@@ -25,7 +25,7 @@ def note(
     reason: str,
     now: float,
     success: bool,
-    instead_of: str | None,
+    heeded: int | None,
 ) -> bool:
     written = sql.execute(
         "INSERT INTO channels (name, connector, state, reason, since, last_success_at) VALUES (?1,?2,?3,?4,?5,?6)"
@@ -33,16 +33,26 @@ def note(
         " since = CASE WHEN channels.state = excluded.state THEN channels.since ELSE excluded.since END,"
         " state = excluded.state, reason = excluded.reason,"
         " last_success_at = coalesce(excluded.last_success_at, channels.last_success_at)"
-        " WHERE ?7 IS NULL OR channels.state = ?7",
-        (name, connector, state, reason[:2000], now, now if success else None, instead_of),
+        " WHERE ?7 IS NULL OR channels.orders = ?7",
+        (name, connector, state, reason[:2000], now, now if success else None, heeded),
     )
     return written.rowcount > 0
+
+
+def order(sql: sqlite3.Connection, name: str, *, connector: str, state: str, now: float) -> None:
+    sql.execute(
+        "INSERT INTO channels (name, connector, state, since, orders) VALUES (?,?,?,?,1)"
+        " ON CONFLICT (name) DO UPDATE SET"
+        " since = CASE WHEN channels.state = excluded.state THEN channels.since ELSE excluded.since END,"
+        " state = excluded.state, reason = '', orders = channels.orders + 1",
+        (name, connector, state, now),
+    )
 
 
 def listed(sql: sqlite3.Connection) -> list[ChannelRow]:
     rows = sql.execute(
         "SELECT name, connector, state, reason, since, seen, stored, duplicate, quarantined, last_success_at,"
-        " last_item_at FROM channels ORDER BY name"
+        " last_item_at, orders FROM channels ORDER BY name"
     ).fetchall()
     return [_channel(sql, row) for row in rows]
 
@@ -110,5 +120,5 @@ def _channel(sql: sqlite3.Connection, row: Any) -> ChannelRow:
     return ChannelRow(
         name=row[0], connector=row[1], state=row[2], reason=row[3], since=moment(row[4]), seen=row[5], stored=row[6],
         duplicate=row[7], quarantined=row[8], last_success_at=moment(row[9]), last_item_at=moment(row[10]),
-        waiting=waiting, oldest_waiting_at=moment(oldest),
+        orders=row[11], waiting=waiting, oldest_waiting_at=moment(oldest),
     )  # fmt: skip

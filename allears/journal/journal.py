@@ -135,10 +135,13 @@ class Journal(Protocol):
         state: str,
         reason: str = "",
         success: bool = False,
-        instead_of: str | None = None,
+        heeded: int | None = None,
     ) -> bool:
-        """State of a channel; `success` stamps its last successful contact. With `instead_of`, only where that is
-        the state so far; False where it was another."""
+        """State of a channel; `success` stamps its last successful contact. With `heeded`, only where the channel
+        was given no more orders than that; False where it was."""
+
+    async def order_channel(self, name: str, *, connector: str, state: str) -> None:
+        """Tell the daemon that runs, or runs next, to begin again with a channel ("new") or to pause it ("paused")."""
 
     async def channels(self) -> Sequence[ChannelRow]: ...
 

@@ -303,6 +303,8 @@ class ChannelRow:
     quarantined: int = 0
     last_success_at: datetime | None = None
     last_item_at: datetime | None = None
+    orders: int = 0
+    """How many it was given by other processes."""
     waiting: int = 0
     """Raws not parsed yet."""
     oldest_waiting_at: datetime | None = None

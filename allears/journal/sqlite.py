@@ -257,7 +257,7 @@ class SqliteJournal:
         state: str,
         reason: str = "",
         success: bool = False,
-        instead_of: str | None = None,
+        heeded: int | None = None,
     ) -> bool:
         now = stamp(self._clock.now())
         return await self._writer.submit(
@@ -269,9 +269,13 @@ class SqliteJournal:
                 reason=reason,
                 now=now,
                 success=success,
-                instead_of=instead_of,
+                heeded=heeded,
             )
         )
+
+    async def order_channel(self, name: str, *, connector: str, state: str) -> None:
+        now = stamp(self._clock.now())
+        await self._writer.submit(lambda sql: channels.order(sql, name, connector=connector, state=state, now=now))
 
     async def channels(self) -> Sequence[ChannelRow]:
         return await self._read(channels.listed)

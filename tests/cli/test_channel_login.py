@@ -182,6 +182,14 @@ def test_access_that_does_not_reach_the_mailbox(
     assert "allears channels login support-mail" in outcome.json["reason"]
 
 
+def test_a_channel_that_the_daemon_has_not_noted_yet_is_woken(allears: Allears, config: Path, folder: Path) -> None:
+    with sqlite3.connect(folder / "journal.sqlite3") as connection:
+        connection.execute("DELETE FROM channels")
+    connection.close()
+    assert allears("channels", "login", "support-mail").code == 0
+    assert state(folder) == "new"
+
+
 async def test_a_paused_channel_stays_paused(allears: Allears, config: Path, folder: Path) -> None:
     journal = await open_journal(folder, SystemClock(), exclusive=False)
     await journal.note_channel("support-mail", connector="email", state="paused")

@@ -47,11 +47,11 @@ async def test_another_process_pauses_and_resumes_through_the_journal(hall: Hall
     await hall.open()
     await until(lambda: len(hall.script.polls) == 1)
     assert await hall.stored_state() == "running"
-    await hall.gate.note_channel("shop", connector="scripted", state="paused", reason="by the admin")
+    await hall.gate.order_channel("shop", connector="scripted", state="paused")
     await hall.intake.poke()
     await until(lambda: hall.state() == "paused")
     assert await hall.stored_state() == "paused"
-    await hall.gate.note_channel("shop", connector="scripted", state="running")
+    await hall.gate.order_channel("shop", connector="scripted", state="new")
     await hall.intake.poke()
     await until(lambda: len(hall.script.polls) == 2)
     assert await hall.stored_state() == "running"
@@ -67,7 +67,7 @@ async def test_an_order_in_the_journal_goes_before_a_note_of_ours(hall: Hall) ->
     await hall.open()
     await until(lambda: len(hall.script.polls) == 1)
     assert await hall.stored_state() == "running"
-    await hall.gate.note_channel("shop", connector="scripted", state="paused")
+    await hall.gate.order_channel("shop", connector="scripted", state="paused")
     hall.hands.tick()
     await until(lambda: len(hall.script.polls) == 2)
     assert await hall.stored_state() == "paused"
@@ -87,11 +87,35 @@ async def test_an_order_that_comes_while_a_note_is_written_is_heeded(hall: Hall)
     hall.script.poll = poll
     hall.hands.tick()
     await until(lambda: hall.state() == "stopped")
-    hall.gate.before_note = lambda: hall.gate.note_channel("shop", connector="scripted", state="new")
+    hall.gate.before_note = lambda: hall.gate.order_channel("shop", connector="scripted", state="new")
     assert await hall.stored_state() == "new", "our note goes not over the order"
     await hall.stored_state()
     await until(lambda: len(hall.script.polls) == 3)
     assert await hall.stored_state() == "running"
+
+
+async def test_an_order_is_heeded_before_the_channel_was_ever_noted(hall: Hall) -> None:
+    async def poll(stream: str, cursor: Cursor | None, hint: Mapping[str, Any], limit: int) -> AsyncIterator[Batch]:
+        if len(hall.script.polls) == 1:
+            raise AuthError("nobody has logged in yet")
+        yield Batch()
+
+    hall.script.poll = poll
+    await hall.open()
+    await until(lambda: hall.state() == "stopped")
+    await hall.gate.order_channel("shop", connector="scripted", state="new")
+    assert await hall.stored_state() == "new", "our note goes not over the order"
+    await until(lambda: len(hall.script.polls) == 2)
+    assert await hall.stored_state() == "running"
+
+
+async def test_an_order_given_twice_is_heeded_twice(hall: Hall) -> None:
+    await hall.open()
+    await until(lambda: len(hall.script.polls) == 1)
+    for polls in (2, 3):
+        await hall.gate.order_channel("shop", connector="scripted", state="new")
+        await hall.intake.poke()
+        await until(lambda wanted=polls: len(hall.script.polls) == wanted)  # type: ignore[misc]  # a default binds it
 
 
 async def test_a_reload_touches_only_what_changed(hall: Hall) -> None:
