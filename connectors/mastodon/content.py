@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from html.parser import HTMLParser
 
+from allears_sdk.markup import plain
 from allears_sdk.message import Attachment, Ref
 from connectors.mastodon.payload import Media, Status
 
-MAX_CHARACTERS = 200_000
-"""Servers allow 500 to some thousands; the whole is kept in the raw."""
 _TYPES = {"image": "image/jpeg", "gifv": "video/mp4", "video": "video/mp4", "audio": "audio/mpeg"}
-_BLANK_LINES = re.compile(r"\n{3,}")
-_PARAGRAPHS = frozenset({"p", "blockquote", "pre", "ul", "ol", "h1", "h2", "h3", "h4", "h5", "h6"})
 
 
 def text_of(status: Status) -> str:
@@ -31,37 +26,6 @@ def files_of(status: Status) -> tuple[Attachment, ...]:
         )
         for media in status.media_attachments
     )
-
-
-def plain(markup: str) -> str:
-    """Of the little HTML that servers let through: paragraphs, breaks, lists, links."""
-    reader = _Reader()
-    reader.feed(markup[:MAX_CHARACTERS])
-    reader.close()
-    return _BLANK_LINES.sub("\n\n", "".join(reader.parts)).strip()
-
-
-class _Reader(HTMLParser):
-    """A link is shown whole: servers put the ends of long ones into invisible spans."""
-
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.parts: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag == "br":
-            self.parts.append("\n")
-        elif tag == "li":
-            self.parts.append("\n- ")
-        elif tag in _PARAGRAPHS and self.parts:
-            self.parts.append("\n\n")
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag in _PARAGRAPHS:
-            self.parts.append("\n\n")
-
-    def handle_data(self, data: str) -> None:
-        self.parts.append(data)
 
 
 def _lines(status: Status) -> Iterator[str]:

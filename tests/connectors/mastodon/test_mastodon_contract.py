@@ -8,11 +8,11 @@ from collections.abc import AsyncIterator
 import pytest
 
 from allears_sdk.context import Context
+from allears_sdk.markup import plain
 from allears_sdk.message import Raw, Ref
 from allears_sdk.testing import FakeClock
 from allears_sdk.testing.connectors import ConnectorContract
 from connectors.mastodon import MastodonConnector
-from connectors.mastodon.content import plain
 from tests.connectors.mastodon.conftest import make_settings
 from tests.connectors.mastodon.mastodon_server import running, until
 

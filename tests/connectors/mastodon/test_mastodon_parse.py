@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from allears_sdk.errors import BadMessage
+from allears_sdk.markup import plain
 from allears_sdk.message import Attachment, Author, Message, Ref, Visibility
 from allears_sdk.testing.clock import START
 from connectors.mastodon import MastodonConnector
-from connectors.mastodon.content import plain
 from connectors.mastodon.raws import Item, mention
 from tests.connectors.mastodon.conftest import make_settings
 
