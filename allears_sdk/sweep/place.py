@@ -95,10 +95,11 @@ def is_below(horizon: datetime, page: Page, place: Place, known: Collection[str]
     )
 
 
-def lowered(floor: datetime | None, page: Page) -> datetime | None:
+def lowered(floor: datetime | None, page: Page, *, is_ordered: bool) -> datetime | None:
+    """Below what was read in order nothing is known; of a list in no order the whole has to be read first."""
     if floor is None or (not page.next and page.is_whole):
         return None
-    return min((floor, *ends(page)))
+    return min((floor, *ends(page))) if is_ordered else floor
 
 
 def digest_of(*said: object) -> str:

@@ -18,7 +18,8 @@ OVERLAP = timedelta(hours=48)
 class Sweep:
     """One stream. `ask` gives the page at a position, "" being the top, and raises the SDK's errors: Rejected for a
     position it no longer knows. `every`: between two sweeps; none where edits come to the top by themselves. `window`:
-    how far back the source gives anything, if it does not say so by a last page that is not whole."""
+    how far back the source gives anything, if it does not say so by a last page that is not whole. `is_ordered`: false
+    where nobody promises that the newest come first; a sweep then finds what the top does not show."""
 
     def __init__(
         self,
@@ -30,6 +31,7 @@ class Sweep:
         max_pages: int = 100,
         overlap: timedelta = OVERLAP,
         window: timedelta | None = None,
+        is_ordered: bool = True,
     ) -> None:
         self._context = context
         self._ask = ask
@@ -38,6 +40,7 @@ class Sweep:
         self._max_pages = max_pages
         self._overlap = overlap
         self._window = window
+        self._is_ordered = is_ordered
         self._offered: dict[str, str] = {}
         """Key → digest of what the last poll found at the top, and stored: not worth offering again."""
 
@@ -92,7 +95,7 @@ class Sweep:
         """The top is stored; a sweep that is due goes on below it."""
         now = self._context.clock.now()
         newest = max((at for at in (place.newest, *top.times) if at is not None), default=None)
-        floor = lowered(place.floor, top.last)
+        floor = self._lowered(place, top.last)
         place = replace(place, newest=newest and min(newest, now), floor=floor, read=now if self._window else None)
         is_first = place.swept is None and (bool(top.count) or top.last.is_whole)  # an empty list may be a lapse
         if self._every is None:
@@ -103,9 +106,12 @@ class Sweep:
 
     def _deeper(self, place: Place, page: Page) -> Place:
         """The page is stored."""
-        place = replace(place, floor=lowered(place.floor, page), position=page.next, pages=place.pages + 1)
+        place = replace(place, floor=self._lowered(place, page), position=page.next, pages=place.pages + 1)
         is_over = not page.next or place.pages >= self._max_pages
         return replace(place, position="", pages=0, swept=self._context.clock.now()) if is_over else place
+
+    def _lowered(self, place: Place, page: Page) -> datetime | None:
+        return lowered(place.floor, page, is_ordered=self._is_ordered)
 
     def _gaps(self, place: Place, top: _Top) -> tuple[Gap, ...]:
         """What was written since the last poll and is no longer given."""

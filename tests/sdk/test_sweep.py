@@ -33,6 +33,7 @@ class Shop:
 
     size: int = 3
     pages_given: int = 1000
+    is_newest_first: bool = True
     reviews: dict[str, tuple[datetime | None, str]] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
     before: dict[int, Callable[[], None]] = field(default_factory=dict)
@@ -45,10 +46,12 @@ class Shop:
         if event := self.before.get(len(self.asked)):
             event()
         self.asked.append(position)
-        newest_first = sorted(self.reviews.items(), key=lambda one: (one[1][0] or START, one[0]), reverse=True)
+        listed = sorted(
+            self.reviews.items(), key=lambda one: (one[1][0] or START, one[0]), reverse=self.is_newest_first
+        )
         number = int(position or 1)
-        shown = newest_first[(number - 1) * self.size : number * self.size]
-        has_more = len(newest_first) > number * self.size
+        shown = listed[(number - 1) * self.size : number * self.size]
+        has_more = len(listed) > number * self.size
         is_last = not has_more or number == self.pages_given
         items = [Listed(raws=(raw_of(name, text),), at=at) for name, (at, text) in shown]
         return Page(items=items, next="" if is_last else str(number + 1), is_whole=number < self.pages_given)
@@ -350,3 +353,31 @@ async def _live(folder: Path, old: int, steps: list[tuple[str, int]], size: int)
 
 def test_a_digest_keeps_its_parts_apart() -> None:
     assert digest_of(1, "坏", "了") not in (digest_of(1, "坏了", ""), digest_of("1", "坏", "了"))
+
+
+@pytest.mark.parametrize("is_newest_first", [True, False])
+async def test_a_list_in_no_order_is_swept_to_its_end_and_nothing_old_is_filed(
+    shop: Shop, tmp_path: Path, is_newest_first: bool
+) -> None:
+    reader = Reader(tmp_path, shop, is_ordered=False, every=HOUR)
+    shop.is_newest_first = is_newest_first
+    fill(shop, 20)
+    shop.write("yesterday", START - DAY)
+    assert await reader.poll(limit=2) == ["yesterday"]
+    assert len(reader.baseline) == 20
+    for hour in range(72):
+        shop.write(f"missed{hour:02}", START + hour * HOUR)
+    shop.write("old07", START - 17 * DAY, "修好又坏了")
+    reader.clock.advance(72 * HOUR)
+    assert sorted(await reader.poll()) == [*(f"missed{hour:02}" for hour in range(72)), "old07"]
+
+
+async def test_of_a_list_in_no_order_the_pages_never_read_are_not_news(shop: Shop, tmp_path: Path) -> None:
+    reader = Reader(tmp_path, shop, is_ordered=False, every=HOUR, max_pages=3)
+    shop.is_newest_first = False
+    fill(shop, 20)
+    assert await reader.poll() == []
+    for number in range(20):
+        del shop.reviews[f"old{number:02}"]
+        reader.clock.advance(HOUR)
+        assert await reader.poll() == []
