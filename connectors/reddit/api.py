@@ -1,0 +1,150 @@
+"""Calls to Reddit ("API documentation", "OAuth2", "API rules" of its archived wiki)."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from allears_sdk.access_token import AccessToken, Grant
+from allears_sdk.context import Context
+from allears_sdk.errors import AuthError, ConfigError, Rejected, RetryLater, Unavailable
+from allears_sdk.remote import Response, check_status
+from allears_sdk.remote.answers import detail_of
+from connectors.reddit.settings import RedditSettings
+
+BURST = 20
+USUAL_SECONDS = 3600.0
+"""How long a token lasts where the answer does not say."""
+WAIT_SECONDS = 60.0
+
+
+class Refused(Rejected):
+    """Not for us to read: private, banned or gone."""
+
+
+class Api:
+    """One application, and the account it acts for."""
+
+    def __init__(self, settings: RedditSettings, context: Context) -> None:
+        self._settings = settings
+        self._context = context
+        self._account = f"reddit:{settings.client_id}"
+        who = settings.username if settings.has_login else ""
+        self._token = AccessToken(context, (settings.login_url, settings.client_id, who), self._grant)
+        self._rest_until = 0.0
+        context.remote.limit(self._account, per_second=settings.calls_per_minute / 60, burst=BURST)
+
+    @property
+    def _agent(self) -> str:
+        return f"python:allears:1 (by /u/{self._settings.username})"
+
+    async def get(self, path: str, **params: Any) -> dict[str, Any]:
+        """Raises the SDK's errors, Refused for what is not to be read."""
+        given = {name: value for name, value in params.items() if value != ""}
+        response = await self._send("GET", path, params={**given, "raw_json": 1})
+        if urlsplit(response.url).path != urlsplit(f"{self._settings.url}{path}").path:
+            raise Refused(f"Reddit leads from {path} elsewhere: there is none of that name")
+        return self._object(response)
+
+    async def post(self, path: str, form: Mapping[str, str]) -> dict[str, Any]:
+        """Raises InDoubt, too."""
+        return self._object(await self._send("POST", path, data={**form, "api_type": "json"}))
+
+    async def picture(self, name: str) -> Response:
+        url = f"{self._settings.images_url}/{name}"
+        most = self._settings.max_attachment_bytes
+        return await self._context.remote.request(
+            "GET", url, headers={"User-Agent": self._agent}, max_bytes=most, account=self._account
+        )
+
+    async def _send(self, method: str, path: str, **given: Any) -> Response:
+        token = await self._token.get()
+        response = await self._once(method, path, token, given)
+        if response.status == 401:
+            response = await self._once(method, path, await self._token.get(stale=token), given)
+        if response.status == 401:
+            raise AuthError("Reddit refuses the access token: look at the application and the account")
+        if response.status in (403, 404):
+            raise Refused(f"{path}: {response.status}, private, banned or gone", detail=detail_of(response))
+        try:
+            check_status(response, self._context.clock.now())
+        except RetryLater as error:
+            error.after_seconds = WAIT_SECONDS if error.after_seconds is None else error.after_seconds
+            raise
+        return response
+
+    async def _once(self, method: str, path: str, token: str, given: Mapping[str, Any]) -> Response:
+        left = self._rest_until - self._context.clock.monotonic()
+        if left > 0:
+            raise RetryLater("Reddit's quota is used up for now", after_seconds=left)
+        response = await self._context.remote.request(
+            method,
+            f"{self._settings.url}{path}",
+            headers={"Authorization": f"Bearer {token}", "User-Agent": self._agent},
+            timeout_seconds=self._settings.timeout_seconds,
+            account=self._account,
+            raise_for_status=False,
+            **given,
+        )
+        self._note_quota(response)
+        return response
+
+    def _note_quota(self, response: Response) -> None:
+        remaining = _number(response.header("x-ratelimit-remaining"))
+        reset = _number(response.header("x-ratelimit-reset"))
+        if remaining is not None and remaining < 1 and reset is not None:
+            self._rest_until = self._context.clock.monotonic() + reset
+
+    def _object(self, response: Response) -> dict[str, Any]:
+        answer = response.json()
+        if not isinstance(answer, dict):
+            raise Unavailable(f"{response.call.place}: the answer is not what Reddit documents")
+        return answer
+
+    async def _grant(self) -> Grant:
+        settings = self._settings
+        client = f"{settings.client_id}:{settings.client_secret.get_secret_value()}".encode()
+        response = await self._context.remote.request(
+            "POST",
+            f"{settings.login_url}/api/v1/access_token",
+            data=self._form(),
+            headers={"Authorization": f"Basic {base64.b64encode(client).decode()}", "User-Agent": self._agent},
+            timeout_seconds=settings.timeout_seconds,
+            repeatable=True,
+            raise_for_status=False,
+        )
+        if response.status == 401:
+            raise AuthError("Reddit refuses client_id or client_secret")
+        check_status(response, self._context.clock.now())
+        return _granted(self._object(response))
+
+    def _form(self) -> dict[str, str]:
+        settings = self._settings
+        if settings.refresh_token:
+            return {"grant_type": "refresh_token", "refresh_token": settings.refresh_token.get_secret_value()}
+        if settings.password:
+            password = settings.password.get_secret_value()
+            return {"grant_type": "password", "username": settings.username, "password": password}
+        return {"grant_type": "client_credentials"}
+
+
+def _granted(answer: Mapping[str, Any]) -> Grant:
+    """A wrong password is told with status 200."""
+    code, token = answer.get("error"), answer.get("access_token")
+    if code == "invalid_grant":
+        raise AuthError("Reddit refuses username and password, or the refresh token was withdrawn")
+    if code is not None:
+        raise ConfigError(f"Reddit does not grant access ({str(code)[:60]}): is the application of the type script?")
+    if not isinstance(token, str) or not token:
+        raise Unavailable("Reddit's answer holds no access token")
+    seconds = answer.get("expires_in")
+    return Grant(token=token, seconds=float(seconds) if isinstance(seconds, int | float) else USUAL_SECONDS)
+
+
+def _number(text: str) -> float | None:
+    try:
+        return max(0.0, min(float(text), 86_400.0)) if text else None
+    except ValueError:
+        return None

@@ -1,0 +1,82 @@
+"""Pages of posts, comments and messages, newest first ("Listings")."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from allears_sdk.codec import encode
+from allears_sdk.context import Context
+from allears_sdk.errors import Rejected, Unavailable
+from allears_sdk.message import Raw
+from allears_sdk.sweep import Listed, Page, digest_of, unreadable
+from connectors.reddit.api import Api
+
+PAGE_ITEMS = 100
+MOST_ITEMS = 1000
+NEARLY_ALL = 900
+"""Reddit lists no more than the newest thousand, less what was taken down; so many may be all that it gives."""
+JSON = "application/json"
+
+
+class Listing:
+    """One of them. `asked` is what it is asked for besides the page; `is_search`: an empty answer means nothing."""
+
+    def __init__(self, api: Api, context: Context, path: str, *, is_search: bool = False, **asked: str) -> None:
+        self._api = api
+        self._context = context
+        self.path = path
+        self.is_search = is_search
+        self._asked = asked
+
+    async def page(self, position: str, items: int = PAGE_ITEMS) -> Page:
+        """`position`: the name of the last item above, and how many there are. Raises Rejected when that was deleted:
+        nothing is listed below it any more."""
+        after, _, above = position.partition(":")
+        answer = await self._api.get(self.path, **self._asked, limit=items, after=after, count=above)
+        rows, following = _children(answer)
+        if after and not rows and await self._is_gone(after):
+            raise Rejected("the post by which the pages go on was deleted meanwhile")
+        count = int(above or 0) + len(rows)
+        listed = [self._listed(row) for row in rows]
+        is_whole = count < NEARLY_ALL and (self.is_search or count > 0)
+        return Page(items=listed, next=f"{following}:{count}" if following else "", is_whole=is_whole)
+
+    async def _is_gone(self, name: str) -> bool:
+        if not name.startswith(("t1_", "t3_")):
+            return False
+        rows, _ = _children(await self._api.get("/api/info", id=name))
+        data = _data(rows[0]) if rows else {}
+        return not data or data.get("author") == "[deleted]" or data.get("removed_by_category") is not None
+
+    def _listed(self, row: Any) -> Listed:
+        now, data = self._context.clock.now(), _data(row)
+        name, at = data.get("name"), _moment(data.get("created_utc"))
+        if not isinstance(name, str) or not name or at is None:
+            return unreadable(row, now, "an item without a name or a date", [str(name or "")])
+        matters = digest_of(*(data.get(field) for field in ("title", "selftext", "body")))
+        return Listed(raws=(Raw(key=name, digest=matters, body=encode(row), media_type=JSON, received_at=now),), at=at)
+
+
+def _children(answer: Mapping[str, Any]) -> tuple[list[Any], str]:
+    data = answer.get("data")
+    rows = data.get("children") if isinstance(data, dict) else None
+    if not isinstance(data, dict) or not isinstance(rows, list):
+        raise Unavailable("Reddit's answer is not a listing")
+    following = data.get("after")
+    return rows, following if isinstance(following, str) else ""
+
+
+def _data(row: Any) -> Mapping[str, Any]:
+    data = row.get("data") if isinstance(row, dict) else None
+    return data if isinstance(data, dict) else {}
+
+
+def _moment(seconds: object) -> datetime | None:
+    if not isinstance(seconds, int | float) or isinstance(seconds, bool):
+        return None
+    try:
+        return datetime.fromtimestamp(seconds, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
