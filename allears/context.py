@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 import structlog
 
 from allears.journal.journal import Journal
+from allears_sdk.accounts import Accounts, Quotas
 from allears_sdk.codec import decode, encode
 from allears_sdk.context import Clock, Context, Files, Log, NoFiles
 from allears_sdk.errors import ConfigError
@@ -27,7 +28,7 @@ from allears_sdk.errors import ConfigError
 if TYPE_CHECKING:
     from cryptography.fernet import Fernet
 
-    from allears_sdk.remote import Remote
+    from allears_sdk.remote import Remote, Response
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -242,6 +243,23 @@ class LazyRemote:
             await self._made.aclose()
 
 
+class OwnRemote:
+    """The shared client as one channel or destination sees it: whose quotas its calls count against is noted."""
+
+    def __init__(self, remote: LazyRemote, accounts: Accounts) -> None:
+        self._remote = remote
+        self._accounts = accounts
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._remote, name)
+
+    async def request(self, method: str, url: str, *, account: str = "", **given: Any) -> Response:
+        if account:
+            self._accounts.use(account)
+        response: Response = await self._remote.request(method, url, account=account, **given)
+        return response
+
+
 class Contexts:
     """Makes the `Context` of each channel and destination, all of one journal, client and thread pool."""
 
@@ -262,14 +280,21 @@ class Contexts:
         self._vault = TokenVault(journal, data_folder, self._log)
         self._threads = Threads()
         self._shares: dict[str, OwnThreads] = {}
-        make = make_remote or _make_remote
-        self._remote = LazyRemote(lambda: make(self.clock))
+        self._make_remote = make_remote or _make_remote
+        self._remote = LazyRemote(self._shared_remote)
+        self.quotas = Quotas()
+        self._told = Accounts(journal.spending, self.quotas, self.clock)
 
     def channel(self, name: str) -> Context:
         return self._make("channel", name)
 
     def destination(self, name: str) -> Context:
         return self._make("destination", name)
+
+    def _shared_remote(self) -> Remote:
+        remote = self._make_remote(self.clock)
+        remote.on_answer = self._told.hear
+        return remote
 
     def _make(self, kind: str, name: str) -> Context:
         space = f"{kind}:{name}"
@@ -279,16 +304,18 @@ class Contexts:
         async def known(keys: Collection[str]) -> frozenset[str]:
             return await self._journal.known(name, keys)
 
+        accounts = Accounts(self._journal.spending, self.quotas, self.clock)
         return Context(
             name=name,
             clock=self.clock,
             log=structlog.get_logger(f"allears.{kind}").bind(**{kind: name}),
             known=known,
             tokens=OwnTokens(self._vault, space),
-            remote=cast("Remote", self._remote),
+            remote=cast("Remote", OwnRemote(self._remote, accounts)),
             data_folder=folder,
             blocking=self._shares.setdefault(space, OwnThreads(self._threads)),
             files=self._files,
+            accounts=accounts,
         )
 
     async def close(self) -> None:

@@ -15,6 +15,7 @@ from allears_sdk.errors import Rejected
 __all__ = ["Blocking", "Clock", "Context", "Files", "Log", "NoFiles", "Tokens"]
 
 if TYPE_CHECKING:
+    from allears_sdk.accounts import Accounts
     from allears_sdk.complaint import AttachedFile
     from allears_sdk.remote import Remote
 
@@ -83,6 +84,8 @@ class Context:
     """A folder of this channel's or destination's own, made on demand."""
     blocking: Blocking
     """Runs a blocking library's call in a bounded thread pool: `await context.blocking(function, *args)`."""
+    accounts: Accounts
+    """Budgets, quotas, ends of credentials."""
     files: Files = NoFiles()  # noqa: RUF009  # holds nothing
 
 

@@ -4,6 +4,7 @@ AllearsError
 ├── ConfigError      stop this channel or destination and tell the admin
 ├── AuthError        pause it and tell the admin: the credentials no longer work
 ├── RetryLater       not now: surely not done, try again after `after_seconds`
+│   └── OverBudget   what the account may use up is used up: postponed to the budget's next window
 ├── Unavailable      surely not done: nothing reached the other side
 ├── InDoubt          perhaps done: look before doing it again
 ├── BadMessage       quarantine this one item and go on
@@ -13,6 +14,8 @@ AllearsError
 """
 
 from __future__ import annotations
+
+from datetime import datetime
 
 
 class AllearsError(Exception):
@@ -38,6 +41,14 @@ class RetryLater(AllearsError):
     def __init__(self, message: str = "", *, after_seconds: float | None = None, detail: str = "") -> None:
         super().__init__(message, detail=detail)
         self.after_seconds = after_seconds
+
+
+class OverBudget(RetryLater):
+    """What this account may use up is used up for now; nothing was done."""
+
+    def __init__(self, message: str = "", *, after_seconds: float, until: datetime) -> None:
+        super().__init__(message, after_seconds=after_seconds)
+        self.until = until
 
 
 class Unavailable(AllearsError):

@@ -31,6 +31,7 @@ from allears.journal.records import (
 )
 from allears.journal.unfiled import UnfiledCount, UnfiledRow
 from allears.journal.upkeep import Upkeep
+from allears_sdk.accounts import Ledger
 from allears_sdk.connector import Accepted, Cursor
 from allears_sdk.sink import TicketChange
 from normalizer.conversation import Draft
@@ -46,6 +47,8 @@ class Journal(Protocol):
     anew: Anew
 
     answers: Answers
+
+    spending: Ledger
 
     upkeep: Upkeep
 

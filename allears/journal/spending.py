@@ -4,32 +4,19 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Awaitable, Callable
-from typing import Any, Protocol
+from typing import Any
 
 from allears.journal.rows import stamp
 from allears.journal.writer import Writer
-from allears_sdk.accounts import Budget, Window
+from allears_sdk.budget import Budget, Window
 
 KEPT_SECONDS = 400 * 86_400.0
 
 
-class Spending(Protocol):
-    """Part of the `Journal`: all methods may raise `JournalUnavailable`."""
-
-    async def spend(self, budget: Budget, window: Window, amount: int) -> int | None:
-        """Count `amount` and tell what is spent in the window then; None, and nothing is counted, where that would be
-        more than the budget's most. What was not used is given back as a negative amount."""
-
-    async def spent(self, budget: Budget, window: Window) -> int:
-        """In the window so far."""
-
-
 class SqliteSpending:
-    """`Spending` on a journal's own writer and reader."""
+    """`Ledger` on a journal's own writer and reader."""
 
-    def __init__(
-        self, writer: Writer, read: Callable[[Callable[[sqlite3.Connection], Any]], Awaitable[Any]]
-    ) -> None:
+    def __init__(self, writer: Writer, read: Callable[[Callable[[sqlite3.Connection], Any]], Awaitable[Any]]) -> None:
         self._writer = writer
         self._read = read
 

@@ -54,9 +54,11 @@ from allears.journal.records import (
     StoredRaw,
 )
 from allears.journal.rows import dump, load, moment, stamp
+from allears.journal.spending import SqliteSpending
 from allears.journal.unfiled import UnfiledCount, UnfiledRow
 from allears.journal.upkeep import SqliteUpkeep, Upkeep
 from allears.journal.writer import Writer, connect, translated
+from allears_sdk.accounts import Ledger
 from allears_sdk.connector import Accepted, Cursor
 from allears_sdk.context import Clock
 from allears_sdk.sink import TicketChange
@@ -105,6 +107,7 @@ class SqliteJournal:
         self.anew: Anew = SqliteAnew(self._writer, self._read, self._filed_before, clock)
         self.upkeep: Upkeep = SqliteUpkeep(folder, self._writer, self._read, self._blobs, clock)
         self.answers: Answers = SqliteAnswers(self._writer, self._read, clock)
+        self.spending: Ledger = SqliteSpending(self._writer, self._read)
         self._leased_raws: set[int] = set()
         self._leased_conversations: set[int] = set()
         self._leased_deliveries: dict[str, set[int]] = {}

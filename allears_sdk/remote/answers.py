@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 from allears_sdk.errors import AllearsError, AuthError, InDoubt, Rejected, RetryLater, Unavailable
+from allears_sdk.quota import number_of, until_reset
 from allears_sdk.remote.exchange import Call, Response
 
 MAX_DETAIL = 500
@@ -96,39 +97,16 @@ def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
     milliseconds, or an ISO time); None where neither says. At most a day. Header names are lower case."""
     seconds = _seconds(headers.get("retry-after", ""), now)
     if seconds is None:
-        seconds = _until_reset(headers.get("x-ratelimit-reset", ""), now)
+        seconds = until_reset(headers.get("x-ratelimit-reset", ""), now)
     return None if seconds is None else min(max(seconds, 0.0), MAX_AFTER_SECONDS)
 
 
 def _seconds(value: str, now: datetime) -> float | None:
-    number = _number(value)
-    if number is not None or not value:
-        return number
+    seconds = number_of(value)
+    if seconds is not None or not value:
+        return seconds
     try:
         until = parsedate_to_datetime(value)
     except ValueError:
         return None
     return ((until if until.tzinfo else until.replace(tzinfo=UTC)) - now).total_seconds()
-
-
-def _until_reset(value: str, now: datetime) -> float | None:
-    number = _number(value)
-    if number is None:
-        return _until(value, now)
-    if number < 1e9:
-        return number
-    return (number / 1000 if number > 1e11 else number) - now.timestamp()
-
-
-def _until(value: str, now: datetime) -> float | None:
-    try:
-        moment = datetime.fromisoformat(value)
-    except ValueError:
-        return None
-    return ((moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - now).total_seconds()
-
-
-def _number(value: str) -> float | None:
-    value = value.strip()
-    is_number = value.isascii() and value.replace(".", "", 1).isdigit()
-    return float(value) if is_number and len(value) < 20 else None

@@ -54,6 +54,8 @@ class Remote:
         self._transport = transport
         self._limits = Limits(clock, sleep)
         self._clients: dict[bool, httpx.AsyncClient] = {}
+        self.on_answer: Callable[[str, Mapping[str, str]], None] | None = None
+        """Told the account and the headers (lower-case names) of each answer to a call that names one."""
 
     def limit(self, account: str, *, per_second: float, burst: int = 1) -> None:
         """Calls with this `account` wait so that no more than this leave."""
@@ -193,6 +195,8 @@ class Remote:
     async def _once(self, call: Call, account: str, *, raise_for_status: bool) -> Response:
         await self._limits.wait(account)
         response = await self._follow(call)
+        if account and self.on_answer is not None:
+            self.on_answer(account, response.headers)
         if raise_for_status:
             check_status(response, self._clock.now())
         return response

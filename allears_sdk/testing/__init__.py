@@ -5,7 +5,7 @@ the whole suite in about ten lines.
 """
 
 from allears_sdk.testing.clock import FakeClock
-from allears_sdk.testing.context import MemoryTokens, RecordingLog, make_context
+from allears_sdk.testing.context import MemoryLedger, MemoryTokens, RecordingLog, make_context
 from allears_sdk.testing.memory import Fault, MemorySettings, MemorySink, MemoryStore, memory_sink
 from allears_sdk.testing.records import make_complaint, make_event
 from allears_sdk.testing.scripted import Script, ScriptedConnector, ScriptedSettings
@@ -13,6 +13,7 @@ from allears_sdk.testing.scripted import Script, ScriptedConnector, ScriptedSett
 __all__ = [
     "FakeClock",
     "Fault",
+    "MemoryLedger",
     "MemorySettings",
     "MemorySink",
     "MemoryStore",

@@ -11,6 +11,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
+from allears_sdk.accounts import Accounts, Quotas
+from allears_sdk.budget import Budget, Window
 from allears_sdk.complaint import AttachedFile
 from allears_sdk.context import Clock, Context, Files, Log
 from allears_sdk.errors import Rejected
@@ -41,6 +43,23 @@ class MemoryTokens:
     async def lock(self, name: str) -> AsyncIterator[None]:
         async with self._locks[name]:
             yield
+
+
+class MemoryLedger:
+    """`Ledger` that ends with the test. Channels of one account share one."""
+
+    def __init__(self) -> None:
+        self._spent: dict[tuple[str, str, Window], int] = defaultdict(int)
+
+    async def spend(self, budget: Budget, window: Window, amount: int) -> int | None:
+        after = max(0, await self.spent(budget, window) + amount)
+        if amount > 0 and after > budget.most:
+            return None
+        self._spent[budget.account, budget.unit, window] = after
+        return after
+
+    async def spent(self, budget: Budget, window: Window) -> int:
+        return self._spent[budget.account, budget.unit, window]
 
 
 class MemoryFiles:
@@ -97,11 +116,15 @@ def make_context(
     tokens: MemoryTokens | None = None,
     log: Log | None = None,
     files: Files | None = None,
+    accounts: Accounts | None = None,
 ) -> Context:
     """A context whose data folder is `folder`/`name` (made on demand). `known` are the raw keys that count as
     stored, or a function that gives them at the time of asking."""
     clock = clock or FakeClock()
     sleep = clock.sleep if isinstance(clock, FakeClock) else asyncio.sleep
+    accounts = accounts or Accounts(MemoryLedger(), Quotas(), clock)
+    remote = remote or Remote(clock=clock, sleep=sleep)
+    remote.on_answer = accounts.hear
     stored = known if callable(known) else lambda: known
 
     async def which_are_known(keys: Collection[str]) -> frozenset[str]:
@@ -113,8 +136,9 @@ def make_context(
         log=log or RecordingLog(),
         known=which_are_known,
         tokens=tokens or MemoryTokens(),
-        remote=remote or Remote(clock=clock, sleep=sleep),
+        remote=remote,
         data_folder=folder / name,
         blocking=_blocking,
         files=files or MemoryFiles(),
+        accounts=accounts,
     )
