@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,6 +18,9 @@ MOST_ITEMS = 1000
 NEARLY_ALL = 900
 """Reddit lists no more than the newest thousand, less what was taken down; so many may be all that it gives."""
 JSON = "application/json"
+NAMES = ("t1_", "t3_")
+"""Of posts and comments: what may be asked for by name."""
+DELETED_BY_AUTHOR = frozenset({"deleted", "author"})
 
 
 class Listing:
@@ -29,6 +32,8 @@ class Listing:
         self.path = path
         self.is_search = is_search
         self._asked = asked
+        self._top: dict[str, float] = {}
+        """Names at the top of a community when it was last read, and when they were written."""
 
     async def page(self, position: str, items: int = PAGE_ITEMS) -> Page:
         """`position`: the name of the last item above, and how many there are. Raises Rejected when that was deleted:
@@ -39,12 +44,23 @@ class Listing:
         if after and not rows and await self._is_gone(after):
             raise Rejected("the post by which the pages go on was deleted meanwhile")
         count = int(above or 0) + len(rows)
+        if not after and self.path.startswith("/r/"):
+            rows += await self._vanished(rows)
         listed = [self._listed(row) for row in rows]
         is_whole = count < NEARLY_ALL and (self.is_search or count > 0)
         return Page(items=listed, next=f"{following}:{count}" if following else "", is_whole=is_whole)
 
+    async def _vanished(self, rows: Sequence[Any]) -> list[Any]:
+        """What was there and is listed no more, as it is now: a list leaves out what was deleted, without a word."""
+        before, self._top = self._top, dict(_written(rows))
+        oldest = min(self._top.values(), default=0.0)
+        missing = [name for name, at in before.items() if name not in self._top and at >= oldest][:PAGE_ITEMS]
+        if not missing:
+            return []
+        return _children(await self._api.get("/api/info", id=",".join(missing)))[0]
+
     async def _is_gone(self, name: str) -> bool:
-        if not name.startswith(("t1_", "t3_")):
+        if not name.startswith(NAMES):
             return False
         rows, _ = _children(await self._api.get("/api/info", id=name))
         data = _data(rows[0]) if rows else {}
@@ -55,7 +71,8 @@ class Listing:
         name, at = data.get("name"), _moment(data.get("created_utc"))
         if not isinstance(name, str) or not name or at is None:
             return unreadable(row, now, "an item without a name or a date", [str(name or "")])
-        matters = digest_of(*(data.get(field) for field in ("title", "selftext", "body")))
+        is_deleted = data.get("removed_by_category") in DELETED_BY_AUTHOR
+        matters = digest_of(*(data.get(field) for field in ("title", "selftext", "body")), is_deleted)
         return Listed(raws=(Raw(key=name, digest=matters, body=encode(row), media_type=JSON, received_at=now),), at=at)
 
 
@@ -71,6 +88,13 @@ def _children(answer: Mapping[str, Any]) -> tuple[list[Any], str]:
 def _data(row: Any) -> Mapping[str, Any]:
     data = row.get("data") if isinstance(row, dict) else None
     return data if isinstance(data, dict) else {}
+
+
+def _written(rows: Sequence[Any]) -> Iterator[tuple[str, float]]:
+    for data in map(_data, rows):
+        name, at = data.get("name"), _moment(data.get("created_utc"))
+        if isinstance(name, str) and name.startswith(NAMES) and at is not None:
+            yield name, at.timestamp()
 
 
 def _moment(seconds: object) -> datetime | None:

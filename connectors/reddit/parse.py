@@ -16,6 +16,7 @@ import msgspec
 from allears_sdk.codec import decode
 from allears_sdk.errors import BadMessage
 from allears_sdk.message import Attachment, Author, Kind, Message, Raw, Ref, Role, Visibility
+from connectors.reddit.listing import DELETED_BY_AUTHOR
 from connectors.reddit.settings import RedditSettings
 
 SITE = "https://www.reddit.com"
@@ -52,6 +53,7 @@ class Said(msgspec.Struct, frozen=True, kw_only=True):
     parent_id: str | None = None
     first_message_name: str | None = None
     media_metadata: dict[str, Medium] | None = None
+    removed_by_category: str | None = None
 
 
 class Thing(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,9 +67,10 @@ def parse(raw: Raw, settings: RedditSettings) -> Sequence[Message]:
         thing = decode(raw.body, Thing)
         said, is_edit = thing.data, raw.ordinal > 1
         words = said.selftext if thing.kind == "t3" else said.body
-        if words == REMOVED or (words == DELETED and not is_edit):
+        is_deleted = words == DELETED or said.removed_by_category in DELETED_BY_AUTHOR
+        if words == REMOVED or (is_deleted and not is_edit):
             return ()
-        if words == DELETED:
+        if is_deleted:
             return (Message(text="", external_id=said.name, revision="deleted", kind=Kind.WITHDRAWN),)
         author = _author(said, settings)
         message = {"t3": _post, "t1": _comment, "t4": _private}[thing.kind](

@@ -26,7 +26,7 @@ class RedditSettings(SweepSettings):
     client_secret: SecretStr = Field(description="Its secret.", examples=["env:REDDIT_CLIENT_SECRET"], min_length=1)
     username: str = Field(
         pattern=r"^[\w-]{3,20}$",
-        description="The company's account, without u/: what it says is our answer. Reddit is told of it with each call.",
+        description="The company's account, without u/: what it says is our answer. Each call tells Reddit of it.",
         examples=["example_support"],
     )
     password: SecretStr | None = Field(

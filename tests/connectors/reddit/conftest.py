@@ -28,6 +28,7 @@ class Reddit:
 
     def __init__(self) -> None:
         self.things: dict[str, Item] = {}
+        self.junk: list[Any] = []
         self.gone: dict[str, Item] = {}
         self.pictures: dict[str, bytes] = {}
         self.failures: list[web.Response] = []
@@ -58,7 +59,9 @@ class Reddit:
     def delete(self, name: str) -> None:
         """It is listed no more, and told of as deleted when asked for."""
         thing = self.things.pop(name)
-        self.gone[name] = thing | {"data": thing["data"] | {"author": "[deleted]"}}
+        told = {"author": "[deleted]", "author_fullname": None}
+        told |= {"body": "[deleted]"} if thing["kind"] == "t1" else {"removed_by_category": "deleted"}
+        self.gone[name] = thing | {"data": thing["data"] | told}
 
     def _put(self, kind: str, name: str, by: str, fields: Item) -> Item:
         age = fields.pop("age", timedelta(hours=1))
@@ -96,30 +99,33 @@ class Reddit:
         return web.json_response(self._answer(path, request.query), headers=self.headers)
 
     def _answer(self, path: str, query: Any) -> Item:
+        if path == "/subreddits/search":
+            return listing([{"kind": "t5", "data": {"name": "t5_x", "created_utc": 1.0}}])
         assert query["raw_json"] == "1"
         if path == "/api/info":
-            found = {**self.things, **self.gone}.get(query["id"])
-            return listing([found] if found else [])
+            known = {**self.things, **self.gone}
+            return listing([known[name] for name in query["id"].split(",") if name in known])
         chosen = [thing for thing in self.things.values() if self._is_in(thing, path, query)]
         ordered = sorted(chosen, key=lambda thing: -_created(thing))[:MOST]
         if query.get("after"):
             names = [thing["data"]["name"] for thing in ordered]
             ordered = ordered[names.index(query["after"]) + 1 :] if query["after"] in names else []
         page = ordered[: min(int(query["limit"]), self.page_items)]
-        return listing(page, page[-1]["data"]["name"] if len(ordered) > len(page) else None)
+        after = page[-1]["data"]["name"] if len(ordered) > len(page) else None
+        return listing([*page, *(self.junk if path.endswith("/new") else [])], after)
 
     def _is_in(self, thing: Item, path: str, query: Any) -> bool:
         kind, data = thing["kind"], thing["data"]
         is_ours = data["author"] == ME
-        return {
+        belongs: dict[str, bool] = {
             f"/r/{HOME}/new": kind == "t3",
             f"/r/{HOME}/comments": kind == "t1",
             "/search": kind == "t3" and str(query.get("q", "")) in str(data["selftext"]),
             f"/user/{ME}/comments": kind == "t1" and is_ours,
             "/message/inbox": kind == "t4" and not is_ours,
             "/message/sent": kind == "t4" and is_ours,
-            "/subreddits/search": False,
-        }[path]
+        }
+        return belongs[path]
 
     async def grant(self, request: web.Request) -> web.Response:
         basic = base64.b64encode(f"{CLIENT}:{SECRET}".encode()).decode()
@@ -142,7 +148,7 @@ def stamp(moment: datetime) -> float:
     return moment.timestamp()
 
 
-def listing(things: list[Item], after: str | None = None) -> Item:
+def listing(things: list[Any], after: str | None = None) -> Item:
     return {"kind": "Listing", "data": {"after": after, "before": None, "dist": len(things), "children": things}}
 
 
