@@ -1,0 +1,1 @@
+"""What the connectors of shops' own review services share."""
