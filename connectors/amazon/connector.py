@@ -1,0 +1,83 @@
+"""Feedback on a seller by reports, and what Amazon says of a product's reviews, which it gives nobody."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import timedelta
+from typing import Any, ClassVar
+
+from allears_sdk.connector import Batch, Connector, ConnectorSpec, Cursor, Hears, Identity, Threading, Words
+from allears_sdk.context import Context
+from allears_sdk.errors import Rejected
+from allears_sdk.message import Message, Raw
+from allears_sdk.settings import ChannelSettings
+from connectors.amazon import parse
+from connectors.amazon.api import FEEDBACK, REPORTS, TOPICS, Api, refused
+from connectors.amazon.marketplaces import MARKETPLACES, Code
+from connectors.amazon.reports import Reports
+from connectors.amazon.settings import AmazonSettings
+from connectors.amazon.topics import read_topics
+
+LOOK_BACK = timedelta(days=30)
+
+
+class AmazonConnector(Connector[AmazonSettings]):
+    spec: ClassVar[ConnectorSpec] = ConnectorSpec(
+        kind="amazon",
+        title_en="Amazon seller feedback",
+        title_zh="亚马逊卖家反馈",
+        hears=frozenset({Hears.POLL}),
+        threading=Threading.ITEM,
+        public=True,
+        look_back=LOOK_BACK,
+        verified="a simulator; the report's columns and dates are known from other clients only",
+    )
+    Settings: ClassVar[type[ChannelSettings]] = AmazonSettings
+
+    def __init__(self, settings: AmazonSettings, context: Context) -> None:
+        super().__init__(settings, context)
+        self._api = Api(settings, context)
+        look_back = LOOK_BACK if settings.look_back is None else settings.look_back
+        self._reports = {
+            f"amazon://{settings.seller}/{code}": Reports(context, self._api, settings, code, look_back)
+            for code in dict.fromkeys(settings.marketplaces)
+        }
+        self._topics: dict[str, tuple[Code, str]] = {
+            f"amazon://{settings.seller}/{code}/topics/{asin}": (code, asin)
+            for code in dict.fromkeys(settings.marketplaces)
+            for asin in settings.products
+        }
+
+    async def check(self) -> Identity:
+        ids = ",".join(MARKETPLACES[code].id for code in dict.fromkeys(self.settings.marketplaces))
+        asked = {"reportTypes": FEEDBACK, "marketplaceIds": ids, "pageSize": 1}
+        try:
+            await self._api.call("list", "GET", f"{REPORTS}/reports", params=asked)
+        except Rejected as error:
+            raise refused(error) from None
+        shops = ", ".join(MARKETPLACES[code].domain for code in self.settings.marketplaces)
+        details = [Words(f"may read seller feedback reports: {shops}", zh=f"可以读取卖家反馈报告：{shops}")]
+        return Identity(account=self.settings.seller, details=details)
+
+    async def streams(self) -> Sequence[str]:
+        return (*self._reports, *self._topics)
+
+    def poll(self, stream: str, cursor: Cursor | None, hint: Mapping[str, Any], limit: int) -> AsyncIterator[Batch]:
+        if stream in self._topics:
+            return self._read_topics(*self._topics[stream], limit)
+        return self._reports[stream].batches(cursor, limit)
+
+    @staticmethod
+    def parse(raw: Raw, settings: Any) -> Sequence[Message]:
+        return (parse.parse(raw, settings),)
+
+    async def _read_topics(self, code: Code, asin: str, limit: int) -> AsyncIterator[Batch]:
+        asked = {"marketplaceId": MARKETPLACES[code].id, "sortBy": "MENTIONS"}
+        try:
+            data = await self._api.call("topics", "GET", f"{TOPICS}/{asin}/reviews/topics", params=asked)
+        except Rejected as error:  # too few reviews, or not sold there: no reason to stop the feedback
+            self.context.log.info("amazon.no_topics", marketplace=code, asin=asin, error=str(error))
+            return
+        raws = list(read_topics(data, code, asin, self.context.clock.now()))
+        for start in range(0, len(raws), limit):
+            yield Batch(raws=raws[start : start + limit])
