@@ -1,0 +1,171 @@
+"""A Weibo account: mentions and comments by polling; private messages as 粉丝服务平台 pushes them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, ClassVar
+
+from allears_sdk.connector import (
+    Address,
+    Ask,
+    Batch,
+    Connector,
+    ConnectorSpec,
+    Cursor,
+    Hears,
+    Identity,
+    Media,
+    Reception,
+    Request,
+    Threading,
+    Wake,
+    Words,
+)
+from allears_sdk.context import Context
+from allears_sdk.errors import Rejected, RetryLater, Unavailable, Void
+from allears_sdk.message import Message, Raw, Ref
+from allears_sdk.settings import ChannelSettings
+from allears_sdk.sweep import Sweep
+from connectors.weibo.api import Api
+from connectors.weibo.door import pass_through
+from connectors.weibo.lists import COMMENT, POST, WeiboList
+from connectors.weibo.parse import PICTURE, parse
+from connectors.weibo.settings import ListName, WeiboSettings
+from connectors.weibo.talk import EVENT, MENTION, SAID, TALK, raw_of, read
+
+LOOK_BACK = timedelta(days=7)
+OVERLAP = timedelta(hours=6)
+"""Comments that are shown late, once somebody has looked at them."""
+WINDOW = timedelta(hours=48)
+LOOKED_AFTER = timedelta(days=1)
+EXPIRES_SOON = timedelta(days=5)
+MAX_STRANGE = 50
+
+
+class WeiboConnector(Connector[WeiboSettings]):
+    spec: ClassVar[ConnectorSpec] = ConnectorSpec(
+        kind="weibo",
+        title_en="Weibo",
+        title_zh="微博",
+        hears=frozenset({Hears.RECEIVE, Hears.POLL}),
+        threading=Threading.CHAT,
+        answer_within_seconds=5.0,
+        look_back=LOOK_BACK,
+        signed=True,
+        verified="a simulator of the documented API; Weibo's own signature sample",
+    )
+    Settings: ClassVar[type[ChannelSettings]] = WeiboSettings
+
+    def __init__(self, settings: WeiboSettings, context: Context) -> None:
+        super().__init__(settings, context)
+        self._api = Api(settings, context)
+        self._lists = {f"weibo://{settings.uid}/{name}": self._list(name) for name in settings.lists}
+        self._sweeps = {name: self._sweep(one) for name, one in self._lists.items()}
+        self._mentions = [name for name in self._sweeps if name.endswith("mentions")]
+        self._looked: datetime | None = None
+        self._strange: set[str] = set()
+
+    def _list(self, name: ListName) -> WeiboList:
+        kind = POST if name == "mentions" else COMMENT
+        return WeiboList(self._api, self.context, self.settings.path_of(name), kind)
+
+    def _sweep(self, one: WeiboList) -> Sweep:
+        settings = self.settings
+        return Sweep(
+            self.context,
+            one.page,
+            look_back=LOOK_BACK if settings.look_back is None else settings.look_back,
+            every=timedelta(hours=settings.sweep_hours),
+            max_pages=settings.sweep_pages,
+            overlap=OVERLAP,
+        )
+
+    @staticmethod
+    def parse(raw: Raw, settings: Any) -> Sequence[Message]:
+        return parse(raw, settings)
+
+    async def login(self, ask: Ask) -> None:
+        await self._api.login(ask)
+
+    async def check(self) -> Identity:
+        where = f"/in/{self.context.name}"
+        details = [Words(f"private messages at {where}", zh=f"私信回调 {where}")]
+        if self.settings.lists:
+            life = await self._api.life()
+            days = "?" if life is None else life.days
+            details.append(Words(f"the token lasts {days} more days", zh=f"令牌还有 {days} 天有效"))
+            for one in self._lists.values():
+                await one.page("")
+        if self.settings.message_token is None:
+            details.append(Words("no message_token: no files, no answers", zh="没有 message_token：不取文件，不回复"))
+        return Identity(account=self.settings.uid, details=details)
+
+    async def streams(self) -> Sequence[str]:
+        return tuple(self._sweeps)
+
+    async def poll(
+        self, stream: str, cursor: Cursor | None, hint: Mapping[str, Any], limit: int
+    ) -> AsyncIterator[Batch]:
+        await self._look_after_token()
+        async for batch in self._sweeps[stream].batches(cursor, limit):
+            yield batch
+
+    async def receive(self, request: Request) -> Reception:
+        secret = self.settings.app_secret.get_secret_value()
+        return pass_through(request, secret, self.settings.tolerance, lambda: self._take(request))
+
+    async def fetch(self, ref: Ref) -> Media:
+        limit = self.settings.max_attachment_bytes
+        picture, file = str(ref.locator.get("picture") or ""), str(ref.locator.get("file") or "")
+        if picture and PICTURE.fullmatch(picture):
+            response = await self._api.picture(picture, limit)
+        elif file:
+            response = await self._api.file(file, limit)
+        else:
+            raise Rejected("Weibo named no file")
+        media_type = response.header("content-type").partition(";")[0].strip()
+        return Media(content=response.content, media_type=media_type or "application/octet-stream")
+
+    async def reply(self, address: Address, text: str, key: str) -> None:
+        room = address.thread[-1] if address.thread else ""
+        if not room.startswith(f"{TALK}:") or not address.to.id:
+            raise Void("a post or comment is answered in public: that is left to people")
+        if self.context.clock.now() - address.said_at >= WINDOW:
+            raise Void("Weibo lets a customer be answered for 48 hours")
+        await self._api.answer(address.to.id, text)
+
+    async def _look_after_token(self) -> None:
+        """Nothing renews it but a person: once a day its end is looked for, and told of in time."""
+        now = self.context.clock.now()
+        if self._looked is not None and now - self._looked < LOOKED_AFTER:
+            return
+        self._looked = now
+        try:
+            life = await self._api.life()
+        except (Rejected, RetryLater, Unavailable) as error:  # a list shall not wait for this
+            self.context.log.info("token_not_looked_after", reason=str(error))
+            return
+        if life is not None and life < EXPIRES_SOON:
+            self.context.log.warning(
+                "token_expires", days=life.days, advice=f"allears channels login {self.context.name}"
+            )
+
+    def _take(self, request: Request) -> Reception:
+        """An empty answer is enough. What the lists bring as well is only a sign to read them."""
+        talk = read(request.body)
+        kind = talk.type if talk is not None else ""
+        if kind not in SAID:
+            self._note(kind)
+        if kind == EVENT:
+            return Reception()
+        if kind == MENTION and self._mentions:
+            return Reception(wakes=tuple(Wake(stream=name) for name in self._mentions))
+        if talk is not None and str(talk.receiver_id) not in (self.settings.uid, ""):
+            self._note("a message to another account")
+        return Reception(raws=(raw_of(talk, request.body, request.received_at),))
+
+    def _note(self, kind: str) -> None:
+        if kind not in self._strange and len(self._strange) < MAX_STRANGE:
+            self._strange.add(kind)
+            self.context.log.info("push_noted", type=kind[:80] or "unreadable")
