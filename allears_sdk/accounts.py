@@ -78,7 +78,7 @@ class Accounts:
         if spent is None:
             self._note(budget, window, await self._ledger.spent(budget, window), now)
             raise OverBudget(
-                f"{budget.most} {budget.unit} per {budget.period} are used up: reading goes on at "
+                f"{budget.most / budget.parts:.12g} {budget.unit} per {budget.period} are used up: reading goes on at "
                 f"{window.until:%Y-%m-%d %H:%M} UTC",
                 after_seconds=(window.until - now).total_seconds(),
                 until=window.until,
@@ -138,7 +138,8 @@ class Accounts:
 
     def _note(self, budget: Budget, window: Window, spent: int, now: datetime) -> int:
         left = max(0, budget.most - spent)
-        quota = Quota(name=budget.unit, left=left, most=budget.most, resets_at=window.until, told_at=now)
+        shown, most = left / budget.parts, budget.most / budget.parts
+        quota = Quota(name=budget.unit, left=shown, most=most, resets_at=window.until, told_at=now)
         self.note(budget.account, quota)
         return left
 

@@ -28,10 +28,12 @@ class Budget:
     account: str
     """Vendor and what tells its accounts apart. It is shown: no secrets, or a digest. `youtube:project 1234`."""
     unit: str
-    """What is counted: `units`, `calls`, `USD/1000000`."""
+    """What is counted: `units`, `calls`, `USD`."""
     most: int
-    """Whole numbers: money in its smallest part."""
+    """Whole numbers: of money its millionths, say."""
     period: Period
+    parts: int = 1
+    """So many of what is counted make one unit, as people see it."""
     zone: str = "UTC"
     """IANA name: where the vendor's days and months begin."""
 

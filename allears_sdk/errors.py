@@ -5,6 +5,7 @@ AllearsError
 ├── AuthError        pause it and tell the admin: the credentials no longer work
 ├── RetryLater       not now: surely not done, try again after `after_seconds`
 │   └── OverBudget   what the account may use up is used up: postponed to the budget's next window
+│       └── OutOfMoney   the money that may be spent is: stop, tell the admin, go on when there is more
 ├── Unavailable      surely not done: nothing reached the other side
 ├── InDoubt          perhaps done: look before doing it again
 ├── BadMessage       quarantine this one item and go on
@@ -46,9 +47,20 @@ class RetryLater(AllearsError):
 class OverBudget(RetryLater):
     """What this account may use up is used up for now; nothing was done."""
 
-    def __init__(self, message: str = "", *, after_seconds: float, until: datetime) -> None:
-        super().__init__(message, after_seconds=after_seconds)
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        after_seconds: float | None = None,
+        until: datetime | None = None,
+        detail: str = "",
+    ) -> None:
+        super().__init__(message, after_seconds=after_seconds, detail=detail)
         self.until = until
+
+
+class OutOfMoney(OverBudget):
+    """The money that may be spent is spent; nothing was done."""
 
 
 class Unavailable(AllearsError):
