@@ -1,0 +1,32 @@
+"""A shop on a platform in miniature."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+
+from allears_sdk.context import Context
+from connectors.wechat_shop import WechatShopConnector, WechatShopSettings
+from tests.connectors._wechat.platform import SECRET
+from tests.connectors._wechat.vectors import AES_KEY, APP_ID, TOKEN
+from tests.connectors.wechat_shop.shop import Shop, open_shop
+
+Connect = Callable[..., WechatShopConnector]
+
+
+@pytest.fixture
+async def shop() -> AsyncIterator[Shop]:
+    async with open_shop() as shop:
+        yield shop
+
+
+@pytest.fixture
+def connect(context: Context, shop: Shop) -> Connect:
+    return lambda **settings: WechatShopConnector(make_settings(url=shop.url, **settings), context)
+
+
+def make_settings(**more: Any) -> WechatShopSettings:
+    known = {"app_id": APP_ID, "app_secret": SECRET, "token": TOKEN, "encoding_aes_key": AES_KEY}
+    return WechatShopSettings.model_validate(known | more)
