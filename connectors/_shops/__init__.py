@@ -1,0 +1,1 @@
+"""What the channels of Chinese marketplaces share: a seller's grant, Beijing's times, after-sales cases."""
