@@ -40,6 +40,7 @@ from allears.journal.errors import JournalInUse, JournalUnavailable
 from allears.journal.records import REPLIES, Policy, Responder
 from allears.journal.sqlite import open_journal
 from allears.settings import Configuration, changed, load
+from allears.standing import Holder, Standing
 from allears.workers import heap
 from allears.workers.ordeal import try_patterns
 from allears.workers.pool import Workers
@@ -160,6 +161,9 @@ class Daemon:
         fetching = Fetching(self.journal, self.clock, self._intake, is_full=self._is_disk_full)
         self._start_task(parts, fetching.run(), "fetching")
         self._start_task(parts, self._housekeeping.run(), "housekeeping")
+        warning = timedelta(days=self.configuration.daemon.credential_warning_days)
+        self._standing = Standing(self._contexts.quotas, self._holders, self.clock, warning=warning)
+        self._start_task(parts, self._standing.run(), "standing")
 
     def _make_model(self, parts: AsyncExitStack) -> ModelStep:
         """With a client of its own: a slow endpoint takes no connection from channels."""
@@ -199,6 +203,7 @@ class Daemon:
             public_url=self.public_url,
             allowed_hosts=admin.allowed_hosts,
             model=self._model,
+            standing=self._standing,
             version=version("allears"),
         )
         await self._admin.start()
@@ -282,6 +287,12 @@ class Daemon:
             own=own_addresses(settings),
         )
         return Reader(policy=policy, facts=facts, settings=None if kind.parse is Connector.parse else settings)
+
+    def _holders(self) -> list[Holder]:
+        """Who has accounts at vendors."""
+        channels = (("channel", name, accounts) for name, accounts in self._intake.accounts().items())
+        sinks = (("destination", name, accounts) for name, accounts in self._engine.accounts().items())
+        return [Holder(kind=kind, name=name, accounts=accounts) for kind, name, accounts in (*channels, *sinks)]
 
     # Watching
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from allears.console.sight import Sight
+from allears.console.standing import credential_line, ending
 from allears.journal.records import ChannelRow, DestinationRow, FetchCount, Letter, LetterKind
 
 if TYPE_CHECKING:
     from allears.intake.intake import ChannelState
+    from allears_sdk.accounts import Credential
+    from allears_sdk.quota import Quota
 
 BEHIND = timedelta(minutes=5)
 """Raws that wait longer to be read than this are shown as trouble."""
@@ -41,6 +44,14 @@ class ChannelCard:
     configured: bool
     fetches: FetchCount
     """What was still at the platform: on its way, and given up."""
+    quotas: Mapping[str, Sequence[Quota]] = field(default_factory=dict)
+    """By account."""
+    credentials: Sequence[Credential] = ()
+
+    @property
+    def waits_for(self) -> str:
+        """Why a channel that is well reads nothing for now."""
+        return self.reason if self.state == "running" else ""
 
     @property
     def contact_at(self) -> datetime | None:
@@ -63,16 +74,24 @@ def channel_cards(
             reason=states[name].reason if name in states else known[name].reason,
             configured=name in states,
             fetches=counts.get(name) or FetchCount(channel=name),
+            quotas=states[name].quotas if name in states else {},
+            credentials=states[name].credentials if name in states else (),
         )
         for name in names
     ]
 
 
 def attention(
-    cards: Sequence[ChannelCard], destinations: Sequence[DestinationRow], letters: Sequence[Letter], sight: Sight
+    cards: Sequence[ChannelCard],
+    destinations: Sequence[DestinationRow],
+    letters: Sequence[Letter],
+    sight: Sight,
+    *,
+    warning: timedelta = timedelta(days=14),
 ) -> list[Attention]:
-    """Gravest first."""
+    """Gravest first. `warning`: how long before its end a credential is told of."""
     found = [
+        *(line for card in cards if card.configured for line in _of_credentials(card, warning, sight)),
         *(line for card in cards if card.configured for line in _of_channel(card, sight)),
         *(line for row in destinations for line in _of_destination(row, sight)),
         *_of_letters(letters, sight),
@@ -92,6 +111,18 @@ def _of_channel(card: ChannelCard, sight: Sight) -> list[Attention]:
         text = sight.texts("attention.behind", place=row.name, age=sight.span(oldest))
         found.append(Attention(grave=False, text=text, detail="", href=href))
     return found
+
+
+def _of_credentials(card: ChannelCard, warning: timedelta, sight: Sight) -> list[Attention]:
+    return [
+        Attention(
+            grave=one.expires_at <= sight.now,
+            text=credential_line(one, card.row.name, sight),
+            detail=sight.shown(one.advice),
+            href=f"#channel-{card.row.name}",
+        )
+        for one in ending(card.credentials, warning, sight)
+    ]
 
 
 def _of_destination(row: DestinationRow, sight: Sight) -> list[Attention]:

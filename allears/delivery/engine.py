@@ -10,6 +10,8 @@ import structlog
 
 from allears.delivery.courier import Courier
 from allears.journal.journal import Journal
+from allears.journal.records import REPLIES
+from allears_sdk.accounts import Accounts
 from allears_sdk.connector import Answer, Request
 from allears_sdk.context import Clock
 from allears_sdk.settings import DestinationSettings
@@ -52,6 +54,10 @@ class Engine:
     def sink(self, name: str, settings: DestinationSettings) -> Sink[Any] | None:
         """The running sink of this destination, if it has just these settings."""
         return self._sinks[name] if self._settings.get(name) == settings else None
+
+    def accounts(self) -> Mapping[str, Accounts]:
+        """What the sinks know of their accounts, by destination."""
+        return {name: sink.context.accounts for name, sink in self._sinks.items() if not name.startswith(REPLIES)}
 
     def tells(self, name: str) -> bool:
         """Whether that destination's store may tell of its tickets."""

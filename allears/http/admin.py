@@ -27,6 +27,7 @@ from allears_sdk.words import LANGUAGES
 
 if TYPE_CHECKING:
     from allears.filing.model_step import ModelStep
+    from allears.standing import Standing
 
 MAX_BODY_BYTES = 64 * 1024
 STOP_SECONDS = 2.0
@@ -52,6 +53,7 @@ class AdminServer:
         allowed_hosts: Sequence[str] = (),
         zone: tzinfo | None = None,
         model: ModelStep | None = None,
+        standing: Standing | None = None,
     ) -> None:
         credentials = Credentials(token=token, username=username, password=password)
         if not credentials.are_set and not is_loopback(host):
@@ -70,6 +72,7 @@ class AdminServer:
             version=version,
             zone=zone,
             model=model,
+            standing=standing,
         )
 
     async def start(self) -> None:

@@ -42,6 +42,8 @@ async def get_channels(request: web.Request) -> web.Response:
             "configured": card.configured,
             "fetches_waiting": card.fetches.waiting,
             "fetches_skipped": card.fetches.skipped,
+            "quotas": [{"account": account, **plain(one)} for account, own in card.quotas.items() for one in own],
+            "credentials": plain(card.credentials),
         }
         for card in await cards_of(request)
     ]

@@ -57,7 +57,12 @@ async def answer_readiness(request: web.Request) -> web.Response:
 async def answer_metrics(request: web.Request) -> web.Response:
     state = state_of(request)
     figures = await gather(
-        state.journal, state.controls.states(), now=state.clock.now(), version=state.version, model=state.model
+        state.journal,
+        state.controls.states(),
+        now=state.clock.now(),
+        version=state.version,
+        model=state.model,
+        standing=state.standing,
     )
     return web.Response(body=await asyncio.to_thread(write, figures), headers={"Content-Type": EXPOSITION})
 

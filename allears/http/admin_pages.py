@@ -11,6 +11,7 @@ from aiohttp import web
 from allears.console.case import SHOWN_CHARACTERS, lay_out
 from allears.console.overview import attention
 from allears.console.pages import STATIC, link
+from allears.console.standing import quota_lines
 from allears.http.admin_access import SESSION_COOKIE, SESSION_SECONDS
 from allears.http.admin_api import (
     MOST_LETTERS,
@@ -59,12 +60,14 @@ async def show_overview(request: web.Request) -> web.Response:
     cards = await cards_of(request)
     destinations = await journal.destinations()
     letters = await journal.letters(limit=MOST_LETTERS)
+    warning = {"warning": state.standing.warning} if state.standing is not None else {}
     return await render(
         request,
         "overview",
         sight,
-        needs=attention(cards, destinations, letters, sight),
+        needs=attention(cards, destinations, letters, sight, **warning),
         channels=cards,
+        quota_lines=quota_lines,
         destinations=destinations,
         public_url=state.public_url,
         stamps=await journal.stamps(),

@@ -22,6 +22,7 @@ from allears_sdk.message import Message, Raw
 if TYPE_CHECKING:
     from allears.filing.model_step import ModelStep
     from allears.intake.intake import ChannelState
+    from allears.standing import Standing
 
 log = structlog.get_logger("allears.admin")
 
@@ -56,6 +57,7 @@ class AdminState:
     version: str
     zone: tzinfo | None
     model: ModelStep | None = None
+    standing: Standing | None = None
     pages: Pages = field(default_factory=Pages)
     broken: str = ""
     """Why the journal's file cannot be trusted any more."""

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from allears.filing.model_step import ModelFigures, ModelStep
     from allears.intake.intake import ChannelState
+    from allears.standing import Held, Standing
+    from allears_sdk.quota import Quota
 
 EXPOSITION = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -46,6 +48,8 @@ class Figures:
     model: ModelFigures | None = None
     kept: Sequence[Kept] = ()
     to_forget: int = 0
+    quotas: Sequence[tuple[str, Quota]] = ()
+    credentials: Sequence[Held] = ()
 
     def collect(self) -> Iterator[Metric]:
         """prometheus_client's collector interface."""
@@ -56,6 +60,8 @@ class Figures:
         yield from _destinations(self)
         yield from _journal(self)
         yield from _upkeep(self)
+        yield from _quotas(self)
+        yield from _credentials(self)
         if self.model is not None:
             yield from _model(self.model)
 
@@ -67,6 +73,7 @@ async def gather(
     now: datetime,
     version: str,
     model: ModelStep | None = None,
+    standing: Standing | None = None,
 ) -> Figures:
     return Figures(
         now=now,
@@ -81,6 +88,8 @@ async def gather(
         model=await model.figures() if model is not None else None,
         kept=await journal.upkeep.standing(),
         to_forget=await journal.upkeep.to_forget(),
+        quotas=standing.quotas if standing is not None else (),
+        credentials=standing.credentials if standing is not None else (),
     )
 
 
@@ -248,6 +257,36 @@ def _upkeep(figures: Figures) -> Iterator[Metric]:
     yield GaugeMetricFamily(
         "allears_forgetting_left", "What is still to be erased at a customer's wish.", figures.to_forget
     )
+
+
+def _quotas(figures: Figures) -> Iterator[Metric]:
+    from prometheus_client.core import GaugeMetricFamily
+
+    labels = ["account", "quota"]
+    left = GaugeMetricFamily("allears_quota_left", "What a vendor's quota, or our budget, still allows.", labels=labels)
+    most = GaugeMetricFamily("allears_quota_limit", "All that it allows in a window.", labels=labels)
+    reset = GaugeMetricFamily("allears_quota_reset_timestamp_seconds", "When the window ends.", labels=labels)
+    for account, quota in figures.quotas:
+        left.add_metric([account, quota.name], quota.left)
+        if quota.most is not None:
+            most.add_metric([account, quota.name], quota.most)
+        if quota.resets_at is not None:
+            reset.add_metric([account, quota.name], quota.resets_at.timestamp())
+    yield from (left, most, reset)
+
+
+def _credentials(figures: Figures) -> Iterator[Metric]:
+    from prometheus_client.core import GaugeMetricFamily
+
+    ends = GaugeMetricFamily(
+        "allears_token_expires_seconds",
+        "Until a token, key or certificate ends; below 0 since it has.",
+        labels=["channel", "destination", "credential"],
+    )
+    for held in figures.credentials:
+        labels = [held.name if held.kind == kind else "" for kind in ("channel", "destination")]
+        ends.add_metric([*labels, held.credential.name], (held.credential.expires_at - figures.now).total_seconds())
+    yield ends
 
 
 def _age(moment: datetime | None, now: datetime) -> float:

@@ -32,7 +32,8 @@ class Condition:
         self._held_until = -math.inf
         self._trial: asyncio.Event | None = None
         self._waiting_for = ""
-        self._asked_to_wait: set[str] = set()
+        self._waits: dict[str, str] = {}
+        """Of the parts whose source is well, but busy: why they wait."""
         self.is_paused = False
 
     @property
@@ -49,7 +50,8 @@ class Condition:
         for part, trouble in self._troubles.items():
             parts.setdefault(trouble.cause, []).append(part)
         causes = [f"{', '.join(own[:3])}: {cause}" if len(parts) > 1 else cause for cause, own in parts.items()]
-        return "" if self.is_paused else "; ".join(causes[:3]) or self._waiting_for
+        waits = tuple(dict.fromkeys(self._waits.values()))
+        return "" if self.is_paused else "; ".join(causes[:3] or waits[:3]) or self._waiting_for
 
     def fail(self, part: str, error: Exception, backoff: Backoff) -> float:
         """Take note of a part's failure. Returns how many seconds that part is to wait, perhaps infinitely many."""
@@ -60,17 +62,17 @@ class Condition:
         if reaction.holds_channel:
             self._held_until = max(self._held_until, self._timing.clock.monotonic() + delay)
         if reaction.state == RUNNING:
-            self._note_wait(part, delay, reaction.cause)
+            self._note_wait(part, delay, reaction)
         else:
             self._note_trouble(part, reaction, error)
         return delay
 
-    def _note_wait(self, part: str, seconds: float, cause: str) -> None:
+    def _note_wait(self, part: str, seconds: float, reaction: Reaction) -> None:
         """The source is well and busy: said once, shown until it answers again."""
-        say = self._log.debug if part in self._asked_to_wait else self._log.info
-        say("asked_to_wait", part=part, seconds=seconds, cause=cause)
-        self._asked_to_wait.add(part)
-        self._waiting_for = cause
+        is_said = part in self._waits or reaction.cause in self._waits.values()
+        say = self._log.debug if is_said else self._log.info
+        say(reaction.wait, part=part, seconds=round(seconds, 1), cause=reaction.cause)
+        self._waits[part] = reaction.cause
         self._post()
 
     def _note_trouble(self, part: str, reaction: Reaction, error: Exception) -> None:
@@ -97,7 +99,7 @@ class Condition:
     def recover(self, part: str, *, is_contact: bool = True) -> None:
         """The part is well; `is_contact`: it has had a good answer from its source."""
         self._troubles.pop(part, None)
-        self._asked_to_wait.discard(part)
+        self._waits.pop(part, None)
         if not self._is_held():  # what held all of the channel is over for all of it
             self._troubles = {name: one for name, one in self._troubles.items() if not one.holds_channel}
             self._end_trial()
@@ -112,9 +114,11 @@ class Condition:
         """A part is no more, or (None) everything begins anew: what troubled it no longer counts."""
         if part is None:
             self._troubles.clear()
+            self._waits.clear()
             self._held_until = -math.inf
         else:
             self._troubles.pop(part, None)
+            self._waits.pop(part, None)
 
     def begin(self) -> None:
         """The channel's parts start; nothing is known of its source yet."""

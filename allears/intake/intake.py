@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import structlog
@@ -22,10 +22,12 @@ from allears.journal.errors import JournalUnavailable
 from allears.journal.journal import Journal
 from allears.journal.records import ChannelRow, Policy
 from allears_sdk import registry
+from allears_sdk.accounts import Accounts, Credential
 from allears_sdk.connector import Answer, Connector, Request
 from allears_sdk.context import Context, Log
 from allears_sdk.errors import Unavailable
 from allears_sdk.message import Message, Raw
+from allears_sdk.quota import Quota
 from allears_sdk.settings import ChannelSettings
 
 NOT_FOUND = Answer(status=404)
@@ -45,6 +47,10 @@ class ChannelState:
     reason: str
     refused: int = 0
     """Requests refused since the start."""
+    quotas: Mapping[str, Sequence[Quota]] = field(default_factory=dict)
+    """What is left to the accounts it uses."""
+    credentials: Sequence[Credential] = ()
+    """Those whose end is known, soonest first."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -299,12 +305,20 @@ class Intake:
         """By name, for every configured channel."""
         states = {
             name: ChannelState(
-                state=one.channel.condition.state, reason=one.channel.condition.reason, refused=one.receiver.refused
+                state=one.channel.condition.state,
+                reason=one.channel.condition.reason,
+                refused=one.receiver.refused,
+                quotas=one.channel.connector.context.accounts.quotas,
+                credentials=one.channel.connector.context.accounts.credentials,
             )
             for name, one in self._supervisors.items()
         }
         lost = {name: ChannelState(state=STOPPED, reason=one.reason) for name, one in self._casualties.items()}
         return states | lost
+
+    def accounts(self) -> Mapping[str, Accounts]:
+        """What the connectors know of their accounts, by channel."""
+        return {name: one.channel.connector.context.accounts for name, one in self._supervisors.items()}
 
     def policies(self) -> Mapping[str, Policy]:
         """By name, also for channels that are configured no more: what they left is still to be read."""

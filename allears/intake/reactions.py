@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from allears.journal.errors import JournalUnavailable
-from allears_sdk.errors import AllearsError, AuthError, ConfigError, RetryLater
+from allears_sdk.errors import AllearsError, AuthError, ConfigError, OverBudget, RetryLater
 
 AUTH_RETRY_SECONDS = 900.0
 JOURNAL_RETRY_SECONDS = 15.0
@@ -28,6 +28,8 @@ class Reaction:
     """Something in the page that was read may be the reason."""
     unexpected: bool = False
     advice: str = ""
+    wait: str = "asked_to_wait"
+    """What the log calls it where the channel runs on, and only waits."""
 
 
 def reaction_to(error: Exception) -> Reaction:
@@ -45,7 +47,8 @@ def reaction_to(error: Exception) -> Reaction:
         )
     if isinstance(error, RetryLater):
         state = "failing" if error.after_seconds is None else "running"
-        return Reaction(state=state, cause=cause, delay_seconds=error.after_seconds)
+        wait = "postponed" if isinstance(error, OverBudget) else "asked_to_wait"
+        return Reaction(state=state, cause=cause, delay_seconds=error.after_seconds, wait=wait)
     if isinstance(error, JournalUnavailable):
         return Reaction(state="failing", cause=cause, most_seconds=JOURNAL_RETRY_SECONDS)
     expected = isinstance(error, AllearsError | OSError)

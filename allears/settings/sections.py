@@ -59,6 +59,13 @@ class DaemonSection(Settings):
     workers: int = Field(
         default=0, ge=0, le=64, description="Processes that read and normalise messages; 0: one less than the cores."
     )
+    credential_warning_days: float = Field(
+        default=14,
+        ge=0,
+        le=365,
+        description="How many days before a token, key or certificate ends the log and the console say so, each day "
+        "again; 0: only once it has ended.",
+    )
     stop_seconds: float = Field(
         default=10,
         ge=1,

@@ -29,10 +29,14 @@ from allears.journal.records import (
     Reading,
 )
 from allears.journal.sqlite import open_journal
+from allears.standing import Holder, Standing
+from allears_sdk.accounts import Accounts, Quotas
 from allears_sdk.connector import Gap, Missing, Threading
 from allears_sdk.errors import BadMessage
 from allears_sdk.message import MESSAGE_JSON, RFC822, Attachment, Message, Raw
+from allears_sdk.quota import Quota
 from allears_sdk.sink import Ticket
+from allears_sdk.testing import MemoryLedger
 from allears_sdk.testing.clock import START, FakeClock
 from normalizer import readers
 from normalizer.conversation import Conversation, Draft, Facts
@@ -348,6 +352,26 @@ class House:
         """The reference of the complaint whose title holds these words."""
         rows, _ = await self.journal.complaints()
         return next(row.id for row in rows if words in row.title)
+
+
+def stand(house: House) -> None:
+    """Quotas and credentials for a house that has none."""
+    now, quotas = house.clock.now(), Quotas()
+    mail, store, desk = (Accounts(MemoryLedger(), quotas, house.clock) for _ in range(3))
+    midnight = now + timedelta(hours=9)
+    units = Quota(name="units", left=9876, most=10_000, resets_at=midnight, told_at=now)
+    store.note("youtube:project 1234", units)
+    store.note("meta ab12cd34", Quota(name="percent", left=12, most=100, told_at=now))
+    again = "log in again: allears channels login support-mail"
+    mail.expires("refresh token", now + timedelta(days=6.5), advice=again)
+    mail.expires("certificate", now + timedelta(days=200), advice="renew it")
+    desk.expires("client secret", now + timedelta(days=90), advice="make a new one")
+    channels = house.steering.channels
+    channels["support-mail"] = replace(channels["support-mail"], credentials=mail.credentials)
+    channels["app-store-cn"] = replace(channels["app-store-cn"], quotas=store.quotas)
+    holders = [("channel", "support-mail", mail), ("channel", "app-store-cn", store), ("destination", "helpdesk", desk)]
+    held = [Holder(kind=kind, name=name, accounts=accounts) for kind, name, accounts in holders]
+    house.server.state.standing = Standing(quotas, lambda: held, house.clock, warning=timedelta(days=14))
 
 
 MakeHouse = Callable[..., Awaitable[House]]

@@ -14,7 +14,7 @@ from allears.http.admin_health import Readiness, judge
 from allears.intake.intake import ChannelState
 from allears.journal.errors import JournalBroken, JournalUnavailable
 from allears_sdk.message import RFC822
-from tests.console.conftest import House, MakeHouse, Shop
+from tests.console.conftest import House, MakeHouse, Shop, stand
 
 NOTICE = b"From: Ann <ann@corp.example>\r\nSubject: Automatic reply: kettle\r\n\r\nIt leaks!\r\n"
 DOCS = Path(__file__).parents[2] / "docs"
@@ -191,6 +191,7 @@ def figures_python(figures: dict[str, dict[tuple[str, ...], float]]) -> str:
 @pytest.mark.parametrize("page", ["monitoring.md", "monitoring.zh-CN.md"])
 async def test_every_figure_is_documented_with_its_labels(house: House, page: str) -> None:
     await Shop(house.journal, house.clock).hear("support-mail", NOTICE, RFC822, "away", 0.1)
+    stand(house)
     async with house.session.get(house.url("/metrics")) as answer:
         families = list(text_string_to_metric_families(await answer.text()))
     exported = {
