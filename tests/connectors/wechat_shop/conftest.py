@@ -7,12 +7,18 @@ from typing import Any
 
 import pytest
 
+from allears_sdk.codec import encode
 from allears_sdk.context import Context
+from allears_sdk.message import Message, Raw
+from allears_sdk.testing.clock import START
+from allears_sdk.testing.journal import MiniJournal, hear
 from connectors.wechat_shop import WechatShopConnector, WechatShopSettings
 from tests.connectors._wechat.platform import SECRET
 from tests.connectors._wechat.vectors import AES_KEY, APP_ID, TOKEN
 from tests.connectors.wechat_shop.shop import Shop, open_shop
 
+ORDER = "2000000000000001"
+DISPUTED: dict[str, Any] = {"complaint_id": "9000001", "status": "MERCHANT_REJECT_REFUND"}
 Connect = Callable[..., WechatShopConnector]
 
 
@@ -30,3 +36,13 @@ def connect(context: Context, shop: Shop) -> Connect:
 def make_settings(**more: Any) -> WechatShopSettings:
     known = {"app_id": APP_ID, "app_secret": SECRET, "token": TOKEN, "encoding_aes_key": AES_KEY}
     return WechatShopSettings.model_validate(known | more)
+
+
+async def heard(connector: WechatShopConnector, journal: MiniJournal) -> list[Message]:
+    before = len(journal.raws)
+    await hear(connector, journal)
+    return [message for raw in journal.raws[before:] for message in connector.parse(raw, connector.settings)]
+
+
+def raw_of(body: Any, ordinal: int = 1) -> Raw:
+    return Raw(key=ORDER, ordinal=ordinal, body=encode(body), media_type="application/json", received_at=START)
