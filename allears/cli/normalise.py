@@ -15,7 +15,8 @@ from allears.cli.failures import Exit
 from allears.cli.house import run
 from allears.cli.normalising import Failed, Given, Settled, normalise_all
 from allears.cli.progress import Progress
-from allears.cli.session import Session, common, progressing, with_session
+from allears.cli.session import Session, configured, progressing, with_session
+from normalizer.own_rules import OwnRules
 
 _LISTS = (".jsonl", ".ndjson", ".json")
 _MAILS = (".eml", ".msg")
@@ -34,11 +35,12 @@ _POOL_FROM = 3
 @click.option("--region", default="CN", help="--region")
 @click.option("--timezone", default="UTC", help="--timezone")
 @progressing
-@common
+@configured
 @with_session
 def normalise(session: Session, paths: tuple[str, ...], workers: int, channel: str, region: str, timezone: str) -> None:
     """Replaced by the text of the reader's language."""
-    settled = Settled(channel=channel, region=region.upper(), timezone=timezone, now=datetime.now(UTC))
+    own = session.configuration().own_rules if session.config else OwnRules()
+    settled = Settled(channel=channel, region=region.upper(), timezone=timezone, now=datetime.now(UTC), own=own)
     failed = run(_normalise(session, paths, workers, settled))
     if failed:
         raise click.exceptions.Exit(Exit.FAULTS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from typing import Any
 
@@ -15,7 +15,9 @@ from allears_sdk.reference import reference, seed
 from normalizer import readers
 from normalizer.conversation import Conversation, Facts, Heard
 from normalizer.derive import derive
+from normalizer.own_rules import OwnRules
 from normalizer.rules import Rules
+from normalizer.rules.layers import compose
 from normalizer.trim import new_text
 
 # fmt: off
@@ -35,7 +37,7 @@ _LINE_BREAKS = tuple((character.encode(), f"\\u{ord(character):04x}".encode()) f
 _COMPOUND_FILE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 """How an Outlook message begins."""
 
-_FIELDS = frozenset(field.name for field in fields(Message))
+_FIELDS = frozenset(one.name for one in fields(Message))
 _KEYS = _FIELDS | {"connector", "channel"}
 
 
@@ -47,6 +49,7 @@ class Settled:
     region: str
     timezone: str
     now: datetime
+    own: OwnRules = field(default_factory=OwnRules)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +112,7 @@ def _record(given: Given, settled: Settled) -> dict[str, Any]:
         facts = Facts(channel=settled.channel, connector="email", region=settled.region)
     else:
         messages, facts, ignored = _from_json(given.body, settled)
-    found = record_of(given.source, messages, facts, settled.now)
+    found = record_of(given.source, messages, facts, settled.now, compose(settled.own))
     return found | {"ignored": ignored} if ignored else found
 
 

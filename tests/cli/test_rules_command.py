@@ -197,3 +197,16 @@ def test_files_that_are_not_there(tmp_path: Path, allears: Allears) -> None:
     outcome = allears("check", "--json")
     assert outcome.code == 0
     assert any("no file of rules is called rules/*.toml" in one for one in outcome.json["warnings"])
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_normalise_goes_by_them_where_the_file_is_named(house: Path, allears: Allears, workers: str) -> None:
+    texts = house / "in.jsonl"
+    texts.write_text('{"text": "台灯一开就跳闸，请处理"}\n' * 300, encoding="utf-8")
+    own = allears("normalise", "in.jsonl", "--config", "allears.toml", "--workers", workers).lines
+    assert {line["complaint"]["category"] for line in own} == {"service.process"}
+    packaged = allears("normalise", "in.jsonl").lines
+    assert {line["complaint"]["category"] for line in packaged} != {"service.process"}
+    texts.write_text("{}", encoding="utf-8")
+    (house / "rules" / "lamps.toml").write_text('language = "zh"\n[[rule]]\nid = 7\n', encoding="utf-8")
+    assert allears("normalise", "in.jsonl", "--config", "allears.toml").code == 3, "wrong rules are no rules"
