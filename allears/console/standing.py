@@ -36,8 +36,13 @@ def _line(quota: Quota, sight: Sight) -> str:
     if quota.name == PERCENT:
         line = sight.texts("quota.percent", left=f"{quota.left:.0f}")
     elif quota.most is None:
-        line = sight.texts("quota.left", left=f"{quota.left:,.0f}", unit=unit)
+        line = sight.texts("quota.left", left=_number(quota.left), unit=unit)
     else:
-        line = sight.texts("quota.left_of", left=f"{quota.left:,.0f}", most=f"{quota.most:,.0f}", unit=unit)
+        line = sight.texts("quota.left_of", left=_number(quota.left), most=_number(quota.most), unit=unit)
     until = sight.texts("quota.until", time=sight.stamp(quota.resets_at)) if quota.resets_at else ""
     return f"{line}{until}"
+
+
+def _number(amount: float) -> str:
+    """Money has two places behind the point, counts have none."""
+    return f"{amount:,.0f}" if amount == int(amount) else f"{amount:,.2f}"

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from allears.journal.errors import JournalUnavailable
-from allears_sdk.errors import AllearsError, AuthError, ConfigError, OverBudget, RetryLater
+from allears_sdk.errors import AllearsError, AuthError, ConfigError, OutOfMoney, OverBudget, RetryLater
 
 AUTH_RETRY_SECONDS = 900.0
 JOURNAL_RETRY_SECONDS = 15.0
@@ -45,6 +45,9 @@ def reaction_to(error: Exception) -> Reaction:
         return Reaction(
             state="stopped", cause=cause, delay_seconds=AUTH_RETRY_SECONDS, holds_channel=True, advice=advice
         )
+    if isinstance(error, OutOfMoney):  # whoever reads on for less is not held up
+        advice = "raise monthly_budget and reload, or leave it: reading goes on by itself with the next month"
+        return Reaction(state="stopped", cause=cause, delay_seconds=error.after_seconds, advice=advice)
     if isinstance(error, RetryLater):
         state = "failing" if error.after_seconds is None else "running"
         wait = "postponed" if isinstance(error, OverBudget) else "asked_to_wait"
