@@ -43,6 +43,8 @@ def messages_of(case: Case, raw: Raw, plain_reasons: Sequence[str]) -> list[Mess
 def _said(case: Case, raw: Raw, plain_reasons: Sequence[str]) -> Message:
     reason, words = case.reason.strip(), case.words.strip()
     is_plain = any(one in reason for one in plain_reasons) and not case.is_disputed
+    if is_plain:  # chosen from a list, and among the facts: only what was written may make it a complaint
+        reason = ""
     matters = encode_stable([reason, words, case.order, case.product, is_plain])
     return Message(
         text=words or reason,

@@ -96,17 +96,15 @@ async def test_a_refund_is_a_complaint_with_its_facts(connect: Connect, taobao: 
 
 async def test_a_plain_reason_is_no_complaint(connect: Connect, taobao: Taobao, journal: MiniJournal) -> None:
     taobao.claim(1, "", reason="7天无理由退换货")
-    taobao.claim(2, "", reason="多拍/拍错/不想要")
+    taobao.claim(2, "颜色和图片差太多", reason="多拍/拍错/不想要")
     taobao.claim(3, "", reason="收到商品少件、破损或污渍")
     connector = connect(sources=REFUNDS)
-    said = [one for one in await heard(connector, journal) if one.author.role is Role.CUSTOMER]
-    assert {one.text: one.is_complaint for one in said} == {
-        "7天无理由退换货": False,
-        "多拍/拍错/不想要": False,
-        "收到商品少件、破损或污渍": True,
-    }
-    raw = journal.raws[0]
-    assert connector.parse(raw, make_settings(plain_reasons=[]))[0].is_complaint
+    messages = await heard(connector, journal)
+    said = {one.order[-1]: one for one in messages if one.author.role is Role.CUSTOMER}
+    assert [said[order].is_complaint for order in "123"] == [False, False, True]
+    assert [said[order].text for order in "123"] == ["", "颜色和图片差太多", "收到商品少件、破损或污渍"]
+    assert "退款原因：7天无理由退换货" in next(one.text for one in messages if "000001-facts" in one.external_id)
+    assert all(connector.parse(raw, make_settings(plain_reasons=[]))[0].is_complaint for raw in journal.raws)
 
 
 async def test_a_change_of_state_alone_is_no_edit_of_what_was_said(

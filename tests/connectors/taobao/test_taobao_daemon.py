@@ -69,7 +69,10 @@ def test_ratings_refunds_and_messages(house: House, shop: Taobao) -> None:
     asked = shop.refunds[0] | {"modified": china(datetime.now(UTC)), "desc": "杯底裂了，商家拒绝，要求平台介入"}
     shop.refunds[:] = [asked]
     shop.rate(1, "盖子漏水，追加：补发的也漏", age=timedelta(minutes=5))  # an edit that Taobao dates anew
-    for row, topic in ((asked, "taobao_refund_RefundBuyerModifyAgreement"), (shop.ratings[-1], "taobao_trade_TradeRated")):
+    for row, topic in (
+        (asked, "taobao_refund_RefundBuyerModifyAgreement"),
+        (shop.ratings[-1], "taobao_trade_TradeRated"),
+    ):
         shop.tell(topic, {"refund_id": row.get("refund_id"), "tid": row["tid"]})
     house.start()
     house.until(lambda: len(house.filed()) == 4, "both follow-ups in the file")
