@@ -17,7 +17,7 @@ from connectors.wechat_shop.settings import WechatShopSettings
 from connectors.wechat_shop.words import ASKS_PLATFORM, DISPUTES, STATUSES, STEPS, TYPES, role_of, yuan
 
 Id = str | int
-_HARMLESS = "after-sales for a reason that is no complaint"
+_PLAIN = "after-sales for a reason that is no complaint"
 
 
 class Product(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,8 +103,8 @@ def parse(raw: Raw, settings: WechatShopSettings) -> list[Message]:
 def _messages(item: Item, raw: Raw, settings: WechatShopSettings) -> Iterator[Message]:
     order = item.after_sale_order
     customer = Author(id=order.openid or "", phone=str(_details(order).tel_number or ""))
-    is_harmless = item.complaint is None and _is_harmless(order, settings)
-    yield _opening(item, raw, customer, is_harmless=is_harmless)
+    is_plain = item.complaint is None and _is_plain(order, settings)
+    yield _opening(item, raw, customer, is_plain=is_plain)
     yield _facts(item, raw)
     if order.merchant_upload_info and (refusal := (order.merchant_upload_info.reject_reason or "").strip()):
         yield _refusal(order, refusal)
@@ -112,23 +112,23 @@ def _messages(item: Item, raw: Raw, settings: WechatShopSettings) -> Iterator[Me
         steps = sorted(item.complaint.steps, key=lambda step: (str(step.time or ""), step.item_type))
         yield from (_step(step, order, customer) for step in steps)
     if order.status == CANCELLED:
-        yield _withdrawal(order, customer, is_harmless=is_harmless)
+        yield _withdrawal(order, customer, is_plain=is_plain)
 
 
-def _opening(item: Item, raw: Raw, customer: Author, *, is_harmless: bool) -> Message:
+def _opening(item: Item, raw: Raw, customer: Author, *, is_plain: bool) -> Message:
     order, reason = item.after_sale_order, (item.after_sale_order.reason_text or "").strip()
     kind = TYPES.get(order.type or "", order.type or "")
     words = _words(order)
     text = "\n".join(part for part in (reason, words) if part) or kind
     pictures = _details(order).media_id_list or _details(order).prove_imgs or []
-    matters = encode_stable([text, kind, customer.id, customer.phone, pictures, is_harmless])
+    matters = encode_stable([text, kind, customer.id, customer.phone, pictures, is_plain])
     return Message(
         external_id=str(order.after_sale_order_id),
         revision=sha256_hex(matters)[:16],
         kind=Kind.SAID if raw.ordinal == 1 else Kind.EDITED,
-        is_complaint=not is_harmless,
-        is_automatic=is_harmless and not words,
-        automatic_reason=_HARMLESS if is_harmless and not words else "",
+        is_complaint=not is_plain,
+        is_automatic=is_plain and not words,
+        automatic_reason=_PLAIN if is_plain and not words else "",
         subject="：".join(part for part in (kind, reason) if part),
         text=text,
         author=customer,
@@ -198,7 +198,7 @@ def _step(step: Step, order: AfterSale, customer: Author) -> Message:
     )
 
 
-def _withdrawal(order: AfterSale, customer: Author, *, is_harmless: bool) -> Message:
+def _withdrawal(order: AfterSale, customer: Author, *, is_plain: bool) -> Message:
     return Message(
         external_id=str(order.after_sale_order_id),
         revision="withdrawn",
@@ -206,15 +206,15 @@ def _withdrawal(order: AfterSale, customer: Author, *, is_harmless: bool) -> Mes
         text=STATUSES[CANCELLED],
         author=customer,
         posted_at=_moment(order.update_time),
-        is_complaint=not is_harmless,
-        is_automatic=is_harmless and not _words(order),
-        automatic_reason=_HARMLESS if is_harmless and not _words(order) else "",
+        is_complaint=not is_plain,
+        is_automatic=is_plain and not _words(order),
+        automatic_reason=_PLAIN if is_plain and not _words(order) else "",
     )
 
 
-def _is_harmless(order: AfterSale, settings: WechatShopSettings) -> bool:
-    reasons = {str(order.reason or ""), (order.reason_text or "").strip()} - {""}
-    return bool(reasons & set(settings.harmless_reasons))
+def _is_plain(order: AfterSale, settings: WechatShopSettings) -> bool:
+    number, reason = str(order.reason or ""), order.reason_text or ""
+    return any(one in reason or one == number for one in settings.plain_reasons)
 
 
 def _words(order: AfterSale) -> str:

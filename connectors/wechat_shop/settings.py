@@ -7,9 +7,10 @@ from typing import ClassVar, Literal
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from allears_sdk.settings import FILL_IN
+from connectors._shops.settings import PLAIN_REASONS
 from connectors._wechat.settings import OFFICIAL_URL, URL_PATTERN, CallbackSettings
 
-HARMLESS = ("不想要了", "拍错/多拍", "双方协商一致退款", "协商一致退款", "七天无理由退换货", "7天无理由退换货", "缺货")
+REASONS = (*PLAIN_REASONS, "协商一致")
 
 
 class WechatShopSettings(CallbackSettings):
@@ -32,10 +33,10 @@ class WechatShopSettings(CallbackSettings):
         description='How the console says that messages are sent (安全, 兼容, 明文). Only "plain" takes what is not '
         "encrypted; of compatible messages the encrypted part counts.",
     )
-    harmless_reasons: tuple[str, ...] = Field(
-        default=HARMLESS,
-        description="Reasons of after-sales orders, by their text or number, that are no complaints as long as the "
-        "customer adds no words and opens no dispute: kept and counted, not filed.",
+    plain_reasons: tuple[str, ...] = Field(
+        default=REASONS,
+        description="After-sales whose reason holds one of these, or has this number, are no complaint as long as the "
+        "customer adds no words and opens no dispute: kept and counted, not filed. Empty: all are filed.",
     )
     recheck_minutes: float = Field(
         default=60,

@@ -74,14 +74,17 @@ async def test_an_english_one_with_much_left_out(connect: Connect, shop: Shop, j
     ("more", "is_complaint", "is_automatic"),
     [
         ({}, False, True),
-        ({"reason_text": "", "reason": "不想要了"}, False, True),
+        ({"reason_text": "", "reason": "拍错/多拍"}, True, False),
+        ({"reason_text": "", "reason": "10000000"}, False, True),
         ({"details": {"desc": "颜色和图片差太多"}}, False, False),
         ({"reason_text": "少件/漏发"}, True, False),
     ],
 )
 async def test_reasons_that_are_no_complaints(more: dict[str, Any], is_complaint: bool, is_automatic: bool) -> None:
     order = make_after_sale(ORDER, "不想要了", create_time=NOW) | more
-    opening = WechatShopConnector.parse(raw_of({"after_sale_order": order}), make_settings())[0]
+    opening = WechatShopConnector.parse(
+        raw_of({"after_sale_order": order}), make_settings(plain_reasons=("不想要", "10000000"))
+    )[0]
     assert (opening.is_complaint, opening.is_automatic) == (is_complaint, is_automatic)
 
 
