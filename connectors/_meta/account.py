@@ -17,12 +17,12 @@ from allears_sdk.connector import Address, Batch, Connector, Cursor, Media, Rece
 from allears_sdk.context import Context
 from allears_sdk.errors import Rejected, Void
 from allears_sdk.message import Author, Raw, Ref
+from allears_sdk.posts import Source, Walk
 from connectors._meta.door import Door, refuse
 from connectors._meta.envelope import Item, items_of, unreadable
 from connectors._meta.graph import Graph
 from connectors._meta.settings import MetaSettings
 from connectors._meta.talk import raw_of
-from connectors._meta.walk import Source, Walk
 
 WINDOW = timedelta(hours=24)
 COMMENT_WINDOW = timedelta(days=7)

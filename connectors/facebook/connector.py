@@ -9,10 +9,10 @@ from typing import Any, ClassVar
 from allears_sdk.connector import Batch, ConnectorSpec, Cursor, Hears, Identity, Threading, Words
 from allears_sdk.context import Context
 from allears_sdk.message import Author, Message, Raw
+from allears_sdk.posts import LOOK_BACK
 from allears_sdk.settings import ChannelSettings
 from connectors._meta.account import AccountConnector
 from connectors._meta.envelope import Item
-from connectors._meta.walk import LOOK_BACK
 from connectors.facebook.items import delivered
 from connectors.facebook.parse import parse
 from connectors.facebook.settings import FacebookSettings

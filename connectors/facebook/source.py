@@ -7,9 +7,9 @@ from contextlib import aclosing
 from typing import Any
 
 from allears_sdk.clock import Clock
+from allears_sdk.posts import Found, Post
 from connectors._meta.graph import Graph
 from connectors._meta.times import read_time
-from connectors._meta.walk import Found, Post
 from connectors.facebook.items import listed
 
 POST_FIELDS = "id,created_time,updated_time,from,message,permalink_url"

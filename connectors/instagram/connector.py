@@ -22,10 +22,10 @@ from allears_sdk.connector import (
 from allears_sdk.context import Context
 from allears_sdk.errors import Rejected
 from allears_sdk.message import Author, Message, Raw
+from allears_sdk.posts import LOOK_BACK
 from allears_sdk.settings import ChannelSettings
 from connectors._meta.account import AccountConnector
 from connectors._meta.envelope import Item
-from connectors._meta.walk import LOOK_BACK
 from connectors.instagram.items import COMMENTS, MENTIONS, comment, mention
 from connectors.instagram.parse import parse
 from connectors.instagram.payload import Mention

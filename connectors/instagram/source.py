@@ -8,10 +8,10 @@ from typing import Any
 
 from allears_sdk.clock import Clock
 from allears_sdk.message import Raw
+from allears_sdk.posts import Found, Post
 from connectors._meta.faults import Gone
 from connectors._meta.graph import Graph
 from connectors._meta.times import read_time
-from connectors._meta.walk import Found, Post
 from connectors.instagram.items import listed, read_mention
 from connectors.instagram.payload import Mention
 

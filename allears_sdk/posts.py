@@ -1,7 +1,7 @@
-"""Reading comments back: posts from the newest, and under each what was said since the last walk.
+"""Reading comments under posts: posts from the newest, and under each what was said since the last walk.
 
-Deliveries bring everything at once; this finds what they missed. Cursors of pages live for a while only, so a walk that
-was cut short begins again, stepping over the posts that it has finished.
+Where deliveries bring everything at once, this finds what they missed. Cursors of pages live for a while only, so a
+walk that was cut short begins again, stepping over the posts that it has finished.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ class Found:
 
     raw: Raw
     said_at: datetime | None
+    is_pinned: bool = False
+    """It stands above newer ones."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +102,7 @@ class Walk:
         async with aclosing(self._source.comments(post, limit)) as pages:
             async for page in pages:
                 yield page
-                times = [one.said_at for one in page if one.said_at]
+                times = [one.said_at for one in page if one.said_at and not one.is_pinned]
                 if since is not None and times and min(times) < since:
                     return
 
