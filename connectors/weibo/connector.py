@@ -39,7 +39,6 @@ OVERLAP = timedelta(hours=6)
 """Comments that are shown late, once somebody has looked at them."""
 WINDOW = timedelta(hours=48)
 LOOKED_AFTER = timedelta(days=1)
-EXPIRES_SOON = timedelta(days=5)
 MAX_STRANGE = 50
 
 
@@ -136,7 +135,7 @@ class WeiboConnector(Connector[WeiboSettings]):
         await self._api.answer(address.to.id, text)
 
     async def _look_after_token(self) -> None:
-        """Nothing renews it but a person: once a day its end is looked for, and told of in time."""
+        """Nothing renews it but a person: once a day its end is looked for, so that the house tells of it in time."""
         now = self.context.clock.now()
         if self._looked is not None and now - self._looked < LOOKED_AFTER:
             return
@@ -146,10 +145,8 @@ class WeiboConnector(Connector[WeiboSettings]):
         except (Rejected, RetryLater, Unavailable) as error:  # a list shall not wait for this
             self.context.log.info("token_not_looked_after", reason=str(error))
             return
-        if life is not None and life < EXPIRES_SOON:
-            self.context.log.warning(
-                "token_expires", days=life.days, advice=f"allears channels login {self.context.name}"
-            )
+        until = None if life is None else now + life
+        self.context.accounts.expires("access_token", until, advice=f"allears channels login {self.context.name}")
 
     def _take(self, request: Request) -> Reception:
         """An empty answer is enough. What the lists bring as well is only a sign to read them."""

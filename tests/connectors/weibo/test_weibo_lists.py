@@ -12,7 +12,7 @@ import pytest
 
 from allears_sdk.errors import AllearsError, AuthError, BadMessage, ConfigError, Rejected, RetryLater, Unavailable
 from allears_sdk.message import Author, Kind, Message, Raw, Ref, Role, Visibility
-from allears_sdk.testing import FakeClock, RecordingLog
+from allears_sdk.testing import FakeClock
 from allears_sdk.testing.clock import START
 from allears_sdk.testing.journal import MiniJournal, hear
 from connectors.weibo import WeiboConnector
@@ -299,16 +299,17 @@ async def test_the_commercial_api_has_paths_of_its_own(connect: Connect, weibo: 
     assert str(weibo.asked[0].url).startswith("https://c.api.weibo.com/2/comments/to_me/biz.json?")
 
 
-async def test_a_token_that_ends_soon_is_told_of_once_a_day(
-    connect: Connect, weibo: Weibo, journal: MiniJournal, clock: FakeClock, log: RecordingLog
+async def test_the_house_is_told_when_the_token_ends(
+    connect: Connect, weibo: Weibo, journal: MiniJournal, clock: FakeClock
 ) -> None:
-    weibo.token_seconds = 3 * 86_400 + 5
     connector = connect()
-    for hours in (0, 1, 24):
+    ends = []
+    for hours, seconds in ((0, 5 * 86_400), (1, 4 * 86_400), (24, 30 * 86_400)):
+        weibo.token_seconds = seconds
         clock.advance(timedelta(hours=hours))
         await hear(connector, journal)
-    told = [facts["days"] for level, event, facts in log.entries if (level, event) == ("warning", "token_expires")]
-    assert told == [3, 3]
+        ends += [(one.name, one.expires_at - START) for one in connector.context.accounts.credentials]
+    assert ends == [("access_token", 5 * DAY), ("access_token", 5 * DAY), ("access_token", 31 * DAY + DAY / 24)]
 
 
 async def test_the_token_of_another_account_is_refused(connect: Connect, weibo: Weibo) -> None:
