@@ -33,13 +33,16 @@ def show(cell: Cell) -> str:
     return str(cell).strip()
 
 
-def read_row(cells: Sequence[Cell], header: Header, zone: tzinfo, rating_best: float) -> dict[str, Any]:
+def read_row(
+    cells: Sequence[Cell], header: Header, zone: tzinfo, rating_best: float, product: str = ""
+) -> dict[str, Any]:
     """A message as JSON has it, without what is empty. Values that cannot be read are left out here and stay
-    among `read_others`."""
+    among `read_others`. `product`: what it is about where no cell says."""
     values = {field: cells[place] for field, place in header.fields.items() if place < len(cells)}
     texts = {field: show(cell) for field, cell in values.items()}
     message: dict[str, Any] = {"text": texts.get("text", "")}
-    message |= {name: texts.get(name, "") for name in ("external_id", "subject", "product", "order", "permalink")}
+    message |= {name: texts.get(name, "") for name in ("external_id", "subject", "order", "permalink")}
+    message["product"] = " ".join(filter(None, (texts.get("product") or product, texts.get("version", ""))))
     message["author"] = _author(texts)
     message["posted_at"] = read_time(values.get("posted_at"), zone)
     message["rating"] = read_rating(values.get("rating"), rating_best)

@@ -7,7 +7,8 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-ALIASES: Final[Mapping[str, tuple[str, ...]]] = {
+Aliases = Mapping[str, tuple[str, ...]]
+ALIASES: Final[Aliases] = {
     "text": (
         *(
             "投诉内容",
@@ -87,12 +88,13 @@ _HEADER_ROWS = 10
 class Header:
     """A sheet's header row: which column fills which field, and what the other columns are called."""
 
-    def __init__(self, cells: Sequence[str], chosen: Mapping[str, str]) -> None:
+    def __init__(self, cells: Sequence[str], chosen: Mapping[str, str], aliases: Aliases = ALIASES) -> None:
         self.names = tuple(cell.strip() for cell in cells)
         places: dict[str, int] = {}
         for place, name in enumerate(self.names):
             places.setdefault(fold(name), place)
-        found = {field: _place(field, places, chosen) for field in ALIASES}
+        known = {**aliases, **{field: (header,) for field, header in chosen.items()}}
+        found = {field: _place(headers, places) for field, headers in known.items()}
         self.fields = {field: place for field, place in found.items() if place is not None}
         mapped = frozenset(self.fields.values())
         self.others = {
@@ -102,9 +104,11 @@ class Header:
         }
 
 
-def find_header(rows: Sequence[Sequence[str]], chosen: Mapping[str, str]) -> tuple[int, Header] | None:
+def find_header(
+    rows: Sequence[Sequence[str]], chosen: Mapping[str, str], aliases: Aliases = ALIASES
+) -> tuple[int, Header] | None:
     """Index and meaning of the first row that has a column for the text (or, failing that, the rating)."""
-    headers = [Header(row, chosen) for row in rows[:_HEADER_ROWS]]
+    headers = [Header(row, chosen, aliases) for row in rows[:_HEADER_ROWS]]
     widest = max((sum(map(bool, header.names)) for header in headers), default=0)
     for wanted in ("text", "rating"):
         for index, header in enumerate(headers):
@@ -123,7 +127,5 @@ def fold(name: str) -> str:
     return re.sub(r"\([^)]*\)|[\s_\-*:\"'\ufeff]", "", folded)
 
 
-def _place(field: str, places: Mapping[str, int], chosen: Mapping[str, str]) -> int | None:
-    if field in chosen:
-        return places.get(fold(chosen[field]))
-    return next((places[alias] for alias in map(fold, ALIASES[field]) if alias in places), None)
+def _place(headers: Sequence[str], places: Mapping[str, int]) -> int | None:
+    return next((places[header] for header in map(fold, headers) if header in places), None)

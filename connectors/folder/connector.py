@@ -6,12 +6,12 @@ import hashlib
 import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from allears_sdk.connector import Batch, Connector, ConnectorSpec, Cursor, Hears, Identity, Missing, Threading
+from allears_sdk.connector import Batch, Connector, ConnectorSpec, Cursor, Hears, Identity, Missing, Threading, Words
 from allears_sdk.context import Context
 from allears_sdk.errors import ConfigError, Unavailable
 from allears_sdk.message import Raw
@@ -71,17 +71,25 @@ class FolderConnector(Connector[FolderSettings]):
         self._unknown: frozenset[str] = frozenset()
         self._stuck: set[tuple[str, int, int]] = set()
 
+    @property
+    def own_spec(self) -> ConnectorSpec:
+        """Rows of a platform's export are public items."""
+        return replace(self.spec, threading=Threading.ITEM, public=True) if self.settings.mapping else self.spec
+
     async def start(self) -> None:
         with suppress(OSError):  # `check` and `poll` say what is wrong
             await self.context.blocking(self._inbox.make)
 
     async def check(self) -> Identity:
-        _zone(self.settings.timezone)
+        _zone(self.settings.effective_timezone)
         try:
             counts = await self.context.blocking(self._try_out)
         except OSError as error:
             raise ConfigError(f"{self._path} cannot be used: {error.strerror or error}") from error
-        return Identity(account=str(self._path), details=tuple(f"{name}: {count}" for name, count in counts.items()))
+        details = [f"{name}: {count}" for name, count in counts.items()]
+        if export := self.settings.export:
+            details.append(Words(f"sheets of {export.title_en}", zh=f"{export.title_zh}的表格"))
+        return Identity(account=str(self._path), details=tuple(details))
 
     async def streams(self) -> Sequence[str]:
         return (str(self._path),)
@@ -91,28 +99,29 @@ class FolderConnector(Connector[FolderSettings]):
     ) -> AsyncIterator[Batch]:
         """Oldest file first, but the one the cursor stopped in before all others."""
         files = await self._look()
-        files.sort(key=lambda file: _position(cursor, file) == Position())
+        files.sort(key=lambda file: _position(cursor, self._reading(file), file) == Position())
         page, failure = _Page(), None
         for file in files:
-            source, is_paged = open_source(file.path, self._reading(file), _position(cursor, file)), False
+            reading, is_paged = self._reading(file), False
+            source = open_source(file.path, reading, _position(cursor, reading, file))
             try:
                 while not (taken := await self._take(source, page, limit)).is_end:
                     page.add(taken.items)
-                    page.cursor, is_paged = _cursor(file, taken.items[-1].position), True
-                    yield page.batch(more=True)
+                    page.cursor, is_paged = _cursor(file, reading, taken.items[-1].position), True
+                    yield await self._batch(page, more=True)
                     await self._settle(page)
                     page = _Page(cursor=page.cursor)
-                self._finish(page, file, taken)
+                self._finish(page, file, reading, taken)
             except OSError as error:  # a failing disk or share: this file waits, the others are still tried
                 failure = self._skip(file, error) or failure
             finally:
                 source.close()
             if is_paged or page.is_full(limit):
-                yield page.batch(more=file is not files[-1])
+                yield await self._batch(page, more=file is not files[-1])
                 await self._settle(page)
                 page = _Page()
         if page.finished:
-            yield page.batch(more=False)
+            yield await self._batch(page, more=False)
             await self._settle(page)
         if failure:
             raise Unavailable(f"a file in {self._path} cannot be read: {failure.strerror}") from failure
@@ -135,12 +144,22 @@ class FolderConnector(Connector[FolderSettings]):
         return Reading(
             name=file.name,
             received_at=self.context.clock.now(),
-            zone=_zone(settings.timezone),
+            zone=_zone(settings.effective_timezone),
+            export=settings.export,
+            look_back=settings.look_back,
+            product=settings.product,
             columns={str(part): header for part, header in settings.columns.items()},
             encoding=settings.encoding,
             rating_best=settings.rating_best,
             max_file_bytes=settings.max_file_bytes,
         )
+
+    async def _batch(self, page: _Page, *, more: bool) -> Batch:
+        """Only what is old and unknown is baseline: an old review that was changed is heard."""
+        if old := [raw.key for raw in page.raws if raw.baseline]:
+            known = await self.context.known(old)
+            page.raws = [replace(raw, baseline=raw.baseline and raw.key not in known) for raw in page.raws]
+        return page.batch(more=more)
 
     async def _take(self, source: Source, page: _Page, limit: int) -> Taken:
         room, max_bytes = max(limit - page.count, 1), max(_MAX_BATCH_BYTES - page.size, 1)
@@ -151,12 +170,12 @@ class FolderConnector(Connector[FolderSettings]):
         self.context.log.info("folder.file_skipped", file=file.name, error=error.strerror)
         return None if isinstance(error, FileNotFoundError) else error
 
-    def _finish(self, page: _Page, file: Found, taken: Taken) -> None:
+    def _finish(self, page: _Page, file: Found, reading: Reading, taken: Taken) -> None:
         """The file's last items, and a letter when the rest of it cannot be read."""
         page.add(taken.items)
         page.finished.append((file, taken.fault))
         if taken.items:
-            page.cursor = _cursor(file, taken.items[-1].position)
+            page.cursor = _cursor(file, reading, taken.items[-1].position)
         if taken.fault:
             key = f"file:{hashlib.sha256(repr(file.mark).encode()).hexdigest()}"
             locator = {"file": file.name, "folder": FAILED}
@@ -205,15 +224,19 @@ def _zone(name: str) -> ZoneInfo:
         raise ConfigError(f'timezone: there is no zone "{name}"') from error
 
 
-def _position(cursor: Cursor | None, file: Found) -> Position:
-    """Where the cursor stopped in this very file; its start for any other, and when it was touched since."""
+def _position(cursor: Cursor | None, reading: Reading, file: Found) -> Position:
+    """Where the cursor stopped in this very file; its start for any other, and when it was touched since, or is read
+    by another mapping."""
     if not cursor or any(cursor.get(name) != value for name, value in _identity(file).items()):
+        return Position()
+    if cursor.get("mapping", "") != reading.mark:
         return Position()
     return Position(row=cursor["row"], offset=cursor["offset"], anonymous=cursor["anonymous"])
 
 
-def _cursor(file: Found, position: Position) -> Cursor:
-    return {"version": _VERSION, **_identity(file), **asdict(position)}
+def _cursor(file: Found, reading: Reading, position: Position) -> Cursor:
+    mark = {"mapping": reading.mark} if reading.mark else {}
+    return {"version": _VERSION, **_identity(file), **mark, **asdict(position)}
 
 
 def _identity(file: Found) -> dict[str, Any]:

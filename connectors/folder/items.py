@@ -6,11 +6,15 @@ import hashlib
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from typing import Any, NamedTuple
 
+from allears_sdk.codec import encode_stable
 from allears_sdk.connector import Missing
 from allears_sdk.message import Raw
+from allears_sdk.signing import sha256_hex
+from connectors.folder.columns import ALIASES
+from connectors.folder.mapping import Export
 
 
 class Reason(NamedTuple):
@@ -59,9 +63,30 @@ class Reading:
     received_at: datetime
     zone: tzinfo
     columns: Mapping[str, str] = field(default_factory=dict)
+    export: Export | None = None
+    """What platform the sheets come from, where the admin has said so."""
+    look_back: timedelta | None = None
+    """Reviews and comments that are older are only known."""
+    product: str = ""
+    """What their rows are about where no column says."""
     encoding: str = ""
     rating_best: float = 5
     max_file_bytes: int = 64 << 20
+
+    @property
+    def aliases(self) -> Mapping[str, tuple[str, ...]]:
+        return self.export.aliases if self.export else ALIASES
+
+    @property
+    def mark(self) -> str:
+        """Under another mapping a sheet has other items: a position in it means nothing then."""
+        named = [self.export.name, dict(self.columns)] if self.export else []
+        return sha256_hex(encode_stable(named))[:16] if named else ""
+
+    def is_old(self, posted_at: datetime | None) -> bool:
+        if not self.export or self.look_back is None or posted_at is None:
+            return False
+        return posted_at < self.received_at - self.look_back
 
     def facts(self, row: int, **more: Any) -> dict[str, Any]:
         return {"file": self.name, "row": row, **{name: value for name, value in more.items() if value}}

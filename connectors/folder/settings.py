@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
-from allears_sdk.settings import ChannelSettings
+from allears_sdk.settings import ChannelSettings, nearest
+from connectors.folder.mapping import NAMES, Export, load
 
 ColumnField = Literal[
     "text",
@@ -24,6 +25,9 @@ ColumnField = Literal[
     "wechat",
     "customer_id",
     "level",
+    "version",
+    "reply",
+    "replied_at",
 ]
 """The parts of a message that a column of a sheet can fill."""
 
@@ -48,6 +52,19 @@ class FolderSettings(ChannelSettings):
         "headers are known; name here only those that differ.",
         examples=[{"text": "顾客原话", "external_id": "流水号"}],
     )
+    mapping: str = Field(
+        default="",
+        description="CSV and XLSX: what platform the sheets come from, one of "
+        f"{', '.join(NAMES)}. Their columns are known then, rows are public reviews or comments, and the company's "
+        "answers in them are context.",
+        examples=["xiaomi"],
+    )
+    product: str = Field(
+        default="",
+        max_length=200,
+        description="What the rows of a sheet are about where no column says, as an export of one app's reviews.",
+        examples=["示例商城"],
+    )
     encoding: str = Field(
         default="", description="Encoding of CSV files; empty: UTF-8, UTF-16 or GB18030, found by looking."
     )
@@ -58,6 +75,28 @@ class FolderSettings(ChannelSettings):
         le=512 << 20,
         description="Largest .eml, .msg, .json or .xlsx; .jsonl and .csv are read in pages and may have any size.",
     )
+
+    @field_validator("mapping")
+    @classmethod
+    def _is_ready(cls, name: str) -> str:
+        if name and name not in NAMES:
+            raise ValueError(f"there is no mapping of this name{nearest(name, list(NAMES))}; known: {', '.join(NAMES)}")
+        return name
+
+    @model_validator(mode="after")
+    def _answers_need_reviews(self) -> FolderSettings:
+        if not self.mapping and {"reply", "replied_at"} & self.columns.keys():
+            raise ValueError('columns for the company\'s answers need a mapping, for example mapping = "app_reviews"')
+        return self
+
+    @property
+    def export(self) -> Export | None:
+        return load(self.mapping) if self.mapping else None
+
+    @property
+    def effective_timezone(self) -> str:
+        """The mapping's own, unless the file names one."""
+        return self.export.timezone if self.export and "timezone" not in self.model_fields_set else self.timezone
 
     @field_validator("encoding")
     @classmethod

@@ -19,6 +19,7 @@ from connectors.folder.cells import read_others, read_row, show
 from connectors.folder.columns import Header, find_header, fold, is_counter
 from connectors.folder.encoding import decodes, detect
 from connectors.folder.items import Item, Occurrences, Position, Reading, Reason, Unreadable, advance
+from connectors.folder.reviews import make_public, matters_of, read_answer
 
 Row = Sequence[Any]
 _BROKEN: Row = ("\0broken row",)
@@ -35,7 +36,7 @@ def read_csv(path: Path, reading: Reading, start: Position) -> Iterator[Item]:
             f"the text is not {encoding or 'in an encoding that is known here'}; set `encoding`",
             f"文字编码{'不是 ' + encoding if encoding else '无法识别'}，请设置 encoding",
         )
-    delimiter = _delimiter(path, encoding, reading.columns)
+    delimiter = _delimiter(path, encoding, reading)
     with closing(_csv_rows(path, encoding, delimiter)) as rows, closing(_Sheet(reading, start)) as sheet:
         yield from sheet.read(rows, "")
         sheet.finish()
@@ -72,17 +73,17 @@ class _Sheet:
     def read(self, rows: Iterator[Row], title: str) -> Iterator[Item]:
         first = list(itertools.islice(rows, _HEADER_ROWS))
         shown = [[show(cell) for cell in row] for row in first]
-        found = find_header(shown, self._reading.columns)
+        found = find_header(shown, self._reading.columns, self._reading.aliases)
         if not found:
             self._seen += [cell for row in shown[:1] for cell in row if cell][:20]
             return
         self._is_found = True
         index, header = found
         for number, row in enumerate(itertools.chain(first[index + 1 :], rows), start=index + 2):
-            item = self._item(row, header, number, title)
-            self._position = item.position
-            if item.position.row > self._start.row:
-                yield item
+            for item in self._items(row, header, number, title):
+                self._position = item.position
+                if item.position.row > self._start.row:
+                    yield item
 
     def finish(self) -> None:
         """Raises Unreadable when no worksheet said where its text is."""
@@ -96,27 +97,39 @@ class _Sheet:
     def close(self) -> None:
         self._occurrences.close()
 
-    def _item(self, row: Row, header: Header, number: int, title: str) -> Item:
+    def _items(self, row: Row, header: Header, number: int, title: str) -> Iterator[Item]:
+        """One, and behind it the company's answer, where the row holds one."""
         if row is _BROKEN:
-            return self._broken(number)
+            yield self._broken(number)
+            return
         content = _content(row, header)
         if not content:
-            return Item(position=advance(self._position))
-        message = read_row(row, header, self._reading.zone, self._reading.rating_best)
-        others = read_others(row, header, message)
+            yield Item(position=advance(self._position))
+            return
+        reading = self._reading
+        message = read_row(row, header, reading.zone, reading.rating_best, reading.product)
+        known = make_public(message) if reading.export else content
+        raw = self._raw(message, known, reading.facts(number, sheet=title, columns=read_others(row, header, message)))
+        yield Item(position=advance(self._position, is_anonymous=not message.get("external_id")), raw=raw)
+        if reading.export and (answer := read_answer(row, header, reading, raw)):
+            yield Item(position=advance(self._position), raw=answer)
+
+    def _raw(self, message: Mapping[str, Any], known: Any, facts: dict[str, Any]) -> Raw:
+        """`known`: what makes a row without an id this row."""
         external_id = message.get("external_id", "")
+        matters = matters_of(message) if self._reading.export else message
         says_nothing = not message["text"] and "rating" not in message
-        raw = Raw(
-            key=external_id or self._occurrences.key(encode_stable(content)),
+        return Raw(
+            key=external_id or self._occurrences.key(encode_stable(known)),
             body=encode(message),
             media_type=MESSAGE_JSON,
             received_at=self._reading.received_at,
-            digest=hashlib.sha256(encode_stable(message)).hexdigest() if external_id else "",
+            digest=hashlib.sha256(encode_stable(matters)).hexdigest() if external_id else "",
             thread=external_id,
             quarantine=str(Reason("the row has no text", "这一行没有内容")) if says_nothing else "",
-            context=self._reading.facts(number, sheet=title, columns=others),
+            baseline=self._reading.is_old(message.get("posted_at")),
+            context=facts,
         )
-        return Item(position=advance(self._position, is_anonymous=not external_id), raw=raw)
 
     def _broken(self, number: int) -> Item:
         reason = Reason("the row cannot be read: is a quotation mark left open?", "这一行无法读取：引号没有成对？")
@@ -133,13 +146,13 @@ def _content(row: Row, header: Header) -> list[tuple[str, str]]:
     return sorted((fold(name), value) for name, value in cells if value)
 
 
-def _delimiter(path: Path, encoding: str, columns: Mapping[str, str]) -> str:
+def _delimiter(path: Path, encoding: str, reading: Reading) -> str:
     """The one under which a header is found, with the most columns; a comma when there is none."""
     best, most = ",", 0
     for delimiter in _DELIMITERS:
         with closing(_csv_rows(path, encoding, delimiter)) as rows:
             first = [[show(cell) for cell in row] for row in itertools.islice(rows, _HEADER_ROWS)]
-        found = find_header(first, columns)
+        found = find_header(first, reading.columns, reading.aliases)
         if found and len(found[1].names) > most:
             best, most = delimiter, len(found[1].names)
     return best
