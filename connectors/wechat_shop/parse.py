@@ -12,7 +12,7 @@ from allears_sdk.errors import BadMessage
 from allears_sdk.message import Attachment, Author, Kind, Message, Raw, Ref, Role
 from allears_sdk.signing import sha256_hex
 from connectors._wechat.said import moment
-from connectors.wechat_shop.place import CANCELLED
+from connectors.wechat_shop.place import CANCELLED, STATE
 from connectors.wechat_shop.settings import WechatShopSettings
 from connectors.wechat_shop.words import ASKS_PLATFORM, DISPUTES, STATUSES, STEPS, TYPES, role_of, yuan
 
@@ -89,6 +89,7 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
     after_sale_order: AfterSale
     complaint: Dispute | None = None
     product: str = ""
+    is_disputed: bool = False
 
 
 def parse(raw: Raw, settings: WechatShopSettings) -> list[Message]:
@@ -103,14 +104,17 @@ def parse(raw: Raw, settings: WechatShopSettings) -> list[Message]:
 def _messages(item: Item, raw: Raw, settings: WechatShopSettings) -> Iterator[Message]:
     order = item.after_sale_order
     customer = Author(id=order.openid or "", phone=str(_details(order).tel_number or ""))
-    is_plain = item.complaint is None and _is_plain(order, settings)
-    yield _opening(item, raw, customer, is_plain=is_plain)
+    is_plain = not item.is_disputed and _is_plain(order, settings)
+    if not raw.key.startswith(STATE):
+        yield _opening(item, raw, customer, is_plain=is_plain)
     yield _facts(item, raw)
+    if not raw.key.startswith(STATE):
+        return
     if order.merchant_upload_info and (refusal := (order.merchant_upload_info.reject_reason or "").strip()):
         yield _refusal(order, refusal)
-    if item.complaint is not None:
-        steps = sorted(item.complaint.steps, key=lambda step: (str(step.time or ""), step.item_type))
-        yield from (_step(step, order, customer) for step in steps)
+    steps = item.complaint.steps if item.complaint else []
+    for step in sorted(steps, key=lambda step: (str(step.time or ""), step.item_type)):
+        yield _step(step, order, customer)
     if order.status == CANCELLED:
         yield _withdrawal(order, customer, is_plain=is_plain)
 
@@ -121,10 +125,8 @@ def _opening(item: Item, raw: Raw, customer: Author, *, is_plain: bool) -> Messa
     words = _words(order)
     text = "\n".join(part for part in (reason, words) if part) or kind
     pictures = _details(order).media_id_list or _details(order).prove_imgs or []
-    matters = encode_stable([text, kind, customer.id, customer.phone, pictures, is_plain])
     return Message(
         external_id=str(order.after_sale_order_id),
-        revision=sha256_hex(matters)[:16],
         kind=Kind.SAID if raw.ordinal == 1 else Kind.EDITED,
         is_complaint=not is_plain,
         is_automatic=is_plain and not words,
@@ -141,16 +143,16 @@ def _opening(item: Item, raw: Raw, customer: Author, *, is_plain: bool) -> Messa
 
 def _facts(item: Item, raw: Raw) -> Message:
     """Where the order stands: context beside the customer's words."""
-    order = item.after_sale_order
+    order, is_later = item.after_sale_order, raw.key.startswith(STATE)
     text = "\n".join(f"{name}：{value}" for name, value in _lines(item) if value)
     return Message(
         external_id=f"{order.after_sale_order_id}-facts",
-        revision=sha256_hex(text)[:16],
-        kind=Kind.SAID if raw.ordinal == 1 else Kind.EDITED,
+        revision=f"{'state' if is_later else 'made'}-{raw.ordinal}",
+        kind=Kind.EDITED if is_later or raw.ordinal > 1 else Kind.SAID,
         thread=(str(order.after_sale_order_id),),
         text=text,
         author=Author(role=Role.BOT, name="微信小店"),
-        posted_at=_moment(order.create_time if raw.ordinal == 1 else order.update_time) or raw.received_at,
+        posted_at=_moment(order.update_time if is_later else order.create_time) or raw.received_at,
     )
 
 

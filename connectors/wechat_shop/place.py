@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from allears_sdk.codec import convert, encode, plain
@@ -19,6 +20,10 @@ _REFUSED = ("MERCHANT_REJECT", "MERCHANT_OVERDUE", "PLATFORM_REFUND_FAIL")
 """Customers turn to the platform after these."""
 _SETTLED = frozenset({"102", "112", "115", "116"})
 """Disputes that were given up, settled, paid, closed."""
+_NEW = "MERCHANT_PROCESSING"
+STATE = "state:"
+"""Begins the keys of how an order goes on."""
+_ASKED = ("type", "reason", "reason_text", "details", "order_id", "openid", "product_info", "refund_info")
 _VOLATILE = frozenset({"deadline", "update_time", "virtual_tel_num_info", "refund_resp"})
 """Seconds that run down, numbers that are lent for a while."""
 _STEP = ("item_type", "time", "content", "media_id_list", "phone_number")
@@ -55,16 +60,28 @@ def load(cursor: Cursor) -> Place:
     return convert(dict(cursor), Place)
 
 
-def raw_of(order: str, found: Mapping[str, Any], dispute: Mapping[str, Any] | None, title: str, at: Any) -> Raw:
-    """`at`: now."""
-    telling = {name: value for name, value in found.items() if name not in _VOLATILE}
-    return Raw(
-        key=order,
-        digest=digest_of(telling, _told(dispute or {})),
-        body=encode({"after_sale_order": found, "complaint": dispute, "product": title}),
-        media_type="application/json",
-        received_at=at,
-    )
+def raws_of(
+    order: str, found: Mapping[str, Any], dispute: Mapping[str, Any] | None, title: str, at: datetime
+) -> list[Raw]:
+    """What the customer applies for, and apart from it how that goes on: where it goes on, no word of his has changed.
+    `at`: now."""
+    asked = [found.get(name) for name in _ASKED]
+    product = {"product": title, "is_disputed": dispute is not None}
+    raws = [_raw(order, digest_of(asked, dispute is not None), {"after_sale_order": found, **product}, at)]
+    if dispute is not None or str(found.get("status") or _NEW) != _NEW or _refusal(found):
+        telling = {name: value for name, value in found.items() if name not in _VOLATILE}
+        body = {"after_sale_order": found, "complaint": dispute, **product}
+        raws.append(_raw(f"{STATE}{order}", digest_of(telling, _told(dispute or {})), body, at))
+    return raws
+
+
+def _raw(key: str, digest: str, body: Mapping[str, Any], at: datetime) -> Raw:
+    return Raw(key=key, digest=digest, body=encode(body), media_type="application/json", received_at=at)
+
+
+def _refusal(found: Mapping[str, Any]) -> object:
+    told = found.get("merchant_upload_info")
+    return told.get("reject_reason") if isinstance(told, dict) else None
 
 
 def _told(dispute: Mapping[str, Any]) -> list[object]:

@@ -19,7 +19,7 @@ from allears_sdk.errors import Rejected, Unavailable
 from allears_sdk.message import Raw
 from allears_sdk.signing import sha256_hex
 from connectors.wechat_shop.api import ShopApi
-from connectors.wechat_shop.place import Place, is_watched, load, made_at, raw_of
+from connectors.wechat_shop.place import Place, is_watched, load, made_at, raws_of
 
 SPAN_SECONDS = 86_400
 """The longest that may be asked for."""
@@ -39,7 +39,13 @@ class _Walked:
     done: set[str] = field(default_factory=set)
     failures: list[Unavailable] = field(default_factory=list)
 
-    def taken(self, cursor: Cursor | None = None, *, more: bool = True) -> Batch:
+    def portion(self, limit: int) -> Batch:
+        raws, self.raws = self.raws[:limit], self.raws[limit:]
+        missing, self.missing = self.missing, []
+        return Batch(raws=raws, missing=missing, more=True)
+
+    def taken(self, cursor: Cursor, *, more: bool = True) -> Batch:
+        """What is left of a page, and the cursor that is true then."""
         raws, missing = self.raws, self.missing
         self.raws, self.missing = [], []
         return Batch(raws=raws, missing=missing, cursor=cursor, more=more)
@@ -104,8 +110,8 @@ class Walk:
                 continue
             walked.done.add(order)
             await self._take(order, place, walked)
-            if len(walked.raws) + len(walked.missing) >= limit:
-                yield walked.taken()
+            while len(walked.raws) >= limit:
+                yield walked.portion(limit)
 
     async def _take(self, order: str, place: Place, walked: _Walked) -> None:
         """One that is listed but refused becomes a letter; one that cannot be had now is tried again with those that
@@ -128,7 +134,7 @@ class Walk:
             place.watched.pop(order, None)
             if is_watched(found, dispute):
                 place.watched[order] = made_at(found, walked.now)
-            walked.raws.append(raw_of(order, found, dispute, title, self._context.clock.now()))
+            walked.raws += raws_of(order, found, dispute, title, self._context.clock.now())
 
     async def _dispute(self, order: str, found: Any, walked: _Walked) -> Any:
         """None: there is none."""

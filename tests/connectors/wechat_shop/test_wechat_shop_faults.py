@@ -130,9 +130,10 @@ async def test_a_dispute_that_makes_no_sense_is_a_letter(
     connector = connect()
     for _ in range(2):
         await hear(connector, journal)
-    (raw,) = journal.raws
+    good, bad = journal.raws
+    assert connector.parse(good, connector.settings)[0].text == "质量问题"
     with pytest.raises(BadMessage):
-        connector.parse(raw, connector.settings)
+        connector.parse(bad, connector.settings)
 
 
 @pytest.mark.parametrize(
