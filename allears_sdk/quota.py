@@ -40,8 +40,13 @@ def quotas_of(headers: Mapping[str, str], now: datetime) -> list[Quota]:
 
 def used_percent(headers: Mapping[str, str]) -> float | None:
     """The fullest of Meta's limits ("Graph API: Rate Limiting"); None where no header tells of one."""
-    shares = [share for name in META_USAGE for share in _shares(headers.get(name, ""))]
+    shares = [share for usage in usages_of(headers) for share in _shares(usage)]
     return max(shares, default=None)
+
+
+def usages_of(headers: Mapping[str, str]) -> list[Mapping[str, Any]]:
+    """What Meta tells of an app or a Page in one object, of a business's accounts in lists of them."""
+    return [usage for name in META_USAGE for usage in _usages(headers.get(name, ""))]
 
 
 def _plain(headers: Mapping[str, str], prefix: str, now: datetime) -> Quota | None:
@@ -75,16 +80,14 @@ def _meta(headers: Mapping[str, str], now: datetime) -> Quota | None:
     return None if used is None else Quota(name=PERCENT, left=max(0.0, 100.0 - used), most=100.0, told_at=now)
 
 
-def _shares(value: str) -> Iterator[float]:
-    for usage in _usages(value):
-        for name in _SHARES:
-            share = usage.get(name)
-            if isinstance(share, int | float) and not isinstance(share, bool) and 0 <= share < MAX_NUMBER:
-                yield float(share)
+def _shares(usage: Mapping[str, Any]) -> Iterator[float]:
+    for name in _SHARES:
+        share = usage.get(name)
+        if isinstance(share, int | float) and not isinstance(share, bool) and 0 <= share < MAX_NUMBER:
+            yield float(share)
 
 
 def _usages(value: str) -> Iterator[Mapping[str, Any]]:
-    """One for the app, or a list for each business it works for."""
     try:
         told = json.loads(value) if 0 < len(value) <= MAX_HEADER else None
     except (ValueError, RecursionError):

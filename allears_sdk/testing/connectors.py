@@ -25,13 +25,14 @@ from typing import Any
 
 import pytest
 
+from allears_sdk.budget import Budget
 from allears_sdk.codec import decode, encode
 from allears_sdk.connector import Accepted, Answer, Connector, Hears, Media, Request
 from allears_sdk.context import Context
-from allears_sdk.errors import AllearsError, BadMessage, Rejected
+from allears_sdk.errors import AllearsError, BadMessage, OverBudget, Rejected
 from allears_sdk.message import Message, Raw, Ref
 from allears_sdk.signing import BadSignature, OutsideWindow
-from allears_sdk.testing.clock import START
+from allears_sdk.testing.clock import START, FakeClock
 from allears_sdk.testing.components import absent, check_settings, check_silent, check_spec, overrides
 from allears_sdk.testing.context import RecordingLog, make_context
 from allears_sdk.testing.journal import Died, MiniJournal, attend, hear
@@ -92,6 +93,15 @@ class ConnectorContract:
     async def lost_file(self) -> Ref:
         """What `parse` named a file by that the platform has thrown away since."""
         absent("file that is gone")
+        raise AssertionError
+
+    async def tell_quota(self, left: int) -> None:
+        """Make the source's answers tell from now on that so many calls, or so many percent, are left."""
+        absent("source that tells its quota")
+
+    def budget(self) -> Budget:
+        """What the connector that `make_connector` gives spends of."""
+        absent("budget")
         raise AssertionError
 
     def words(self, raw: Raw) -> str:
@@ -292,6 +302,25 @@ class ConnectorContract:
         ref = await self.lost_file()
         with pytest.raises(Rejected, match=r"\w+ \w+"):
             await connector.fetch(ref)
+
+    async def test_what_is_left_of_a_quota_is_known(self, connector: Connector[Any], journal: MiniJournal) -> None:
+        await self.tell_quota(37)
+        await hear(connector, journal)
+        assert 37 in [quota.left for told in connector.context.accounts.quotas.values() for quota in told]
+
+    async def test_over_its_budget_it_waits_for_the_next_window(
+        self, connector: Connector[Any], journal: MiniJournal
+    ) -> None:
+        accounts, clock = connector.context.accounts, connector.context.clock
+        await accounts.exhaust(self.budget())
+        await self._put_all(connector)
+        with pytest.raises(OverBudget) as over:
+            await hear(connector, journal)
+        assert not journal.raws, "it read, though nothing was left"
+        assert isinstance(clock, FakeClock)
+        clock.advance(over.value.after_seconds or 0)
+        await hear(connector, journal)
+        self._check_heard(journal)
 
     async def test_cancelling_takes_less_than_a_second(self, connector: Connector[Any], journal: MiniJournal) -> None:
         task: asyncio.Future[Any]

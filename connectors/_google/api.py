@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from allears_sdk.budget import Budget
 from allears_sdk.context import Context
 from allears_sdk.errors import AllearsError, AuthError, ConfigError, RetryLater, Unavailable
 from allears_sdk.oauth import OAuth, OAuthSettings
@@ -46,21 +47,28 @@ class Api:
         self._context = context
         self._timeout_seconds = timeout_seconds
 
-    async def get(self, url: str, params: Mapping[str, Any], *, account: str) -> dict[str, Any]:
-        """`account`: whose limit it counts against. Raises the SDK's errors, Rejected for what Google does not know."""
+    async def get(
+        self, url: str, params: Mapping[str, Any], *, account: str, budget: Budget | None = None
+    ) -> dict[str, Any]:
+        """`account`: whose limit it counts against, `budget`: and what it spends a call of. Raises the SDK's errors,
+        Rejected for what Google does not know."""
         given = {name: value for name, value in params.items() if value != ""}
         token = await self.oauth.access_token()
-        response = await self._send(url, given, token, account)
+        response = await self._send(url, given, token, account, budget)
         if response.status == 401:
             token = await self.oauth.access_token(stale=token)
-            response = await self._send(url, given, token, account)
+            response = await self._send(url, given, token, account, budget)
         self._check(response)
         answer = response.json()
         if not isinstance(answer, dict):
             raise Unavailable(f"{response.call.place}: the answer is not what Google documents")
         return answer
 
-    async def _send(self, url: str, params: Mapping[str, Any], token: str, account: str) -> Response:
+    async def _send(
+        self, url: str, params: Mapping[str, Any], token: str, account: str, budget: Budget | None
+    ) -> Response:
+        if budget is not None:
+            await self._context.accounts.spend(budget)
         return await self._context.remote.request(
             "GET",
             url,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -11,6 +10,7 @@ import msgspec
 
 from allears_sdk.codec import decode
 from allears_sdk.errors import AllearsError, AuthError, ConfigError, InDoubt, Rejected, RetryLater, Unavailable, Void
+from allears_sdk.quota import usages_of
 from allears_sdk.remote import Response
 
 LATER = frozenset({4, 17, 32, 341, 613, *range(80_000, 80_015), 130_429, 131_048, 131_056, 133_016})
@@ -25,7 +25,6 @@ NO_SUCH = frozenset({100, 803})
 _WHY = {458: "the app was removed", 460: "the password was changed", 463: "it has expired", 467: "it is invalid"}
 _WINDOW = 2018278
 """Subcode at Messenger and Instagram: outside the window in which a message may be sent."""
-USAGE = ("x-app-usage", "x-page-usage", "x-business-use-case-usage")
 
 
 class Told(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,27 +72,8 @@ def error_of(error: Told, response: Response, what: str) -> AllearsError:
 
 def regained_in(headers: Mapping[str, str]) -> float | None:
     """Seconds until a limit is lifted, where Meta says so (it does in minutes)."""
-    minutes = (_figure(one, "estimated_time_to_regain_access") for one in _usages(headers))
+    minutes = (_figure(one, "estimated_time_to_regain_access") for one in usages_of(headers))
     return max(minutes, default=0.0) * 60 or None
-
-
-def used_percent(headers: Mapping[str, str]) -> float:
-    """The highest of the limits that an answer reports on; 0 where it reports none."""
-    names = ("call_count", "total_time", "total_cputime")
-    return max((_figure(one, name) for one in _usages(headers) for name in names), default=0.0)
-
-
-def _usages(headers: Mapping[str, str]) -> list[Mapping[str, Any]]:
-    """Of an app or a Page one object, of a business's accounts lists of them."""
-    found: list[Any] = []
-    for name in USAGE:
-        try:
-            value = json.loads(headers.get(name, "{}"))
-        except ValueError:
-            continue
-        if isinstance(value, dict):
-            found += [value, *(one for inner in value.values() if isinstance(inner, list) for one in inner)]
-    return [one for one in found if isinstance(one, dict)]
 
 
 def _figure(usage: Mapping[str, Any], name: str) -> float:

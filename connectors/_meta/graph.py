@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping
+from datetime import timedelta
 from typing import Any
 from urllib.parse import quote, urlsplit
 
 import msgspec
 
 from allears_sdk.context import Context
-from allears_sdk.errors import ConfigError, InDoubt, Rejected, RetryLater, Unavailable
+from allears_sdk.errors import ConfigError, InDoubt, OverBudget, Rejected, Unavailable
+from allears_sdk.quota import PERCENT, Quota
 from allears_sdk.remote import Response, check_status
 from allears_sdk.signing import hmac_hex, sha256_hex
-from connectors._meta.faults import error_of, told, used_percent
+from connectors._meta.faults import error_of, told
 from connectors._meta.settings import MetaSettings
 
 MAX_ANSWER_BYTES = 16 << 20
 MAX_PAGES = 1000
 """In one list: a cursor that goes in a circle ends somewhere."""
-REST_SECONDS = 600.0
+REST = timedelta(minutes=10)
 CALLS_PER_SECOND = 10.0
 
 
@@ -28,8 +30,6 @@ class Graph:
         self._context = context
         self._token = settings.token
         self._account = f"meta {sha256_hex(self._token)[:16]}"
-        self._rests_until = 0.0
-        self._used = 0.0
         context.remote.limit(self._account, per_second=CALLS_PER_SECOND, burst=10)
 
     @property
@@ -78,9 +78,13 @@ class Graph:
         return response
 
     def _check_usage(self) -> None:
-        left = self._rests_until - self._context.clock.monotonic()
-        if left > 0:
-            raise RetryLater(f"{self._used:.0f} % of Meta's hourly limit is used: reading rests", after_seconds=left)
+        usage, now = self._context.accounts.told(self._account, PERCENT), self._context.clock.now()
+        if usage is None or not self._is_much(usage):
+            return
+        until = usage.told_at + REST
+        if now < until:
+            text = f"{100 - usage.left:.0f} % of Meta's hourly limit is used: reading rests"
+            raise OverBudget(text, after_seconds=(until - now).total_seconds(), until=until)
 
     async def _call(self, method: str, path: str, **given: Any) -> Response:
         if not self._token:
@@ -88,6 +92,7 @@ class Graph:
         if self._settings.send_proof:
             proof = hmac_hex(self._settings.secrets[0], self._token)
             given = {**given, "params": {**given.get("params", {}), "appsecret_proof": proof}}
+        before = self._context.accounts.told(self._account, PERCENT)
         response = await self._context.remote.request(
             method,
             f"{self._settings.url}/{self._settings.graph_version}/{quote(path)}",
@@ -97,18 +102,22 @@ class Graph:
             account=self._account,
             raise_for_status=False,
         )
-        self._note_usage(response)
+        self._warn_of_usage(before)
         self._check(response, path)
         return response
 
     def _headers(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self._token}"}
 
-    def _note_usage(self, response: Response) -> None:
-        self._used = used_percent(response.headers)
-        if self._used > self._settings.max_usage_percent:
-            self._context.log.warning("quota_low", used_percent=self._used, rests_seconds=REST_SECONDS)
-            self._rests_until = self._context.clock.monotonic() + REST_SECONDS
+    def _is_much(self, usage: Quota | None) -> bool:
+        return usage is not None and 100 - usage.left > self._settings.max_usage_percent
+
+    def _warn_of_usage(self, before: Quota | None) -> None:
+        """Once, when it becomes much. Whoever shares the token reads it off the same quota."""
+        usage = self._context.accounts.told(self._account, PERCENT)
+        if usage is not None and self._is_much(usage) and not self._is_much(before):
+            used = 100 - usage.left
+            self._context.log.warning("quota_low", used_percent=used, rests_seconds=REST.total_seconds())
 
     def _check(self, response: Response, what: str) -> None:
         error = told(response)

@@ -40,6 +40,18 @@ class GoogleBusinessSettings(ChannelSettings):
         "that the account manages, by their own names.",
         examples=[{"accounts/1234567890/locations/9876543210": "示例餐厅（人民路店）"}],
     )
+    quota_project: str = Field(
+        default="",
+        description="Google Cloud project whose quota is used: channels that name the same one share it. Empty: the "
+        "login's own.",
+    )
+    calls_per_day: int = Field(
+        default=0,
+        ge=0,
+        le=10_000_000,
+        description="How many calls all channels of the project may make in a day (it ends at midnight in California); "
+        "reading then rests. 0: no such limit, as Google names none.",
+    )
     interval_seconds: float = Field(
         default=300, ge=30, le=86_400, description="Time between polls: one call or more for each place."
     )

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Any
 
+from allears_sdk.budget import Budget, Period
 from allears_sdk.context import Context
 from allears_sdk.errors import ConfigError, Rejected, Unavailable
 from connectors._google.api import Api, Service
+from connectors._google.project import PACIFIC, project_of
 from connectors._google.reviews import text_of
 from connectors.google_business.pages import Place
 from connectors.google_business.settings import GoogleBusinessSettings
@@ -15,7 +17,7 @@ from connectors.google_business.settings import GoogleBusinessSettings
 PAGE_ITEMS = 50
 PLACES_PER_PAGE, ACCOUNTS_PER_PAGE = 100, 20
 CALLS_PER_SECOND, CALLS_AT_ONCE = 4.0, 30
-"""Within the 300 a minute that a project has."""
+"""Within the 300 a minute that a project has, all its channels together."""
 _SERVICE = Service(
     name="Google My Business API (and My Business Account Management, My Business Business Information)",
     scope="https://www.googleapis.com/auth/business.manage",
@@ -31,7 +33,9 @@ class Source:
         self._api = Api(_SERVICE, context, settings.oauth, timeout_seconds=settings.timeout_seconds)
         self.oauth = self._api.oauth
         self.account = self._api.account
-        self._limit = f"google_business:{self.account}"
+        self._limit = f"google_business:{settings.quota_project or project_of(settings.oauth)}"
+        calls = settings.calls_per_day
+        self._budget = Budget(account=self._limit, unit="calls", most=calls, period=Period.DAY, zone=PACIFIC)
         context.remote.limit(self._limit, per_second=CALLS_PER_SECOND, burst=CALLS_AT_ONCE)
 
     async def places(self) -> list[Place]:
@@ -72,4 +76,5 @@ class Source:
                 return
 
     async def _get(self, url: str, params: dict[str, Any]) -> dict[str, Any]:
-        return await self._api.get(url, params, account=self._limit)
+        budget = self._budget if self._budget.most else None
+        return await self._api.get(url, params, account=self._limit, budget=budget)

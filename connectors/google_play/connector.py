@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, ClassVar
 
+from allears_sdk.budget import Budget, Period
 from allears_sdk.connector import Ask, Batch, Connector, ConnectorSpec, Cursor, Hears, Identity, Threading, Words
 from allears_sdk.context import Context
 from allears_sdk.errors import AllearsError, ConfigError, Rejected, Unavailable
@@ -91,6 +92,10 @@ class GooglePlayConnector(Connector[GooglePlaySettings]):
     def parse(raw: Raw, settings: Any) -> Sequence[Message]:
         return (parse.parse(raw, settings),)
 
+    def _budget(self, app: str) -> Budget:
+        calls = self.settings.calls_per_hour
+        return Budget(account=_account(app), unit="calls", most=calls, period=Period.HOUR)
+
     def _warn(self, stream: str, last: str, error: AllearsError) -> None:
         """What is shown of the failure says until when it is to be mended."""
         read = datetime.fromisoformat(last) if last else None
@@ -109,7 +114,7 @@ class GooglePlayConnector(Connector[GooglePlaySettings]):
         url = f"{self.settings.url}/androidpublisher/v3/applications/{app}/reviews"
         asked = {"maxResults": limit, "token": position}
         try:
-            return await self._api.get(url, asked, account=_account(app))
+            return await self._api.get(url, asked, account=_account(app), budget=self._budget(app))
         except Rejected as error:
             if position:
                 raise Unavailable("Google Play no longer knows the next page", detail=error.detail) from None

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo
 
+from allears_sdk.budget import Budget, Period
 from allears_sdk.connector import Ask
 from allears_sdk.context import Context
-from allears_sdk.errors import AllearsError, AuthError, ConfigError, Rejected, RetryLater, Unavailable
+from allears_sdk.errors import AllearsError, AuthError, ConfigError, OverBudget, Rejected, RetryLater, Unavailable
 from allears_sdk.oauth import OAuth
 from allears_sdk.remote import Response, check_status
 from allears_sdk.remote.answers import detail_of
 from allears_sdk.signing import sha256_hex
 from connectors._google.api import reasons_of
+from connectors._google.project import PACIFIC, project_of
 from connectors.youtube.settings import YoutubeSettings
 
 SCOPE = "https://www.googleapis.com/auth/youtube.force-ssl"
-PACIFIC = "America/Los_Angeles"
-"""Where the day of a quota ends."""
 CALLS_PER_SECOND, CALLS_AT_ONCE = 5.0, 20
 WAIT_SECONDS = 60.0
 _USED_UP = frozenset({"quotaExceeded", "dailyLimitExceeded", "dailyLimitExceededUnreg"})
@@ -36,19 +34,15 @@ class Api:
         self._settings = settings
         self._context = context
         self._oauth = OAuth(context, settings.oauth, (SCOPE,), account=settings.channel_id) if settings.oauth else None
-        key = settings.api_key.get_secret_value() if settings.api_key else settings.channel_id
-        self._account = f"youtube:{sha256_hex(key)[:16]}"
+        self._account = f"youtube:{_project(settings)}"
+        self._budget = Budget(
+            account=self._account, unit="units", most=settings.units_per_day, period=Period.DAY, zone=PACIFIC
+        )
         context.remote.limit(self._account, per_second=CALLS_PER_SECOND, burst=CALLS_AT_ONCE)
-        self._day = date.min
-        self._used = 0
 
-    @property
-    def units_left(self) -> int:
-        """Of today's budget. After a restart it is whole again: Google's own quota still holds."""
-        today = self._pacific().date()
-        if today != self._day:
-            self._day, self._used = today, 0
-        return self._settings.units_per_day - self._used
+    async def units_left(self) -> int:
+        """Of today's budget, after what all channels of the project have used."""
+        return await self._context.accounts.left(self._budget)
 
     async def login(self, ask: Ask) -> None:
         if self._oauth is None:
@@ -64,7 +58,10 @@ class Api:
             await self._oauth.access_token(stale=stale)
             response = await self._send(resource, given)
         if not 200 <= response.status < 300:
-            raise self._error_of(response)
+            error = self._error_of(response)
+            if isinstance(error, OverBudget):
+                await self._context.accounts.exhaust(self._budget)
+            raise error
         answer = response.json()
         if not isinstance(answer, dict):
             raise Unavailable(f"{response.call.place}: the answer is not what YouTube documents")
@@ -79,9 +76,7 @@ class Api:
         )
 
     async def _send(self, resource: str, params: dict[str, Any]) -> Response:
-        if self.units_left <= 0:
-            raise RetryLater("units_per_day are used up until midnight Pacific", after_seconds=self._until_midnight())
-        self._used += 1
+        await self._context.accounts.spend(self._budget)
         return await self._context.remote.request(
             "GET",
             f"{self._settings.url}/youtube/v3/{resource}",
@@ -103,7 +98,9 @@ class Api:
         what = f"{response.call.place}: {response.status} {', '.join(sorted(reasons))}".rstrip()
         if reasons & _USED_UP:
             text = f"the project's quota is used up until midnight Pacific ({what})"
-            return RetryLater(text, after_seconds=self._until_midnight(), detail=detail)
+            now = self._context.clock.now()
+            until = self._budget.window(now).until
+            return OverBudget(text, after_seconds=(until - now).total_seconds(), until=until, detail=detail)
         if reasons & _SLOWER:
             return RetryLater(what, after_seconds=WAIT_SECONDS, detail=detail)
         if response.status == 401 or reasons & _KEY:
@@ -121,10 +118,12 @@ class Api:
             return Rejected(what, detail=detail) if isinstance(error, Rejected) else error
         raise AssertionError("a good answer is no error")
 
-    def _pacific(self) -> datetime:
-        return self._context.clock.now().astimezone(ZoneInfo(PACIFIC))
 
-    def _until_midnight(self) -> float:
-        now = self._pacific()
-        midnight = datetime.combine(now.date() + timedelta(days=1), datetime.min.time(), now.tzinfo)
-        return midnight.timestamp() - now.timestamp()
+def _project(settings: YoutubeSettings) -> str:
+    """Nothing in a key tells its project."""
+    if settings.quota_project:
+        return settings.quota_project
+    if settings.oauth is not None:
+        return project_of(settings.oauth)
+    key = settings.api_key.get_secret_value() if settings.api_key else settings.channel_id
+    return sha256_hex(key)[:16]

@@ -66,7 +66,7 @@ class YoutubeConnector(Connector[YoutubeSettings]):
             raise ConfigError(f"YouTube has no channel {self.settings.channel_id}")
         for threads in self._threads.values():
             await threads.page("", 1)
-        left = self._api.units_left
+        left = await self._api.units_left()
         told = Words(f"{left} units left today", zh=f"今天还剩 {left} 个配额单位")
         return Identity(account=text_of(inner(found[0], "snippet"), "title"), details=(told,))
 

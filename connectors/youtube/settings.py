@@ -45,8 +45,13 @@ class YoutubeSettings(SweepSettings):
         default=8000,
         ge=10,
         le=10_000_000,
-        description="Quota units this channel may use in a day: reading rests when they are used up. A poll costs one "
-        "or a few; Google gives a project 10,000.",
+        description="Quota units that all channels of a project may use in a day together: reading rests when they are "
+        "used up. A poll costs one or a few; Google gives a project 10,000.",
+    )
+    quota_project: str = Field(
+        default="",
+        description="Google Cloud project whose quota is used: channels that name the same one share the day's units. "
+        "Empty: the project of the login, or that of the key alone.",
     )
     interval_seconds: float = Field(
         default=300, ge=1, le=86_400, description="Time between polls; each costs a unit or more."

@@ -45,6 +45,9 @@ class PageContract(ConnectorContract):
     async def rate(self, stars: int) -> None:
         self.comments[:] = [make_comment("111_1", f"给 {stars} 星")]
 
+    async def tell_quota(self, left: int) -> None:
+        self.graph.headers = {"X-App-Usage": json.dumps({"call_count": 100 - left, "total_time": 3})}
+
     async def left_file(self, content: bytes) -> Ref:
         self.graph.open_files["p-1.jpg"] = content
         return Ref(locator={"url": f"{self.graph.url}/open/p-1.jpg"})

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from allears_sdk.connector import Batch
-from allears_sdk.errors import AuthError, RetryLater, Unavailable
+from allears_sdk.context import Context
+from allears_sdk.errors import AuthError, OverBudget, RetryLater, Unavailable
 from allears_sdk.message import Raw
 from allears_sdk.testing import FakeClock, RecordingLog
 from allears_sdk.testing.journal import MiniJournal, hear
@@ -190,6 +191,26 @@ async def test_reading_rests_when_most_of_the_limit_is_used(
     clock.advance(601)
     await hear(connector, journal)
     assert journal.cursors
+
+
+async def test_channels_with_one_token_rest_together(
+    graph: Graph, connect: Connect, context: Context, journal: MiniJournal, log: RecordingLog, clock: FakeClock
+) -> None:
+    graph.headers = {"X-App-Usage": '{"call_count":86}'}
+    connector, beside = connect(), connect(max_usage_percent=85)
+    with pytest.raises(OverBudget, match="86 %"):
+        await hear(connector, journal)
+    asked = len(graph.asked)
+    with pytest.raises(OverBudget, match="86 %"):
+        await hear(beside, journal)
+    assert len(graph.asked) == asked
+    assert [(quota.name, quota.left) for told in context.accounts.quotas.values() for quota in told] == [
+        ("percent", 14)
+    ]
+    assert len([event for _, event, _ in log.entries if event == "quota_low"]) == 1
+    graph.headers = {}
+    clock.advance(601)
+    await hear(beside, journal)
 
 
 async def test_visitors_posts_are_heard_and_the_pages_own_are_not(

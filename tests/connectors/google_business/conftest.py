@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from allears_sdk.budget import Budget, Period
 from allears_sdk.context import Context
 from allears_sdk.remote import Remote
 from allears_sdk.testing import FakeClock
@@ -19,6 +20,9 @@ from tests.connectors._mail.hosted import answered_by, make_remote
 
 PLACE, OTHER_PLACE = "accounts/1/locations/21", "accounts/1/locations/22"
 SCOPE = "https://www.googleapis.com/auth/business.manage"
+DAILY = Budget(
+    account="google_business:allears-reviews", unit="calls", most=500, period=Period.DAY, zone="America/Los_Angeles"
+)
 STARS = ("STAR_RATING_UNSPECIFIED", "ONE", "TWO", "THREE", "FOUR", "FIVE")
 
 Connect = Callable[..., GoogleBusinessConnector]

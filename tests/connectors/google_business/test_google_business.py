@@ -9,7 +9,7 @@ import httpx
 import pytest
 from pydantic import ValidationError
 
-from allears_sdk.errors import AllearsError, AuthError, BadMessage, ConfigError, RetryLater, Unavailable
+from allears_sdk.errors import AllearsError, AuthError, BadMessage, ConfigError, OverBudget, RetryLater, Unavailable
 from allears_sdk.message import Author, Kind, Message, Rating, Raw, Role, Visibility
 from allears_sdk.testing import FakeClock
 from allears_sdk.testing.clock import START
@@ -255,3 +255,13 @@ def test_ratings(stars: bytes, rating: Any) -> None:
 def test_settings_that_cannot_work(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         make_settings(**wrong)
+
+
+async def test_a_days_calls_may_be_limited(connect: Connect, business: Business, journal: MiniJournal) -> None:
+    connector = connect(calls_per_day=4, locations={PLACE: "示例餐厅"})
+    for _ in range(4):
+        await hear(connector, journal)
+    with pytest.raises(OverBudget, match="4 calls per day are used up"):
+        await hear(connector, journal)
+    again = connect(calls_per_day=4, quota_project="another", locations={PLACE: "示例餐厅"})
+    await hear(again, journal)

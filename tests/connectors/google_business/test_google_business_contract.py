@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from allears_sdk.budget import Budget
 from allears_sdk.context import Context
 from allears_sdk.testing import FakeClock, RecordingLog, make_context
 from allears_sdk.testing.connectors import ConnectorContract
 from allears_sdk.testing.journal import MiniJournal
 from connectors.google_business import GoogleBusinessConnector
 from tests.connectors._mail.hosted import answered_by, make_remote
-from tests.connectors.google_business.conftest import PLACE, Business, make_settings
+from tests.connectors.google_business.conftest import DAILY, PLACE, Business, make_settings
 
 
 class TestOnePage(ConnectorContract):
@@ -33,7 +34,10 @@ class TestOnePage(ConnectorContract):
         return make_context("places", tmp_path, clock=clock, known=journal.known, log=log, remote=make_remote(clock))
 
     def make_connector(self, context: Context) -> GoogleBusinessConnector:
-        return GoogleBusinessConnector(make_settings(), context)
+        return GoogleBusinessConnector(make_settings(calls_per_day=DAILY.most), context)
+
+    def budget(self) -> Budget:
+        return DAILY
 
     async def put(self, text: str) -> None:
         number = len(self.business.reviews.get(PLACE, []))

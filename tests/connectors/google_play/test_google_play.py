@@ -9,7 +9,7 @@ import httpx
 import pytest
 from pydantic import ValidationError
 
-from allears_sdk.errors import AllearsError, AuthError, BadMessage, ConfigError, RetryLater, Unavailable
+from allears_sdk.errors import AllearsError, AuthError, BadMessage, ConfigError, OverBudget, RetryLater, Unavailable
 from allears_sdk.message import Author, Kind, Message, Rating, Raw, Role, Visibility
 from allears_sdk.testing import FakeClock, RecordingLog
 from allears_sdk.testing.clock import START
@@ -300,3 +300,15 @@ def test_a_rating_that_is_none(stars: bytes) -> None:
 def test_settings_that_cannot_work(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         make_settings(**wrong)
+
+
+async def test_a_restart_gives_no_second_hour(
+    connect: Connect, play: Play, journal: MiniJournal, clock: FakeClock
+) -> None:
+    for _ in range(10):
+        await hear(connect(calls_per_hour=10), journal)
+    with pytest.raises(OverBudget, match="10 calls per hour are used up") as over:
+        await hear(connect(calls_per_hour=10), journal)
+    assert over.value.after_seconds is not None
+    clock.advance(over.value.after_seconds)
+    await hear(connect(calls_per_hour=10), journal)

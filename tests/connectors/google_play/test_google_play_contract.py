@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from allears_sdk.budget import Budget, Period
 from allears_sdk.context import Context
 from allears_sdk.testing import FakeClock, RecordingLog, make_context
 from allears_sdk.testing.connectors import ConnectorContract
@@ -44,6 +45,9 @@ class TestOnePage(ConnectorContract):
 
     async def rate(self, stars: int) -> None:
         self.play.write(1, "闪退，要求退款", stars=stars)
+
+    def budget(self) -> Budget:
+        return Budget(account=f"google_play:{APP}", unit="calls", most=200, period=Period.HOUR)
 
 
 class TestManyPages(TestOnePage):

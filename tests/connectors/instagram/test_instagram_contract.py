@@ -44,6 +44,9 @@ class AccountContract(ConnectorContract):
     async def put_malformed(self) -> None:
         self.comments.insert(0, {"id": "17865799348089099", "text": 7, "from": []})
 
+    async def tell_quota(self, left: int) -> None:
+        self.graph.headers = {"X-App-Usage": json.dumps({"call_count": 100 - left, "total_time": 3})}
+
     async def left_file(self, content: bytes) -> Ref:
         self.graph.open_files["p-1.jpg"] = content
         return Ref(locator={"url": f"{self.graph.url}/open/p-1.jpg"})

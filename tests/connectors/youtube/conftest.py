@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from allears_sdk.budget import Budget, Period
 from allears_sdk.context import Context
+from allears_sdk.signing import sha256_hex
 from allears_sdk.testing.clock import START
 from connectors.youtube import YoutubeConnector, YoutubeSettings
 
@@ -18,6 +20,9 @@ CHANNEL = "UC_x5XG1OV2P6uZZ5FSM9Ttw"
 KEY = "AIzaSyExampleExampleExample0123456789"
 ANA, BOB = "UCanaanaanaanaanaanaanaa", "UCbobbobbobbobbobbobbobb"
 SHOWN = 5
+DAILY = Budget(
+    account=f"youtube:{sha256_hex(KEY)[:16]}", unit="units", most=8000, period=Period.DAY, zone="America/Los_Angeles"
+)
 
 Connect = Callable[..., YoutubeConnector]
 Item = dict[str, Any]

@@ -165,7 +165,7 @@ async def test_a_budget_rests_until_midnight_pacific(
     connector = connect(units_per_day=10)
     for _ in range(10):
         await hear(connector, journal)
-    with pytest.raises(RetryLater, match="units_per_day") as caught:
+    with pytest.raises(RetryLater, match="10 units per day are used up") as caught:
         await hear(connector, journal)
     assert caught.value.after_seconds == (MIDNIGHT - clock.now()).total_seconds()
     assert len(youtube.asked) == 10

@@ -7,11 +7,12 @@ from datetime import timedelta
 
 import pytest
 
+from allears_sdk.budget import Budget
 from allears_sdk.context import Context
 from allears_sdk.message import Ref
 from allears_sdk.testing.connectors import ConnectorContract
 from connectors.youtube import YoutubeConnector
-from tests.connectors.youtube.conftest import make_settings, running
+from tests.connectors.youtube.conftest import DAILY, make_settings, running
 
 
 class TestOnePage(ConnectorContract):
@@ -35,6 +36,9 @@ class TestOnePage(ConnectorContract):
 
     async def rate(self, stars: int) -> None:
         self.youtube.write(1, f"{stars} ★")
+
+    def budget(self) -> Budget:
+        return DAILY
 
     async def left_file(self, content: bytes) -> Ref:
         self.youtube.pictures["1"] = content
