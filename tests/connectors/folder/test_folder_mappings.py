@@ -26,7 +26,7 @@ from connectors.folder.mapping import NAMES, load
 from connectors.folder.settings import ColumnField
 
 STORES = ("xiaomi", "oppo", "vivo", "honor", "yingyongbao", "app_reviews")
-SOCIAL = ("xiaohongshu", "kuaishou", "bilibili", "comments")
+SOCIAL = ("xiaohongshu", "douyin", "kuaishou", "bilibili", "comments")
 CHINESE = (
     "评论ID",
     "用户昵称",
