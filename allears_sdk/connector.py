@@ -258,7 +258,7 @@ class Connector(ABC, Generic[S]):
 
     @property
     def own_spec(self) -> ConnectorSpec:
-        """The spec of this one channel: another than its class's where settings decide `threading`, `signed`,
+        """The spec of this one channel: another than its class's where settings decide `threading`, `public`, `signed`,
         `answer_within_seconds` or `max_body_bytes`, as in a generic receiver."""
         return self.spec
 
