@@ -33,7 +33,6 @@ class Api:
         self._account = f"reddit:{settings.client_id}"
         who = settings.username if settings.has_login else ""
         self._token = AccessToken(context, (settings.login_url, settings.client_id, who), self._grant)
-        self._rest_until = 0.0
         context.remote.limit(self._account, per_second=settings.calls_per_minute / 60, burst=BURST)
 
     @property
@@ -76,10 +75,8 @@ class Api:
         return response
 
     async def _once(self, method: str, path: str, token: str, given: Mapping[str, Any]) -> Response:
-        left = self._rest_until - self._context.clock.monotonic()
-        if left > 0:
-            raise RetryLater("Reddit's quota is used up for now", after_seconds=left)
-        response = await self._context.remote.request(
+        self._check_quota()
+        return await self._context.remote.request(
             method,
             f"{self._settings.url}{path}",
             headers={"Authorization": f"Bearer {token}", "User-Agent": self._agent},
@@ -88,14 +85,13 @@ class Api:
             raise_for_status=False,
             **given,
         )
-        self._note_quota(response)
-        return response
 
-    def _note_quota(self, response: Response) -> None:
-        remaining = _number(response.header("x-ratelimit-remaining"))
-        reset = _number(response.header("x-ratelimit-reset"))
-        if remaining is not None and remaining < 1 and reset is not None:
-            self._rest_until = self._context.clock.monotonic() + reset
+    def _check_quota(self) -> None:
+        """As the newest answer told, whichever channel it was for."""
+        now, quota = self._context.clock.now(), self._context.accounts.told(self._account, "calls")
+        if quota is not None and quota.left < 1 and quota.resets_at is not None and now < quota.resets_at:
+            seconds = (quota.resets_at - now).total_seconds()
+            raise RetryLater("Reddit's quota is used up for now", after_seconds=seconds)
 
     def _object(self, response: Response) -> dict[str, Any]:
         answer = response.json()
@@ -141,10 +137,3 @@ def _granted(answer: Mapping[str, Any]) -> Grant:
         raise Unavailable("Reddit's answer holds no access token")
     seconds = answer.get("expires_in")
     return Grant(token=token, seconds=float(seconds) if isinstance(seconds, int | float) else USUAL_SECONDS)
-
-
-def _number(text: str) -> float | None:
-    try:
-        return max(0.0, min(float(text), 86_400.0)) if text else None
-    except ValueError:
-        return None

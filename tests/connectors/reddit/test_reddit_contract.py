@@ -36,6 +36,9 @@ class TestOnePage(ConnectorContract):
     async def rate(self, stars: int) -> None:
         self.reddit.post(1, f"{stars} of 5")
 
+    async def tell_quota(self, left: int) -> None:
+        self.reddit.headers = {"X-Ratelimit-Remaining": f"{left}.0", "X-Ratelimit-Reset": "300"}
+
     async def left_file(self, content: bytes) -> Ref:
         self.reddit.pictures["a1b2c3.png"] = content
         return Ref(locator={"picture": "a1b2c3.png"})
