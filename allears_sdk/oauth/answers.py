@@ -31,6 +31,9 @@ _NUMBERS = {
     "AADSTS7000222": "the client_secret has expired; make a new one",
 }
 """Microsoft Entra authentication and authorization error codes: those an admin can mend."""
+_REFRESH_LIVES = ("refresh_token_expires_in", "refresh_expires_in", "x_refresh_token_expires_in")
+"""No standard names it. Google has the first for access that is granted for a time."""
+LOG_IN = "log-in"
 _USUAL_SECONDS = 3600.0
 _MARGIN_SECONDS = 300.0
 
@@ -52,6 +55,8 @@ class Tokens:
     refresh_token: str = field(default="", repr=False)
     renew_at: datetime
     """Shortly before it expires."""
+    refresh_until: datetime | None = None
+    """When the refresh token ends, where the provider tells."""
 
     def dump(self) -> dict[str, Any]:
         return {
@@ -59,6 +64,7 @@ class Tokens:
             "access_token": self.access_token,
             "refresh_token": self.refresh_token,
             "renew_at": self.renew_at.isoformat(),
+            "refresh_until": self.refresh_until.isoformat() if self.refresh_until else "",
         }
 
 
@@ -67,9 +73,12 @@ def load(value: Mapping[str, Any] | None) -> Tokens | None:
     if not value or value.get("version") != 1:
         return None
     try:
-        renew_at = datetime.fromisoformat(value["renew_at"])
+        until = str(value.get("refresh_until") or "")
         return Tokens(
-            access_token=str(value["access_token"]), refresh_token=str(value["refresh_token"]), renew_at=renew_at
+            access_token=str(value["access_token"]),
+            refresh_token=str(value["refresh_token"]),
+            renew_at=datetime.fromisoformat(value["renew_at"]),
+            refresh_until=datetime.fromisoformat(until) if until else None,
         )
     except (KeyError, TypeError, ValueError):
         return None
@@ -125,18 +134,28 @@ def _scrubbed(text: str, sent: Mapping[str, str]) -> str:
     return " ".join(text.split())[:300]
 
 
-def tokens_of(body: Mapping[str, Any], now: datetime, *, earlier: str = "") -> Tokens:
-    """`earlier` is the refresh token that stays valid when the answer brings no new one."""
+def tokens_of(
+    body: Mapping[str, Any], now: datetime, *, earlier: str = "", earlier_until: datetime | None = None
+) -> Tokens:
+    """`earlier` is the refresh token that stays valid, until its end if that is known, when the answer brings no new
+    one."""
     access = body.get("access_token")
     if not isinstance(access, str) or not access.isascii() or not access.isprintable() or not access:
         raise Unavailable("the token server's answer holds no access token")
     refresh = body.get("refresh_token")
+    is_new = isinstance(refresh, str) and refresh != ""
     lifetime = _seconds(body.get("expires_in"))
     return Tokens(
         access_token=access,
-        refresh_token=refresh if isinstance(refresh, str) and refresh else earlier,
+        refresh_token=str(refresh) if is_new else earlier,
         renew_at=now + timedelta(seconds=lifetime - min(_MARGIN_SECONDS, lifetime / 4)),
+        refresh_until=_refresh_until(body, now) or (None if is_new else earlier_until),
     )
+
+
+def _refresh_until(body: Mapping[str, Any], now: datetime) -> datetime | None:
+    told = [body[name] for name in _REFRESH_LIVES if body.get(name)]
+    return now + timedelta(seconds=_seconds(told[0])) if told else None
 
 
 def _seconds(value: Any) -> float:
@@ -146,6 +165,14 @@ def _seconds(value: Any) -> float:
     except (TypeError, ValueError):
         return _USUAL_SECONDS
     return min(max(seconds, 0.0), 86_400.0 * 365) if seconds == seconds else _USUAL_SECONDS
+
+
+def announce(context: Context, tokens: Tokens | None, *, idle: timedelta | None = None) -> None:
+    """Tells the house when the log-in ends: as the provider told, or by how long it may lie `idle`."""
+    until = tokens.refresh_until if tokens is not None else None
+    if until is None and tokens is not None and idle is not None:
+        until = tokens.renew_at + idle
+    context.accounts.expires(LOG_IN, until, advice=advice(context.name))
 
 
 def error_of(told: Told, settings: OAuthSettings, channel: str, *, again: bool = True) -> AllearsError:

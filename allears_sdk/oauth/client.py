@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 from allears_sdk.codec import encode_stable
@@ -11,9 +12,12 @@ from allears_sdk.connector import Ask
 from allears_sdk.context import Context
 from allears_sdk.errors import AuthError
 from allears_sdk.oauth import assertion, browser, device
-from allears_sdk.oauth.answers import Tokens, Told, advice, ask, error_of, load, tokens_of
+from allears_sdk.oauth.answers import Tokens, Told, advice, announce, ask, error_of, load, tokens_of
 from allears_sdk.oauth.settings import OAuthSettings
 from allears_sdk.signing import sha256_hex
+
+_IDLE = {"microsoft": timedelta(days=90), "google": timedelta(days=180)}
+"""How long a refresh token lives unused ("Refresh tokens in the Microsoft identity platform", "Using OAuth 2.0")."""
 
 
 class OAuth:
@@ -87,6 +91,7 @@ class OAuth:
     async def _current(self, stale: str) -> Tokens:
         """The stored tokens, or new ones; only while holding the lock."""
         stored = load(await self._context.tokens.get(self._name))
+        self._announce(stored)
         if stored is not None and self._serves(stored, stale):
             return stored
         if self._settings.is_personal and (stored is None or not stored.refresh_token):
@@ -99,7 +104,12 @@ class OAuth:
                 raise
             return other
         return await self._replacement(stored, stale) or await self._keep(
-            tokens_of(body, self._context.clock.now(), earlier=stored.refresh_token if stored else "")
+            tokens_of(
+                body,
+                self._context.clock.now(),
+                earlier=stored.refresh_token if stored else "",
+                earlier_until=stored.refresh_until if stored else None,
+            )
         )
 
     async def _replacement(self, used: Tokens | None, stale: str) -> Tokens | None:
@@ -111,7 +121,12 @@ class OAuth:
         """On disk before anybody uses it: a server that replaces refresh tokens takes the old one no more."""
         await self._context.tokens.put(self._name, tokens.dump())
         self._kept = tokens
+        self._announce(tokens)
         return tokens
+
+    def _announce(self, tokens: Tokens | None) -> None:
+        if self._settings.is_personal:
+            announce(self._context, tokens, idle=_IDLE.get(self._settings.provider))
 
     async def _request(self, stored: Tokens | None) -> Mapping[str, Any]:
         settings = self._settings

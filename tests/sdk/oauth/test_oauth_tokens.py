@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +13,11 @@ import httpx
 import pytest
 import respx
 
+from allears_sdk.accounts import Accounts, Quotas
 from allears_sdk.context import Context
 from allears_sdk.errors import AuthError
 from allears_sdk.remote import Remote
-from allears_sdk.testing import FakeClock, MemoryTokens, make_context
+from allears_sdk.testing import FakeClock, MemoryLedger, MemoryTokens, make_context
 from tests.sdk.oauth.desk import IMAP, MICROSOFT, SECRET, application, granted, log_in, microsoft_says, oauth, sent
 
 
@@ -166,3 +169,47 @@ async def test_what_cannot_be_read_is_no_log_in(
     tokens.values[name] = stored
     with pytest.raises(AuthError, match="nobody has logged in"):
         await oauth(context).access_token()
+
+
+async def test_the_end_of_a_log_in_is_known_where_the_provider_tells(
+    context: Context, router: respx.MockRouter, clock: FakeClock
+) -> None:
+    await log_in(context, router, granted(1, refresh_token_expires_in=7 * 86_400))
+    end = clock.now() + timedelta(days=7)
+    assert [(one.name, one.expires_at) for one in context.accounts.credentials] == [("log-in", end)]
+    assert "allears channels login" in context.accounts.credentials[0].advice
+    clock.advance(3600)
+    router.post(MICROSOFT).respond(json=granted(2, refresh=False))
+    again = oauth(replace(context, accounts=Accounts(MemoryLedger(), Quotas(), clock)))
+    assert await again.access_token() == "at-2"
+    assert await oauth(context).access_token() == "at-2"
+    assert [one.expires_at for one in context.accounts.credentials] == [end], "the same token ends when it did"
+    clock.advance(3600)
+    router.post(MICROSOFT).respond(json=granted(3, refresh_token_expires_in="604800"))
+    await oauth(context).access_token()
+    assert [one.expires_at for one in context.accounts.credentials] == [clock.now() + timedelta(days=7)]
+
+
+async def test_a_log_in_that_lies_idle_ends_too(context: Context, router: respx.MockRouter, clock: FakeClock) -> None:
+    account = await log_in(context, router)
+    [credential] = context.accounts.credentials
+    assert timedelta(days=90) <= credential.expires_at - clock.now() < timedelta(days=91)
+    clock.advance(30 * 86_400)
+    router.post(MICROSOFT).respond(json=granted(2))
+    await account.access_token()
+    [credential] = context.accounts.credentials
+    assert credential.expires_at - clock.now() >= timedelta(days=90)
+
+
+async def test_what_no_person_grants_does_not_end(context: Context, router: respx.MockRouter) -> None:
+    router.post(MICROSOFT).respond(json=granted(1, refresh=False))
+    await oauth(context, application()).access_token()
+    assert not context.accounts.credentials
+
+
+@pytest.mark.parametrize("told", [None, 0, "soon", -5, [], 1e300])
+async def test_an_end_that_makes_no_sense_does_no_harm(
+    context: Context, router: respx.MockRouter, told: object
+) -> None:
+    await log_in(context, router, granted(1, refresh_token_expires_in=told))
+    assert await oauth(context).access_token() == "at-1"
