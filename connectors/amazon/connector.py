@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any, ClassVar
 
 from allears_sdk.connector import Batch, Connector, ConnectorSpec, Cursor, Hears, Identity, Threading, Words
@@ -37,6 +37,9 @@ class AmazonConnector(Connector[AmazonSettings]):
     def __init__(self, settings: AmazonSettings, context: Context) -> None:
         super().__init__(settings, context)
         self._api = Api(settings, context)
+        ends = settings.secret_expires
+        end = datetime.combine(ends, time.min, tzinfo=UTC) if ends else None
+        context.accounts.expires("client_secret", end, advice="make a new one: Developer Central, LWA credentials")
         look_back = LOOK_BACK if settings.look_back is None else settings.look_back
         self._reports = {
             f"amazon://{settings.seller}/{code}": Reports(context, self._api, settings, code, look_back)

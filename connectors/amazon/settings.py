@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
@@ -37,6 +38,11 @@ class AmazonSettings(ChannelSettings):
         examples=["amzn1.application-oa2-client.0"],
     )
     client_secret: SecretStr = Field(description="LWA client secret.", examples=["env:AMAZON_CLIENT_SECRET"])
+    secret_expires: date | None = Field(
+        default=None,
+        description="The day on which Developer Central says that client_secret ends: told days ahead.",
+        examples=["2027-03-31"],
+    )
     refresh_token: SecretStr = Field(
         description="What authorising the application showed: begins with Atzr|.", examples=["env:AMAZON_REFRESH_TOKEN"]
     )

@@ -328,6 +328,13 @@ async def test_check_says_what_is_read(connect: Connect, amazon: Amazon) -> None
         await connect().check()
 
 
+async def test_the_end_of_the_secret_is_announced(connect: Connect) -> None:
+    (credential,) = connect(secret_expires="2027-03-31").context.accounts.credentials
+    assert (credential.name, credential.expires_at) == ("client_secret", datetime(2027, 3, 31, tzinfo=UTC))
+    assert SECRET not in repr(credential)
+    assert connect().context.accounts.credentials == []
+
+
 TOPIC = {
     "topic": "Leaks",
     "asinMetrics": {"numberOfMentions": 36, "occurrencePercentage": 17.3, "starRatingImpact": -2.3},

@@ -1,4 +1,4 @@
-"""The whole daemon on Amazon: feedback that is filed, our answer, changes while it was down, a topic that is only kept."""
+"""The whole daemon on Amazon: feedback that is filed, changes while it was down, a topic that is only kept."""
 
 from __future__ import annotations
 
