@@ -9,7 +9,7 @@ from allears_sdk.context import Context
 from allears_sdk.errors import AllearsError, AuthError, ConfigError, RetryLater, Unavailable
 from allears_sdk.remote import check_status
 from allears_sdk.sorted_signing import sign_md5
-from connectors._shops.session import Session
+from connectors._marketplace.session import Session
 from connectors.pdd.settings import PddSettings
 
 CALLS_PER_SECOND, CALLS_AT_ONCE = 8.0, 20

@@ -9,8 +9,8 @@ import msgspec
 from allears_sdk.codec import decode
 from allears_sdk.errors import BadMessage
 from allears_sdk.message import Author, Message, Raw
-from connectors._shops.after_sales import Case, messages_of
-from connectors._shops.times import moment
+from connectors._marketplace.after_sales import Case, messages_of
+from connectors._marketplace.times import moment
 from connectors.pdd.settings import PddSettings
 
 _TYPES = {2: "仅退款", 3: "退货退款", 4: "换货", 5: "补寄", 6: "维修"}

@@ -11,7 +11,7 @@ from allears_sdk.errors import Unavailable
 from allears_sdk.message import Raw
 from allears_sdk.spans import Rows
 from allears_sdk.sweep import Listed, digest_of, unreadable
-from connectors._shops.times import moment
+from connectors._marketplace.times import moment
 
 PREFIX = "after-sales:"
 _TELLING = ("order_sn", "after_sales_status", "after_sales_type", "after_sale_reason", "refund_amount")

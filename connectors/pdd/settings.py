@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
-from connectors._shops.settings import ShopSettings, Url
+from connectors._marketplace.settings import ShopSettings, Url
 
 Status = Annotated[int, Field(ge=1, le=99)]
 STATUSES = (*range(2, 19), *range(21, 28), *range(31, 34))

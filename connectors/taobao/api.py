@@ -10,8 +10,8 @@ from allears_sdk.context import Context
 from allears_sdk.errors import AllearsError, AuthError, ConfigError, Rejected, RetryLater, Unavailable
 from allears_sdk.remote import Response, check_status
 from allears_sdk.sorted_signing import sign_hmac, sign_md5
-from connectors._shops.session import Session
-from connectors._shops.times import in_beijing
+from connectors._marketplace.session import Session
+from connectors._marketplace.times import in_beijing
 from connectors.taobao.settings import TaobaoSettings
 
 CALLS_PER_SECOND, CALLS_AT_ONCE = 5.0, 10

@@ -12,7 +12,7 @@ from allears_sdk.errors import ConfigError, Rejected
 from allears_sdk.message import Message, Raw
 from allears_sdk.settings import ChannelSettings
 from allears_sdk.spans import Reach, Rows, Span, Spans
-from connectors._shops.times import in_beijing
+from connectors._marketplace.times import in_beijing
 from connectors.taobao import parse
 from connectors.taobao.api import Api
 from connectors.taobao.messages import Messages

@@ -9,8 +9,8 @@ import msgspec
 from allears_sdk.codec import decode
 from allears_sdk.errors import BadMessage
 from allears_sdk.message import Author, Kind, Message, Rating, Raw, Role, Visibility
-from connectors._shops.after_sales import Case, messages_of
-from connectors._shops.times import moment
+from connectors._marketplace.after_sales import Case, messages_of
+from connectors._marketplace.times import moment
 from connectors.taobao.rows import ANSWER, RATING, REFUND
 from connectors.taobao.settings import TaobaoSettings
 

@@ -11,7 +11,7 @@ from allears_sdk.errors import Unavailable
 from allears_sdk.message import Raw
 from allears_sdk.spans import Rows
 from allears_sdk.sweep import Listed, digest_of, unreadable
-from connectors._shops.times import moment
+from connectors._marketplace.times import moment
 
 JSON = "application/json"
 RATING, ANSWER, REFUND = "rate:", "answer:", "refund:"

@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from connectors._shops.settings import ShopSettings, Url
+from connectors._marketplace.settings import ShopSettings, Url
 
 Source = Literal["ratings", "refunds", "messages"]
 

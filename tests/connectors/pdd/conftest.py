@@ -15,7 +15,7 @@ from allears_sdk.remote import Remote
 from allears_sdk.testing import FakeClock
 from connectors.pdd import PddConnector, PddSettings
 from tests.connectors._mail.hosted import answered_by, make_remote
-from tests.connectors._shops.market import Item, china, from_china, md5_of, page_of, within
+from tests.connectors._marketplace.market import Item, china, from_china, md5_of, page_of, within
 
 SHOP, CLIENT, SECRET, TOKEN = "示例家居专营店", "pddcid", "pddSecret-of-the-app", "tok001-of-the-shop"
 

@@ -15,7 +15,7 @@ from allears_sdk.testing import FakeClock
 from allears_sdk.testing.clock import START
 from allears_sdk.testing.journal import MiniJournal, hear
 from connectors.pdd import PddConnector
-from tests.connectors._shops.person import Seller
+from tests.connectors._marketplace.person import Seller
 from tests.connectors.pdd.conftest import SECRET, SHOP, TOKEN, Connect, Pinduoduo, failed, listed, make_settings
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)

@@ -18,7 +18,7 @@ from allears_sdk.testing import FakeClock
 from allears_sdk.testing.clock import START
 from connectors.taobao import TaobaoConnector, TaobaoSettings
 from tests.connectors._mail.hosted import answered_by, make_remote
-from tests.connectors._shops.market import Item, china, from_china, md5_of, page_of, within
+from tests.connectors._marketplace.market import Item, china, from_china, md5_of, page_of, within
 
 SHOP, KEY, SECRET, TOKEN = "示例旗舰店", "12345678", "topSecret-of-the-app", "6100e0-session-of-the-seller"
 

@@ -15,7 +15,7 @@ from allears_sdk.testing import FakeClock
 from allears_sdk.testing.clock import START
 from allears_sdk.testing.journal import Died, MiniJournal, hear
 from connectors.taobao import TaobaoConnector
-from tests.connectors._shops.person import Seller
+from tests.connectors._marketplace.person import Seller
 from tests.connectors.taobao.conftest import SECRET, SHOP, TOKEN, Connect, Taobao, failed, listed, make_settings
 
 DAY = timedelta(days=1)

@@ -14,7 +14,7 @@ from allears_sdk.errors import AuthError, ConfigError
 from allears_sdk.oauth.answers import Tokens, advice, load, tokens_of
 from allears_sdk.oauth.browser import PASTE, Visit
 from allears_sdk.signing import sha256_hex
-from connectors._shops.settings import ShopSettings
+from connectors._marketplace.settings import ShopSettings
 
 Exchange = Callable[[Mapping[str, str]], Awaitable[Mapping[str, Any]]]
 """`{"code": …}` or `{"refresh_token": …}` → the platform's answer: `access_token`, `refresh_token`, `expires_in`."""
