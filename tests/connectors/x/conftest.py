@@ -20,6 +20,7 @@ ME, OWN = "4711", "examplebrand"
 ANA, BOB = "100200300", "100200301"
 NAMES = {ME: ("Example Brand", OWN), ANA: ("Ana Demo", "ana_demo"), BOB: ("小张", "bob_demo")}
 BEARER = "AAAAAAAAAAAAAAAAAAAAAExampleBearer"
+CLIENT = "N2ktExampleClient"
 WINDOW = timedelta(days=7)
 REACH = 800
 
@@ -39,6 +40,7 @@ class X:
         self.asked: list[tuple[str, dict[str, str]]] = []
         self.tokens = {BEARER}
         self.charged: set[tuple[str, str, str]] = set()
+        self.grants = 0
         self.page_items = 100
         self.now: Callable[[], datetime] = lambda: START
         self.url = ""
@@ -128,11 +130,17 @@ class X:
         return web.Response(status=404) if content is None else web.Response(body=content, content_type="image/jpeg")
 
     async def grant(self, request: web.Request) -> web.Response:
-        form = await request.post()
-        assert (form["client_id"], form["grant_type"]) == ("N2ktExampleClient", "refresh_token")
-        token = "user-token-after-" + str(form["refresh_token"])
-        self.tokens = {token}
-        return web.json_response({"access_token": token, "refresh_token": "second-refresh", "expires_in": 7200})
+        """Refresh tokens serve once."""
+        form = {name: str(value) for name, value in (await request.post()).items()}
+        assert form["client_id"] == CLIENT
+        if form["grant_type"] == "authorization_code":
+            assert (form["code"], "code_verifier" in form) == ("code-from-x", True)
+        elif form["refresh_token"] != f"refresh-{self.grants}":
+            return web.json_response({"error": "invalid_request"}, status=400)
+        self.grants += 1
+        self.tokens = {f"access-{self.grants}"}
+        told = {"access_token": f"access-{self.grants}", "refresh_token": f"refresh-{self.grants}", "expires_in": 7200}
+        return web.json_response({"token_type": "bearer", **told})
 
 
 def post_id(at: datetime, number: int) -> str:
