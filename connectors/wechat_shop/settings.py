@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from allears_sdk.settings import FILL_IN
-from connectors._shops.settings import PLAIN_REASONS
+from connectors._marketplace.settings import PLAIN_REASONS
 from connectors._wechat.settings import OFFICIAL_URL, URL_PATTERN, CallbackSettings
 
 REASONS = (*PLAIN_REASONS, "协商一致")
