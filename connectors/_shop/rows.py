@@ -25,6 +25,11 @@ def words(row: Any, name: str) -> str:
     return found.strip() if isinstance(found, str) else ""
 
 
+def line(row: Any, name: str) -> str:
+    """What is said there, for a digest: however the space in it is written, since that differs from way to way."""
+    return " ".join(words(row, name).split())
+
+
 def name_of(row: Any) -> str:
     """Its `id`, a number or a text; "" where it has none."""
     found = row.get("id") if isinstance(row, dict) else None

@@ -10,7 +10,7 @@ from allears_sdk.codec import encode
 from allears_sdk.errors import Unavailable
 from allears_sdk.message import Raw
 from allears_sdk.sweep import Listed, Page, digest_of, unreadable
-from connectors._shop.rows import JSON, moment, name_of, words
+from connectors._shop.rows import JSON, line, moment, name_of, words
 
 
 def read_page(answer: Mapping[str, Any], now: datetime, following: str) -> Page:
@@ -27,7 +27,7 @@ def read_row(row: Any, now: datetime) -> Listed:
     review, at = name_of(row), moment(row.get("created_at")) if isinstance(row, dict) else None
     if not review or at is None:
         return unreadable(row, now, "a review without an id or a date", [review, words(row, "body")])
-    matters = digest_of(_number(row.get("rating")), words(row, "title"), words(row, "body"))
+    matters = digest_of(_number(row.get("rating")), line(row, "title"), line(row, "body"))
     return Listed(raws=(Raw(key=review, digest=matters, body=encode(row), media_type=JSON, received_at=now),), at=at)
 
 

@@ -10,7 +10,7 @@ from allears_sdk.codec import encode
 from allears_sdk.errors import Unavailable
 from allears_sdk.message import Raw
 from allears_sdk.sweep import Listed, Page, digest_of, unreadable
-from connectors._shop.rows import JSON, inner, moment, name_of, words
+from connectors._shop.rows import JSON, inner, line, moment, name_of, words
 
 PRODUCT = "product:"
 """Begins the keys of what is said about a product."""
@@ -41,7 +41,7 @@ def _raws(row: Mapping[str, Any], key: str, now: datetime) -> Iterator[Raw]:
     if answer := inner(row, "companyReply"):
         yield Raw(
             key=f"{ANSWER}{key}",
-            digest=digest_of(words(answer, "text")),
+            digest=digest_of(line(answer, "text")),
             body=encode(answer),
             media_type=JSON,
             received_at=now,
@@ -51,7 +51,7 @@ def _raws(row: Mapping[str, Any], key: str, now: datetime) -> Iterator[Raw]:
 
 def written(row: Mapping[str, Any], key: str, now: datetime) -> Raw:
     """Likes, tags and answers change nothing of what a customer says."""
-    matters = digest_of(str(row.get("stars")), words(row, "title"), words(row, "text") or words(row, "content"))
+    matters = digest_of(str(row.get("stars")), line(row, "title"), line(row, "text") or line(row, "content"))
     return Raw(key=key, digest=matters, body=encode(row), media_type=JSON, received_at=now)
 
 

@@ -102,6 +102,7 @@ async def test_what_was_pushed_is_not_read_again(
     connector = connect()
     row = trustpilot.write(1, "Late")
     (said,) = await take(connector, journal, event(CREATED, pushed(row)))
+    trustpilot.write(1, "Late ", title="Late \r\n parcel")
     assert (said.text, said.author.name, said.order, said.kind) == ("Late", "Demo C.", "ORD-1", Kind.SAID)
     assert await heard(connector, journal) == []
     assert await take(connector, journal, event(CREATED, pushed(row))) == []
