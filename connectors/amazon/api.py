@@ -30,7 +30,8 @@ _CREDENTIALS = (
     "credentials), and authorise it again for a new refresh_token"
 )
 _ROLE = "Amazon does not let the application read {}: give it that role in its profile, then authorise it again"
-_ROLES = {"topics": "topics of reviews (role Brand Analytics, for brand owners)"}
+_FEEDBACK = "seller feedback reports (role Selling Partner Insights)"
+_TOPICS = "topics of reviews (role Brand Analytics, for brand owners)"
 
 
 class Api:
@@ -94,8 +95,9 @@ class Api:
         if response.status == 401:
             raise AuthError(_CREDENTIALS, detail=detail_of(response))
         if response.status == 403:
-            known = _ROLES.get(what, "seller feedback reports (role Selling Partner Insights)")
-            raise AuthError(_ROLE.format(known), detail=detail_of(response))
+            if what == "topics":  # feedback is heard all the same
+                raise Unavailable(_ROLE.format(_TOPICS), detail=detail_of(response))
+            raise AuthError(_ROLE.format(_FEEDBACK), detail=detail_of(response))
         try:
             check_status(response, self._context.clock.now())
         except RetryLater as error:
@@ -142,5 +144,5 @@ class Api:
 
 
 def refused(error: Rejected) -> ConfigError:
-    advice = "Amazon refuses to make reports: compare `marketplaces`, `report_days` and `url` with the seller's account"
-    return ConfigError(advice, detail=error.detail)
+    advice = "compare `marketplaces`, `report_days`, `history_days` and `url` with the seller's account"
+    return ConfigError(f"Amazon refuses to make reports: {advice}", detail=error.detail)

@@ -58,6 +58,8 @@ class AmazonConnector(Connector[AmazonSettings]):
             await self._api.call("list", "GET", f"{REPORTS}/reports", params=asked)
         except Rejected as error:
             raise refused(error) from None
+        if self._topics:
+            await self._ask_topics(*next(iter(self._topics.values())))
         shops = ", ".join(MARKETPLACES[code].domain for code in self.settings.marketplaces)
         details = [Words(f"may read seller feedback reports: {shops}", zh=f"可以读取卖家反馈报告：{shops}")]
         return Identity(account=self.settings.seller, details=details)
@@ -75,12 +77,16 @@ class AmazonConnector(Connector[AmazonSettings]):
         return (parse.parse(raw, settings),)
 
     async def _read_topics(self, code: Code, asin: str, limit: int) -> AsyncIterator[Batch]:
-        asked = {"marketplaceId": MARKETPLACES[code].id, "sortBy": "MENTIONS"}
-        try:
-            data = await self._api.call("topics", "GET", f"{TOPICS}/{asin}/reviews/topics", params=asked)
-        except Rejected as error:  # too few reviews, or not sold there: no reason to stop the feedback
-            self.context.log.info("amazon.no_topics", marketplace=code, asin=asin, error=str(error))
-            return
-        raws = list(read_topics(data, code, asin, self.context.clock.now()))
+        data = await self._ask_topics(code, asin)
+        raws = list(read_topics(data, code, asin, self.context.clock.now())) if data else []
         for start in range(0, len(raws), limit):
             yield Batch(raws=raws[start : start + limit])
+
+    async def _ask_topics(self, code: Code, asin: str) -> Mapping[str, Any] | None:
+        """None where there are none: too few reviews, or not sold there."""
+        asked = {"marketplaceId": MARKETPLACES[code].id, "sortBy": "MENTIONS"}
+        try:
+            return await self._api.call("topics", "GET", f"{TOPICS}/{asin}/reviews/topics", params=asked)
+        except Rejected as error:
+            self.context.log.info("amazon.no_topics", marketplace=code, asin=asin, error=str(error))
+            return None

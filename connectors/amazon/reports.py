@@ -56,11 +56,13 @@ class Reports:
         if not place.report:
             place, gaps = await self._order(place, now)
             yield Batch(cursor=_dump(place), gaps=gaps, more=True)
-        document = await self._look(place, now)
-        if document is None:
+        try:
+            document = await self._look(place, now)
+            raws, missing = await self._read(document, place) if document else ((), ())
+        except Rejected as error:
+            self._context.log.warning("amazon.report_not_made", marketplace=self._code, error=str(error))
             yield Batch(cursor=_dump(_without(place)))
-            raise Unavailable("Amazon could not make the report; another one is ordered")
-        raws, missing = await self._read(document, place) if document else ((), ())
+            raise Unavailable("Amazon could not make the report; another one is ordered", detail=error.detail) from None
         for start in range(0, len(raws), limit):
             yield Batch(raws=raws[start : start + limit], more=True)
         after = replace(_without(place), until=place.end)
@@ -89,13 +91,10 @@ class Reports:
         gaps = (Gap(since=place.until, until=oldest, reason="older than Amazon gives feedback"),) if lost else ()
         return replace(place, report=report, ordered=now, end=end), gaps
 
-    async def _look(self, place: Place, now: datetime) -> str | None:
-        """The document's id; "" where there is nothing to report, none where the report will never be. Raises
-        RetryLater."""
-        try:
-            report = await self._api.call("look", "GET", f"{REPORTS}/reports/{place.report}")
-        except Rejected:
-            return None
+    async def _look(self, place: Place, now: datetime) -> str:
+        """The document's id; "" where there is nothing to report. Raises RetryLater, and Rejected where the report
+        will never be."""
+        report = await self._api.call("look", "GET", f"{REPORTS}/reports/{place.report}")
         status, document = report.get("processingStatus"), report.get("reportDocumentId")
         if status == "CANCELLED":  # "no data to return" is told so too
             return ""
@@ -103,8 +102,7 @@ class Reports:
             return document
         if status in ("IN_QUEUE", "IN_PROGRESS") and (place.ordered is None or now - place.ordered < _PATIENCE):
             raise RetryLater("Amazon is making the report", after_seconds=_LOOK_AGAIN_SECONDS)
-        self._context.log.warning("amazon.report_not_made", marketplace=self._code, status=str(status)[:40])
-        return None
+        raise Rejected(f"the report is {str(status)[:40]}")
 
     async def _read(self, document: str, place: Place) -> tuple[Sequence[Raw], Sequence[Missing]]:
         about = await self._api.call("document", "GET", f"{REPORTS}/documents/{document}")

@@ -18,8 +18,8 @@ ANSWER = "answer:"
 """Begins the keys of answers."""
 _NO_ANSWER = re.compile(r"[-/01]|--|无|暂无|否|是|[未已待]回复|no|yes|none|null|n/a", re.IGNORECASE)
 """What stands in a column of answers though nothing was answered, or only that something was."""
-_ROUNDED = re.compile(r"\d(\.\d+)?[eE]\+?\d+|\d{15}0+")
-"""A spreadsheet keeps 15 digits of a number: many long ids are one then."""
+_ROUNDED = re.compile(r"\d(\.\d+)?[eE]\+?\d+|\d{15}0{2,}")
+"""A spreadsheet keeps 15 digits of a number: many long ids are one then. One zero is too often an id's own."""
 
 
 def make_public(message: dict[str, Any]) -> list[Any]:

@@ -33,6 +33,7 @@ from tests.connectors.amazon.conftest import (
 )
 
 DAY = timedelta(days=1)
+DONE = {"processingStatus": "DONE", "reportDocumentId": "amzn1.spdoc.1.4.na.gone"}
 
 
 async def heard(connector: AmazonConnector, journal: MiniJournal, *, limit: int = 10) -> list[Message]:
@@ -169,6 +170,9 @@ async def test_one_that_amazon_forgets_or_never_finishes_too(
     with pytest.raises(RetryLater):
         await heard(connect(), journal)
     amazon.faults = [refusal(404, "NotFound")]
+    with pytest.raises(Unavailable):
+        await heard(connect(), journal)
+    amazon.faults = [httpx.Response(202, json={"reportId": "50293"}), well(DONE), refusal(404, "NotFound")]
     with pytest.raises(Unavailable):
         await heard(connect(), journal)
     assert await heard(connect(), journal) == []
@@ -385,6 +389,22 @@ async def test_a_product_without_topics_stops_nothing(
     amazon.faults = [refusal(403, "Unauthorized", "token expired"), refusal(404, "NotFound")]
     assert [batch async for batch in connector.poll(topics, None, {}, 10)] == []
     assert ("info", "amazon.no_topics") in [entry[:2] for entry in log.entries]
+
+
+async def test_topics_without_the_role_leave_the_feedback_alone(
+    connect: Connect, amazon: Amazon, journal: MiniJournal
+) -> None:
+    amazon.write(1, "Never arrived")
+    connector = connect(products={ASIN: ""})
+    feedback, topics = await connector.streams()
+    assert [len(batch.raws) async for batch in connector.poll(feedback, None, {}, 10)] == [0, 1, 0]
+    amazon.faults = [refusal(403, "Unauthorized", "no role")]
+    with pytest.raises(Unavailable, match="Brand Analytics"):
+        await anext(aiter(connector.poll(topics, None, {}, 10)))
+    amazon.faults = [well({"reports": []}), refusal(403, "Unauthorized", "no role")]
+    with pytest.raises(Unavailable, match="Brand Analytics"):
+        await connector.check()
+    assert (await connector.check()).account == SELLER
 
 
 @pytest.mark.parametrize(
