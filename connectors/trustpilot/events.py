@@ -31,7 +31,7 @@ def read_events(body: bytes, now: datetime) -> Iterator[Event | str]:
     for a person."""
     try:
         events = msgspec.json.decode(body)["events"]
-        given = events if isinstance(events, list) and events else [None]
+        given = events if isinstance(events, list) else [events]
     except (ValueError, KeyError, TypeError, RecursionError):
         reason = "not the JSON that Trustpilot documents"
         key = sha256_hex(body)

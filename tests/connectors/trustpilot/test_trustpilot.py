@@ -247,11 +247,16 @@ async def test_what_is_pushed_alone_is_heard_without_a_key(connect: Connect, tru
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b"{", b"null", b"[]", b'{"events": {}}', b'{"events": []}', b'{"reviews": []}', b"\xff\xfe", b"[" * 100_000],
+    [b"", b"{", b"null", b"[]", b'{"events": {}}', b'{"reviews": []}', b"\xff\xfe", b"[" * 100_000],
 )
 async def test_a_body_that_is_none_is_kept_for_a_person(connect: Connect, body: bytes) -> None:
     (raw,) = (await connect().receive(post(body=body))).raws
     assert raw.quarantine
+
+
+async def test_a_request_without_events_is_answered_and_says_nothing(connect: Connect) -> None:
+    reception = await connect().receive(post())
+    assert (list(reception.raws), reception.refused) == ([], "")
 
 
 @pytest.mark.parametrize("one", [None, 7, {}, {"eventName": 5}, event(CREATED, None), event(CREATED, {"id": None})])
