@@ -117,7 +117,8 @@ class Videos:
         at = moment(row.get("create_time")) if comment else None
         if at is None:
             reason = "a comment without an id or a date"
-            return Found(raw=unreadable(row, now, reason, said=(comment,)).raws[0], said_at=None)
+            said = [str(row.get(name) or "") for name in ("content", "create_time")] if isinstance(row, Mapping) else []
+            return Found(raw=unreadable(row, now, reason, said=(comment, *said)).raws[0], said_at=None)
         context = {"kind": COMMENT, **post.facts, **({"parent": parent} if parent else {})}
         raw = Raw(
             key=f"c:{comment}",

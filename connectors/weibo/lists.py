@@ -67,7 +67,8 @@ def number_of(row: Any) -> str:
 def _listed(row: Any, kind: str, now: datetime) -> Listed:
     number, at = number_of(row), read_time(row.get("created_at")) if isinstance(row, Mapping) else None
     if not number or at is None:
-        return unreadable(row, now, "an item without a number or a date", said=(number,))
+        said = [str(row.get(name) or "") for name in ("text", "created_at")] if isinstance(row, Mapping) else []
+        return unreadable(row, now, "an item without a number or a date", said=(number, *said))
     raw = Raw(
         key=f"{kind}:{number}",
         digest=digest_of(row.get("text"), _is_deleted(row)),
