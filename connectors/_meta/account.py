@@ -105,6 +105,7 @@ class AccountConnector(Connector[S]):
         async with aclosing(self._walk.batches(cursor, min(limit, 100))) as batches:  # type: ignore[type-var] # a generator
             async for batch in batches:
                 yield batch
+        await self.graph.look_at_token()
 
     async def receive(self, request: Request) -> Reception:
         async def accept() -> Reception:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote, urlsplit
 
 import msgspec
 
 from allears_sdk.context import Context
-from allears_sdk.errors import ConfigError, InDoubt, OverBudget, Rejected, Unavailable
+from allears_sdk.errors import AllearsError, ConfigError, InDoubt, OverBudget, Rejected, Unavailable
 from allears_sdk.quota import PERCENT, Quota
 from allears_sdk.remote import Response, check_status
 from allears_sdk.signing import hmac_hex, sha256_hex
@@ -21,6 +21,10 @@ MAX_ANSWER_BYTES = 16 << 20
 MAX_PAGES = 1000
 """In one list: a cursor that goes in a circle ends somewhere."""
 REST = timedelta(minutes=10)
+LOOK = timedelta(days=1)
+RENEW = "make a new token in Meta's console, best that of a system user, which does not end"
+_LATEST = 32_503_680_000
+"""In the year 3000."""
 CALLS_PER_SECOND = 10.0
 
 
@@ -29,6 +33,7 @@ class Graph:
         self._settings = settings
         self._context = context
         self._token = settings.token
+        self._looked_at: datetime | None = None
         self._account = f"meta {sha256_hex(self._token)[:16]}"
         context.remote.limit(self._account, per_second=CALLS_PER_SECOND, burst=10)
 
@@ -59,6 +64,21 @@ class Graph:
                 return
             after = {"after": cursor}
         raise Unavailable(f"{path}: {MAX_PAGES} pages and no end")
+
+    async def look_at_token(self) -> None:
+        """When it ends, once a day ("Debug a Token"). It is no part of hearing: what hinders it is not told here."""
+        now = self._context.clock.now()
+        if self._looked_at is not None and now - self._looked_at < LOOK:
+            return
+        self._looked_at = now
+        try:
+            told = (await self.get("debug_token", input_token=self._token)).get("data")
+        except AllearsError as error:
+            self._context.log.debug("token_not_explained", reason=str(error))
+            return
+        facts = told if isinstance(told, dict) else {}
+        for name, field in (("access_token", "expires_at"), ("data access", "data_access_expires_at")):
+            self._context.accounts.expires(name, _moment(facts.get(field)), advice=RENEW)
 
     async def download(self, url: str, max_bytes: int, *, is_ours: bool) -> Response:
         """A file at an address that Meta named. `is_ours`: it asks for the token, as WhatsApp's do."""
@@ -133,6 +153,12 @@ class Graph:
             lost = Unavailable if response.call.repeatable else InDoubt
             raise lost(f"{path}: an answer that is no object")
         return found
+
+
+def _moment(value: Any) -> datetime | None:
+    """Unix time; 0 is never."""
+    is_time = isinstance(value, int) and not isinstance(value, bool) and 0 < value < _LATEST
+    return datetime.fromtimestamp(value, UTC) if is_time else None
 
 
 def _next(answer: Mapping[str, Any]) -> str:
