@@ -7,10 +7,14 @@ from allears_sdk.errors import AllearsError, AuthError, ConfigError, RetryLater,
 MAX_DETAIL = 300
 _SIGNATURE = ("签名", "sign", "sig ", "sig错误")
 _SESSION = ("session", "token", "授权过期", "登录")
-_BUSY = ("频繁", "频率", "限流", "限制次数", "too many", "limit", "qps")
+_BUSY = ("频繁", "频率", "限流", "限制次数", "too many", "rate limit", "qps")
 _CLOCK = ("时间戳", "timestamp")
 _SHOP = ("门店", "poi", "shop")
 _GRANT = ("权限", "授权", "permission", "scope")
+
+
+class Expired(AuthError):
+    """The platform refuses the session: get another one."""
 
 
 def error_of(platform: str, code: object, message: str) -> AllearsError:
@@ -24,7 +28,7 @@ def error_of(platform: str, code: object, message: str) -> AllearsError:
     if _says(words, _SIGNATURE):
         return AuthError(f"{told}: refuses our signature; check the application's key and secret", detail=detail)
     if _says(words, _SESSION):
-        return AuthError(f"{told}: the session has expired or was withdrawn; get another one", detail=detail)
+        return Expired(f"{told}: the session has expired or was withdrawn; get another one", detail=detail)
     if _says(words, _GRANT):
         return ConfigError(f"{told}: the application may not read reviews; ask for it in the console", detail=detail)
     if _says(words, _SHOP):
