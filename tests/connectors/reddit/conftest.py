@@ -40,6 +40,8 @@ class Reddit:
         self.tokens: set[str] = set()
         self.page_items = 100
         self.url = ""
+        self.base = START
+        """The ages of items count back from here."""
 
     def post(self, number: int, text: Any, *, by: str = "ana_demo", **said: Any) -> Item:
         """A post, or its edit under the same name."""
@@ -71,8 +73,8 @@ class Reddit:
             "id": name[3:],
             "author": by,
             "author_fullname": f"t2_{by[:3]}",
-            "created_utc": before.get("created_utc", stamp(START - age)),
-            "edited": stamp(START) if before else False,
+            "created_utc": before.get("created_utc", stamp(self.base - age)),
+            "edited": stamp(self.base) if before else False,
             "subreddit": HOME,
             "ups": len(self.asked),
             **fields,

@@ -44,9 +44,11 @@ class X:
         self.page_items = 100
         self.now: Callable[[], datetime] = lambda: START
         self.url = ""
+        self.base = START
+        """The ages of items count back from here."""
 
     def write(self, number: int, text: Any, *, by: str = ANA, age: timedelta = timedelta(hours=1), **said: Any) -> Item:
-        at = START - age
+        at = self.base - age
         identifier = post_id(at, number)
         post: Item = {
             "id": identifier,
