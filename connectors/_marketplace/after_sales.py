@@ -17,6 +17,8 @@ class Case:
     """As chosen from the platform's list."""
     words: str = ""
     """What the customer wrote."""
+    title: str = ""
+    """What it is called where neither says anything."""
     order: str = ""
     product: str = ""
     customer: Author
@@ -45,10 +47,11 @@ def _said(case: Case, raw: Raw, plain_reasons: Sequence[str]) -> Message:
     is_plain = any(one in reason for one in plain_reasons) and not case.is_disputed
     if is_plain:  # chosen from a list, and among the facts: only what was written may make it a complaint
         reason = ""
+    title = case.title if not is_plain else ""
     matters = encode_stable([reason, words, case.order, case.product, is_plain])
     return Message(
         text=words or reason,
-        subject=reason if words else "",
+        subject=reason if words else "" if reason else title,
         external_id=raw.key,
         revision=sha256_hex(matters)[:16],
         kind=Kind.SAID if raw.ordinal == 1 else Kind.EDITED,

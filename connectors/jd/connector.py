@@ -1,0 +1,158 @@
+"""A shop on JD: reviews by when they were written, after-sales cases by when they changed."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, ClassVar
+from urllib.parse import quote
+
+from allears_sdk.connector import (
+    Ask,
+    Batch,
+    Connector,
+    ConnectorSpec,
+    Cursor,
+    Hears,
+    Identity,
+    Media,
+    Missing,
+    Threading,
+    Words,
+)
+from allears_sdk.context import Context
+from allears_sdk.errors import ConfigError, Rejected, Unavailable
+from allears_sdk.message import Message, Raw, Ref
+from allears_sdk.settings import ChannelSettings
+from allears_sdk.spans import Reach, Rows, Span, Spans
+from allears_sdk.sweep import Listed
+from connectors._marketplace.times import in_beijing
+from connectors.jd import parse
+from connectors.jd.api import Api
+from connectors.jd.rows import CASE, case, number_of, read_cases, read_reviews
+from connectors.jd.settings import JdSettings
+
+LOOK_BACK = timedelta(days=7)
+PAGE_ITEMS = 50
+REVIEWS = Reach(width=timedelta(days=7), page_items=PAGE_ITEMS, most=5000)
+CASES = Reach(width=timedelta(hours=24), page_items=PAGE_ITEMS, most=5000)
+LIST_REVIEWS = "jingdong.pop.PopCommentJsfService.getVenderCommentsForJos"
+LIST_CASES = "/afs-orders"
+MAX_FAILURES = 3
+"""So often a case whose page fails holds up the others."""
+_ALL = "0"
+
+
+class JdConnector(Connector[JdSettings]):
+    spec: ClassVar[ConnectorSpec] = ConnectorSpec(
+        kind="jd",
+        title_en="JD reviews and after-sales",
+        title_zh="京东评价与售后",
+        hears=frozenset({Hears.POLL}),
+        threading=Threading.ITEM,
+        public=True,
+        look_back=LOOK_BACK,
+        verified="a simulator; the API is known from its clients only",
+    )
+    Settings: ClassVar[type[ChannelSettings]] = JdSettings
+
+    def __init__(self, settings: JdSettings, context: Context) -> None:
+        super().__init__(settings, context)
+        self._api = Api(settings, context)
+        look_back = settings.effective_look_back(LOOK_BACK)
+        self._spans = {
+            f"jd://{settings.shop}/reviews": Spans(
+                context,
+                self._reviews,
+                REVIEWS,
+                look_back=look_back,
+                every=timedelta(hours=settings.sweep_hours),
+                depth=timedelta(days=settings.sweep_days),
+            ),
+            f"jd://{settings.shop}/after_sales": Spans(context, self._cases, CASES, look_back=look_back),
+        }
+        self._failures: dict[str, int] = {}
+
+    async def login(self, ask: Ask) -> None:
+        query = {"app_key": self.settings.app_key, "scope": "snsapi_base"}
+        await self._api.session.login(ask, f"{self.settings.oauth_url}/to_login", query)
+
+    async def check(self) -> Identity:
+        now, details = self.context.clock.now(), []
+        day = Span(begin=now - timedelta(days=1), end=now)
+        if "reviews" in self.settings.sources:
+            count = (await self._reviews(day, 1)).total
+            details.append(Words(f"{count} reviews in a day", zh=f"一天内 {count} 条评价"))
+        if "after_sales" in self.settings.sources:
+            _, count = read_cases(await self._list(day, 1))
+            details.append(Words(f"{count} cases changed in a day", zh=f"一天内 {count} 笔售后有变化"))
+        return Identity(account=self.settings.shop, details=details)
+
+    async def streams(self) -> Sequence[str]:
+        return tuple(name for name in self._spans if name.rpartition("/")[2] in self.settings.sources)
+
+    def poll(self, stream: str, cursor: Cursor | None, hint: Mapping[str, Any], limit: int) -> AsyncIterator[Batch]:
+        return self._spans[stream].batches(cursor, limit)
+
+    @staticmethod
+    def parse(raw: Raw, settings: Any) -> Sequence[Message]:
+        return parse.parse(raw, settings)
+
+    async def fetch(self, ref: Ref) -> Media:
+        """A picture of a review."""
+        path = parse.image_path(str(ref.locator["path"]))
+        if not path:
+            raise Rejected("this is not an address of JD's")
+        response = await self.context.remote.fetch_public(f"https://{path}", self.settings.max_attachment_bytes)
+        media_type = response.header("content-type").partition(";")[0].strip().lower()
+        return Media(content=response.content, media_type=media_type or "application/octet-stream")
+
+    async def _reviews(self, span: Span, page: int) -> Rows:
+        asked = {
+            "beginTime": in_beijing(span.begin),
+            "endTime": in_beijing(span.end),
+            "score": _ALL,
+            "page": str(page),
+            "pageSize": str(PAGE_ITEMS),
+        }
+        return read_reviews(await self._api.call(LIST_REVIEWS, asked), self.context.clock.now())
+
+    async def _cases(self, span: Span, page: int) -> Rows:
+        """The list names them; what they say is asked for one by one."""
+        rows, total = read_cases(await self._list(span, page))
+        now = self.context.clock.now()
+        found = [await self._case(row, now) for row in rows]
+        missing = [one for one in found if isinstance(one, Missing)]
+        return Rows(items=[one for one in found if isinstance(one, Listed)], total=total, missing=missing)
+
+    async def _list(self, span: Span, page: int) -> Mapping[str, Any]:
+        asked = {
+            "updateStartTime": _milliseconds(span.begin),
+            "updateEndTime": _milliseconds(span.end),
+            "page": str(page),
+            "pageSize": str(PAGE_ITEMS),
+        }
+        try:
+            return await self._api.get(LIST_CASES, asked, {})
+        except Rejected as error:
+            raise ConfigError(f"JD does not take this call; compare `url` with its documents: {error}") from None
+
+    async def _case(self, row: Any, now: datetime) -> Listed | Missing:
+        """One that JD refuses, or fails to give again and again while it gives the list, becomes a letter."""
+        number = number_of(row)
+        if not number:
+            return case(row, "", now)
+        path, scope = f"{LIST_CASES}/{quote(number, safe='')}", {"scopeSet": "refundInfo,skuExtInfo"}
+        try:
+            answer = await self._api.get(path, scope, {"afsOrderId": number})
+        except (Rejected, Unavailable) as error:
+            count = self._failures[number] = self._failures.get(number, 0) + 1
+            if isinstance(error, Unavailable) and count < MAX_FAILURES:
+                raise
+            return Missing(key=f"{CASE}{number}", reason=str(error), locator={"afsOrderId": number})
+        self._failures.pop(number, None)
+        return case(answer.get("data"), number, now)
+
+
+def _milliseconds(at: datetime) -> str:
+    return str(int(at.timestamp() * 1000))
