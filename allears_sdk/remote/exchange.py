@@ -66,10 +66,13 @@ class Response:
 
     def json(self) -> Any:
         """The decoded body. Where it is none, the answer counts as lost: Unavailable for what may be repeated,
-        else InDoubt."""
+        else InDoubt. Half an emoji, as is left where a text was cut, becomes "?": nobody could write it down."""
         try:
-            return json.loads(self.content)
-        except ValueError:  # also UnicodeDecodeError
+            value = json.loads(self.content)
+            if b"\\ud" not in self.content.lower():
+                return value
+            return json.loads(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
+        except (ValueError, RecursionError):  # also UnicodeDecodeError
             lost = Unavailable if self.call.repeatable else InDoubt
             raise lost(f"{self.call.place}: {self.status} whose body is not JSON") from None
 

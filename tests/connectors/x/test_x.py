@@ -201,6 +201,13 @@ async def test_a_hostile_post_is_kept_for_a_person_and_the_rest_goes_on(
         connector.parse(bad, connector.settings)
 
 
+async def test_half_an_emoji_hinders_nothing(x: X, connect: Connect, journal: MiniJournal) -> None:
+    x.write(1, "@examplebrand refund \ud83d")
+    connector = connect()
+    await hear(connector, journal)
+    assert [message.text for message in read(connector, journal.raws)] == ["@examplebrand refund ?"]
+
+
 async def test_nonsense_is_no_list(x: X, connect: Connect, journal: MiniJournal) -> None:
     connector = connect()
     await connector.streams()
