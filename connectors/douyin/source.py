@@ -37,6 +37,7 @@ class Videos:
         """How many of a comment's replies were read."""
         self._refused = 0
         """Videos in a row."""
+        self._has_told = False
 
     async def posts(self, limit: int) -> AsyncGenerator[list[Post], None]:
         try:
@@ -72,7 +73,7 @@ class Videos:
     def _post(self, row: Any) -> Post | None:
         video = str(row.get("item_id") or "") if isinstance(row, Mapping) else ""
         if not video:
-            self._context.log.warning("video_unreadable", reason="a video without an id: its comments go unheard")
+            self._tell_unreadable()
             return None
         counted = row.get("statistics")
         count = counted.get("comment_count") if isinstance(counted, Mapping) else None
@@ -84,10 +85,17 @@ class Videos:
             facts=facts,
         )
 
+    def _tell_unreadable(self) -> None:
+        """Once."""
+        if not self._has_told:
+            self._context.log.warning("video_unreadable", reason="a video without an id: its comments go unheard")
+        self._has_told = True
+
     def _changed_at(self, video: str, count: Any) -> datetime | None:
         if count is None:
             return None
         if count == 0:
+            self._counts.pop(video, None)
             return _LONG_AGO
         before = self._counts.get(video)
         if before is None or before[0] != count:

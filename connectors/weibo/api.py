@@ -132,8 +132,17 @@ class Api:
             raise_for_status=False,
             **given,
         )
-        check(response, self._now(), secret)
+        check(response, self._now(), secret=secret, advice=self._advice(secret))
         return response
+
+    def _advice(self, token: str) -> str:
+        """How to get another."""
+        settings = self._settings
+        if settings.message_token is not None and token == settings.message_token.get_secret_value():
+            return "message_token serves no more; copy the one that 粉丝服务平台 shows"
+        if settings.access_token is not None:
+            return "access_token serves no more; leave it out, and log in"
+        return f"the token serves no more; log in again: allears channels login {self._context.name}"
 
     def _now(self) -> datetime:
         return self._context.clock.now()

@@ -26,14 +26,14 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     error_code: int | str = 0
 
 
-def check(response: Response, now: datetime, *secrets: str) -> None:
-    """Raises the SDK's errors, Rejected for what Weibo does not have."""
+def check(response: Response, now: datetime, *, secret: str, advice: str) -> None:
+    """Raises the SDK's errors, Rejected for what Weibo does not have. `advice`: how to get another token."""
     told = _told(response)
     code = int(told.error_code) if str(told.error_code).isascii() and str(told.error_code).isdigit() else 0
     if code:
-        said = told.error[:200]
-        for secret in secrets:
-            said = said.replace(secret, "…")
+        said = told.error[:200].replace(secret, "…")
+        if code in TOKEN:
+            raise AuthError(f"{response.call.place}: Weibo says {code} {said}: {advice}", detail=said)
         raise _error_of(code, said, response, now)
     check_status(response, now)
 
@@ -47,8 +47,6 @@ def _told(response: Response) -> Told:
 
 def _error_of(code: int, said: str, response: Response, now: datetime) -> AllearsError:
     what = f"{response.call.place}: Weibo says {code} {said}".rstrip()
-    if code in TOKEN:
-        return AuthError(f"{what}: the token serves no more; log in again: allears channels login NAME", detail=said)
     if code in LIMITS or response.status == 429:
         after = retry_after(response.headers, now)
         return RetryLater(

@@ -312,6 +312,18 @@ async def test_the_house_is_told_when_the_token_ends(
     assert ends == [("access_token", 5 * DAY), ("access_token", 5 * DAY), ("access_token", 31 * DAY + DAY / 24)]
 
 
+@pytest.mark.parametrize(("given", "advice"), [(TOKEN, "leave it out"), (None, "allears channels login support")])
+async def test_an_ended_token_says_what_to_do(
+    connect: Connect, weibo: Weibo, journal: MiniJournal, given: str | None, advice: str
+) -> None:
+    connector = connect(access_token=given)
+    if given is None:
+        await connector.context.tokens.put("weibo-1352222456-1902500000", {"token": TOKEN})
+    weibo.token = "2.00Newer"
+    with pytest.raises(AuthError, match=advice):
+        await hear(connector, journal)
+
+
 async def test_the_token_of_another_account_is_refused(connect: Connect, weibo: Weibo) -> None:
     assert (await connect().check()).account == UID
     weibo.token_uid = int(OTHER)

@@ -115,7 +115,7 @@ async def test_files_are_named_with_a_token_and_skipped_without(connect: Connect
     assert file.skipped == "Weibo named no file"
     with pytest.raises(ConfigError, match="message_token"):
         await connect(message_token=None).fetch(Ref(locator={"file": "1"}))
-    with pytest.raises(AuthError):
+    with pytest.raises(AuthError, match="message_token"):
         await connect(message_token="2.00Another").fetch(Ref(locator={"file": "1"}))
 
 
