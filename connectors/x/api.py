@@ -66,7 +66,8 @@ class Api:
         self._account = f"x:{sha256_hex(secret)[:12]}"
         context.remote.limit(self._account, per_second=settings.calls_per_minute / 60, burst=BURST)
         budget, currency = settings.monthly_budget, settings.currency
-        self.spending = Spending(context, self._account, monthly_budget=budget, currency=currency)
+        bill = f"x:@{settings.username.lower()}"  # a new token begins no new count
+        self.spending = Spending(context, bill, monthly_budget=budget, currency=currency)
 
     async def login(self, ask: Ask) -> None:
         if self._oauth is None:

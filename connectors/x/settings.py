@@ -40,7 +40,7 @@ class XSettings(ChannelSettings):
         ge=0,
         le=1_000_000,
         description="What reading may cost in a calendar month, in the currency of the prices; all channels of this "
-        "login together. Reading stops before it is exceeded.",
+        "account together. Reading stops before it is exceeded.",
         examples=[25.0],
     )
     bearer_token: SecretStr | None = Field(

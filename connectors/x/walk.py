@@ -24,6 +24,8 @@ MARGIN = timedelta(minutes=1)
 """A question about all of a window would be about more than all of it when it arrives."""
 LEAST_AGE = timedelta(seconds=30)
 """X refuses to start at a moment that is hardly over."""
+PATIENCE = timedelta(hours=6)
+"""A walk that rested longer may find less than it was promised."""
 EPOCH_MS = 1_288_834_974_657
 JSON = "application/json"
 
@@ -66,7 +68,7 @@ class Walk:
         while not is_over:
             page = await self._api.posts(self._source, start=self._start(place, now), below=place.below)
             raws = [_raw(row, now) for row in page.rows]
-            gaps, place, is_over = self._after(place, page)
+            gaps, place, is_over = self._after(place, page, now)
             for start in range(0, len(raws) - limit, limit):
                 yield Batch(raws=raws[start : start + limit], more=True)
             rest = raws[max(0, (len(raws) - 1) // limit * limit) :]
@@ -92,7 +94,7 @@ class Walk:
             return _gap(place, reached), Place(since=place.asked or earliest)
         return _gap(place, earliest), replace(place, since=earliest)
 
-    def _after(self, place: Place, page: Posts) -> tuple[tuple[Gap, ...], Place, bool]:
+    def _after(self, place: Place, page: Posts, now: datetime) -> tuple[tuple[Gap, ...], Place, bool]:
         """Where reading stands behind the page, what is lost, and whether the walk is over."""
         ids = [post for row in page.rows if is_id(post := _id_of(row))]
         count = place.count + len(page.rows)
@@ -100,10 +102,15 @@ class Walk:
             if not ids:
                 raise Unavailable("a page of posts without ids: not as X documents it")
             return (), replace(place, below=min(ids, key=int), count=count), False
-        is_cut = 0 < self._source.reach <= count
+        is_cut = self._source.reach and (count >= self._source.reach or self._is_stale(place, page, now))
         last = min([*ids, *filter(None, [place.below])], key=int, default="")
         gaps = (_gap(place, moment_of(last)),) if is_cut and last else ()
         return gaps, Place(since=place.asked or place.since), True
+
+    @staticmethod
+    def _is_stale(place: Place, page: Posts, now: datetime) -> bool:
+        """There was more below, long ago; it has been pushed out by what is newer."""
+        return not page.rows and bool(place.below) and now - (place.asked or now) > PATIENCE
 
 
 def _raw(row: Mapping[str, Any], now: datetime) -> Raw:

@@ -10,8 +10,10 @@ import pytest
 from allears_sdk.accounts import Accounts, Quotas
 from allears_sdk.errors import OutOfMoney
 from allears_sdk.testing import FakeClock, MemoryLedger, make_context
+from allears_sdk.testing.clock import START
 from allears_sdk.testing.journal import MiniJournal, hear
 from connectors.x import XConnector
+from connectors.x.walk import moment_of
 from tests.connectors.x.conftest import Connect, X, make_settings
 
 PRICES = {"post": 0.005, "user": 0.010, "media": 0.005}
@@ -68,6 +70,27 @@ async def test_reading_stops_before_the_budget_and_goes_on_next_month_where_it_w
     assert {raw.key for raw in journal.raws} == set(x.posts)
 
 
+async def test_mentions_that_were_pushed_out_while_there_was_no_money_are_a_gap(
+    x: X, connect: Connect, journal: MiniJournal, clock: FakeClock
+) -> None:
+    settings = {"read_own": False, "read_media": False}
+    await hear(connect(**settings, monthly_budget=1), journal)
+    clock.advance(timedelta(hours=1))
+    for number in range(100):
+        x.write(number, "@examplebrand hello", age=timedelta(minutes=-number / 2))
+    with pytest.raises(OutOfMoney):
+        await hear(connect(**settings, monthly_budget=0.2), journal)
+    reached = min(raw.key for raw in journal.raws)
+    clock.advance(timedelta(days=9))
+    for number in range(900):
+        x.write(1000 + number, "storm", age=timedelta(days=-9, minutes=-number / 100))
+    for _ in range(2):
+        await hear(connect(**settings, monthly_budget=100), journal, limit=100)
+    gap, later = journal.gaps
+    assert (gap.since, gap.until) == (START, moment_of(reached))
+    assert later.since == START + timedelta(hours=1)
+
+
 async def test_channels_of_one_login_share_the_budget(
     x: X, journal: MiniJournal, clock: FakeClock, tmp_path: Path
 ) -> None:
@@ -85,6 +108,13 @@ async def test_channels_of_one_login_share_the_budget(
         await hear(second, journal)
     for context in contexts:
         await context.remote.aclose()
+
+
+async def test_a_new_token_begins_no_new_count(x: X, connect: Connect, journal: MiniJournal) -> None:
+    x.write(1, "@examplebrand hello")
+    await hear(connect(), journal)
+    x.tokens = {"AAAAnother"}
+    assert "999.97 of" in str((await connect(bearer_token="AAAAnother").check()).details[0])
 
 
 async def test_who_the_account_is_is_paid_for_once(x: X, connect: Connect) -> None:
