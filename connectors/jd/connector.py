@@ -115,7 +115,13 @@ class JdConnector(Connector[JdSettings]):
             "page": str(page),
             "pageSize": str(PAGE_ITEMS),
         }
-        return read_reviews(await self._api.call(LIST_REVIEWS, asked), self.context.clock.now())
+        try:
+            answer = await self._api.call(LIST_REVIEWS, asked)
+        except Rejected as error:
+            raise ConfigError(
+                f"JD does not take this call; compare `gateway_url` with its documents: {error}"
+            ) from None
+        return read_reviews(answer, self.context.clock.now())
 
     async def _cases(self, span: Span, page: int) -> Rows:
         """The list names them; what they say is asked for one by one."""

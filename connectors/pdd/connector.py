@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from allears_sdk.connector import Ask, Batch, Connector, ConnectorSpec, Cursor, Hears, Identity, Threading, Words
 from allears_sdk.context import Context
+from allears_sdk.errors import ConfigError, Rejected
 from allears_sdk.message import Message, Raw
 from allears_sdk.settings import ChannelSettings
 from allears_sdk.spans import Reach, Rows, Span, Spans
@@ -71,4 +72,8 @@ class PddConnector(Connector[PddSettings]):
             "page": page,
             "page_size": PAGE_ITEMS,
         }
-        return read_rows(await self._api.call(LIST, asked, "refund_increment_get_response"), self.context.clock.now())
+        try:
+            answer = await self._api.call(LIST, asked, "refund_increment_get_response")
+        except Rejected as error:
+            raise ConfigError(f"Pinduoduo does not take this call; is `url` right? {error}") from None
+        return read_rows(answer, self.context.clock.now())

@@ -23,7 +23,7 @@ CONSUME, CONFIRM = "taobao.tmc.messages.consume", "taobao.tmc.messages.confirm"
 QUANTITY = 200
 MAX_ROUNDS = 50
 MAX_FAILURES = 3
-"""Messages whose details Taobao may fail to give in one poll before it counts as down."""
+"""Messages whose details Taobao may fail to give in one poll before it counts as down; and how often one may fail."""
 RATED = "taobao_trade_TradeRated"
 REFUNDED = "taobao_refund_"
 CURSOR = {"version": 1}
@@ -52,6 +52,7 @@ class Messages:
         self._context = context
         self._details = {REFUNDED: ("refund_id", refund), RATED: ("tid", ratings)}
         self._noted: set[str] = set()
+        self._failed: dict[str, int] = {}
 
     async def batches(self, limit: int) -> AsyncIterator[Batch]:
         """What was told is confirmed in the line after `yield`: once it is on disk."""
@@ -93,16 +94,20 @@ class Messages:
         """Into the portion. One whose details cannot be had now is not confirmed: it comes again."""
         try:
             portion.raws |= {raw.key: raw for raw in await self._raws(message)}
-        except Rejected as error:
-            key = f"message:{message['id']}"
-            locator = {"topic": str(message.get("topic")), "content": str(message.get("content"))[:500]}
-            portion.missing[key] = Missing(key=key, reason=str(error), locator=locator)
-        except Unavailable as error:
-            failures.append(error)
-            if len(failures) > MAX_FAILURES:
-                raise
-            return
+        except (Rejected, Unavailable) as error:
+            if isinstance(error, Unavailable) and not self._is_hopeless(str(message["id"])):
+                failures.append(error)
+                if len(failures) > MAX_FAILURES:
+                    raise
+                return
+            missing = _missing(message, str(error))
+            portion.missing[missing.key] = missing
+        self._failed.pop(str(message["id"]), None)
         portion.told.append(str(message["id"]))
+
+    def _is_hopeless(self, message: str) -> bool:
+        self._failed[message] = self._failed.get(message, 0) + 1
+        return self._failed[message] >= MAX_FAILURES
 
     async def _raws(self, message: Mapping[str, Any]) -> Sequence[Raw]:
         topic, shop = str(message.get("topic") or ""), str(message.get("user_nick") or "")
@@ -124,3 +129,8 @@ class Messages:
             self._noted.add(said)
             self._context.log.warning(event, **facts)
         return ()
+
+
+def _missing(message: Mapping[str, Any], reason: str) -> Missing:
+    locator = {"topic": str(message.get("topic"))[:80], "content": str(message.get("content"))[:500]}
+    return Missing(key=f"message:{message['id']}", reason=reason, locator=locator)

@@ -273,6 +273,7 @@ async def test_a_seller_logs_in_once_and_the_token_is_renewed(
     [
         (REVIEWS, httpx.Response(429, headers={"Retry-After": "7"}), RetryLater, "429"),
         (REVIEWS, httpx.Response(500), Unavailable, "500"),
+        (REVIEWS, httpx.Response(404), ConfigError, "gateway_url"),
         (REVIEWS, failed(67), RetryLater, "too many"),
         (REVIEWS, failed("601"), RetryLater, "too many"),
         (REVIEWS, failed(8), ConfigError, "clock"),

@@ -171,6 +171,7 @@ async def test_a_wrong_code(connect: Connect, pinduoduo: Pinduoduo) -> None:
     ("answer", "error", "text"),
     [
         (httpx.Response(429, headers={"Retry-After": "7"}), RetryLater, "429"),
+        (httpx.Response(404), ConfigError, "`url`"),
         (httpx.Response(503), RetryLater, "503"),
         (httpx.Response(502), Unavailable, "502"),
         (failed(70031, "调用过于频繁"), RetryLater, "too many"),

@@ -252,6 +252,21 @@ async def test_a_message_whose_details_fail_now_comes_again_and_stops_no_other(
     assert (len(journal.raws), taobao.queue) == (2, {})
 
 
+async def test_a_message_whose_details_never_come_is_a_letter_in_the_end(
+    connect: Connect, taobao: Taobao, journal: MiniJournal
+) -> None:
+    connector = connect(sources=MESSAGES)
+    number = taobao.tell("taobao_refund_RefundCreated", {"refund_id": 5})
+    told = listed("tmc_messages_consume_response", "messages", "tmc_message", list(taobao.queue.values()), None)
+    for _ in range(2):
+        taobao.faults = [told, failed(15, "isp.service-error")]
+        with pytest.raises(Unavailable):
+            await hear(connector, journal)
+    taobao.faults = [told, failed(15, "isp.service-error")]
+    await hear(connector, journal)
+    assert (set(journal.missing), taobao.queue) == ({f"message:{number}"}, {})
+
+
 async def test_streams_and_check(connect: Connect, taobao: Taobao) -> None:
     taobao.rate(1, "漏水")
     connector = connect(sources=["ratings", "refunds", "messages"])
@@ -309,6 +324,7 @@ async def test_a_log_in_that_comes_to_nothing(connect: Connect, taobao: Taobao) 
     [
         (httpx.Response(429, headers={"Retry-After": "7"}), RetryLater, "429"),
         (httpx.Response(500), Unavailable, "500"),
+        (httpx.Response(404), ConfigError, "does not take this call"),
         (failed(7, "accesscontrol.limited-by-api-access-count"), RetryLater, "too many"),
         (failed("7", "", "This ban will last for 15 more seconds"), RetryLater, "too many"),
         (failed(15, "isp.call-limited"), RetryLater, "too many"),
