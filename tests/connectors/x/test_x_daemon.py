@@ -61,6 +61,9 @@ async def test_money_ends_and_comes_back(house: House) -> None:
         assert "monthly budget of USD 0.10" in (await stopped(house))["reason"]
         await asyncio.to_thread(house.until_filed, 1)
         assert await asyncio.to_thread(house.stop) == 0
+        checked = await asyncio.to_thread(house.command, "check")
+        assert "of 0.10 left this month" in checked.stdout
+        assert "USD 0.015 for a mention with its author" in checked.stdout
         before = len(x.asked)
         assert len(house.filed()) < 20
         assert house.log.count('"channel_down"') + house.log.count("channel_down ") == 1
