@@ -13,9 +13,11 @@ import pytest
 
 from allears_sdk.clock import Clock
 from allears_sdk.context import Context
+from allears_sdk.message import Message
 from allears_sdk.remote import Remote
 from allears_sdk.testing import FakeClock
 from allears_sdk.testing.clock import START
+from allears_sdk.testing.journal import MiniJournal, hear
 from connectors.taobao import TaobaoConnector, TaobaoSettings
 from tests.connectors._mail.hosted import answered_by, make_remote
 from tests.connectors._marketplace.market import Item, china, from_china, md5_of, page_of, within
@@ -187,6 +189,14 @@ def failed(code: object, sub_code: str = "", said: str = "") -> httpx.Response:
 def make_settings(**more: Any) -> TaobaoSettings:
     known = {"shop": SHOP, "app_key": KEY, "app_secret": SECRET, "access_token": TOKEN}
     return TaobaoSettings.model_validate({**known, **more})
+
+
+async def heard(connector: TaobaoConnector, journal: MiniJournal) -> list[Message]:
+    """What a poll brings, without what is only known."""
+    before = len(journal.raws)
+    await hear(connector, journal)
+    raws = [raw for raw in journal.raws[before:] if not raw.baseline and not raw.quarantine]
+    return [message for raw in raws for message in connector.parse(raw, connector.settings)]
 
 
 @pytest.fixture
