@@ -1,6 +1,6 @@
 """`make bench`: every figure beside a floor or a peer of the same run.
 
-python -m bench [posts] [callbacks] [mail] [latency] [idle] [derive] [filing] [--quick] [--json]
+python -m bench [posts] [callbacks] [mail] [latency] [idle] [derive] [filing] [reviews] [--quick] [--json]
 """
 
 from __future__ import annotations
@@ -55,6 +55,12 @@ def _filing(quick: bool) -> dict[str, Any]:
     return filing.measure(500, 2_000) if quick else filing.measure(10_000, 100_000)
 
 
+def _reviews(quick: bool) -> dict[str, Any]:
+    from bench import reviews
+
+    return reviews.measure(2_000, 1) if quick else reviews.measure(20_000, 3)
+
+
 BENCHMARKS: Mapping[str, Callable[[bool], dict[str, Any]]] = {
     "posts": _posts,
     "callbacks": _callbacks,
@@ -63,6 +69,7 @@ BENCHMARKS: Mapping[str, Callable[[bool], dict[str, Any]]] = {
     "idle": _idle,
     "derive": _derive,
     "filing": _filing,
+    "reviews": _reviews,
 }
 
 
