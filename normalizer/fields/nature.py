@@ -78,7 +78,7 @@ def _before_words(signals: Signals, messages: list[Message]) -> tuple[str, Prove
     for nature in ("automatic", "spam"):
         if signals.score("nature", nature) >= _ENOUGH_TO_DROP and (nature == "spam" or _is_notice(signals)):
             return nature, signals.provenance(_signs_for(signals, nature), 0.9)
-    if is_greeting(signals.reading.folded):
+    if is_greeting(signals.reading.folded) and not any(message.rating for message in messages):
         return "other", Provenance(source="default", score=0.9)
     return None
 

@@ -217,6 +217,9 @@ def test_the_author_of_a_forwarded_mail_is_the_customer() -> None:
         (Rating(value=5), "ok as expected", "praise"),
         (Rating(value=4), "Gorgeous rug, but it arrived torn and the seam is ripped.", "complaint"),
         (Rating(value=1), "非常好用，很满意，推荐", "praise"),
+        (Rating(value=1), "", "complaint"),
+        (Rating(value=1), "。", "complaint"),
+        (Rating(value=5), "", "praise"),
     ],
 )
 def test_a_public_rating_decides_with_the_words(rating: Rating, text: str, nature: str) -> None:
