@@ -16,7 +16,7 @@ from connectors.dianping.settings import DianpingSettings
 POINTS_PER_STAR = 10
 BEST = 5
 NAMES = {"1": "大众点评", "2": "美团"}
-_NO_WORDS = "[{platform}：接口只给星级，评语请在开店宝查看 / stars only, the words are in 开店宝]"
+_NO_WORDS = "接口不提供，见开店宝 / in 开店宝"
 
 
 class Score(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -50,16 +50,15 @@ def parse(raw: Raw, settings: DianpingSettings) -> list[Message]:
     try:
         said = decode(raw.body, Review)
         words = _words(raw, settings)
-        return [_review(raw, said, words, settings), *_facts(raw, said)]
+        return [_review(raw, said, words, settings), *_facts(raw, said, words)]
     except ValueError as error:
         raise BadMessage(f"review {raw.key}: {error}") from None
 
 
 def _review(raw: Raw, said: Review, words: str, settings: DianpingSettings) -> Message:
     stars = _stars(said.accurate_star or said.star)
-    lines = [words or _NO_WORDS.format(platform=_platform(raw)), *_scores(said)]
     return Message(
-        text="\n".join(lines),
+        text="\n".join(line for line in (words or _overall(stars), *_scores(said)) if line),
         external_id=raw.key,
         kind=Kind.EDITED if raw.ordinal > 1 else Kind.SAID,
         posted_at=moment(said.review_time),
@@ -75,6 +74,11 @@ def _words(raw: Raw, settings: DianpingSettings) -> str:
     return found.strip() if isinstance(found, str) else ""
 
 
+def _overall(stars: float | None) -> str:
+    """What was said, where all that was said is a number: a ticket needs a title."""
+    return "" if stars is None else f"总体：{stars:g} 星"
+
+
 def _scores(said: Review) -> Iterator[str]:
     for one in said.score_details or []:
         stars = _stars(one.accurate_score or one.score)
@@ -82,9 +86,10 @@ def _scores(said: Review) -> Iterator[str]:
             yield f"{one.title}：{stars:g} 星"
 
 
-def _facts(raw: Raw, said: Review) -> Iterator[Message]:
-    """What was bought: context."""
-    told = [("消费金额", said.consume_amount), ("消费时间", said.consume_time), ("券号", said.serial_numbers)]
+def _facts(raw: Raw, said: Review, words: str) -> Iterator[Message]:
+    """What was bought, and where the words are: context, since whatever stood in the text would count as said."""
+    told = [("评语", "" if words else _NO_WORDS), ("消费金额", said.consume_amount), ("消费时间", said.consume_time)]
+    told += [("券号", said.serial_numbers)]
     told += [(one.title or "", one.content) for one in said.trade_details or [] if one.title]
     text = "\n".join(f"{label}：{value}" for label, value in told if value)
     if text:
