@@ -63,7 +63,7 @@ def _comment(raw: Raw, said: Comment, settings: MeituanSettings) -> Message:
     lines = [(said.comment_content or "").strip()]
     lines += [f"{label}：{words}" for label, words in _chosen(said) if words]
     return Message(
-        text="\n".join(line for line in lines if line),
+        text="\n".join(line for line in lines if line) or _overall(rating),
         external_id=raw.key,
         kind=Kind.EDITED if raw.ordinal > 1 else Kind.SAID,
         posted_at=moment(said.comment_time),
@@ -72,6 +72,11 @@ def _comment(raw: Raw, said: Comment, settings: MeituanSettings) -> Message:
         attachments=_pictures(said),
         visibility=Visibility.PUBLIC,
     )
+
+
+def _overall(rating: int | None) -> str:
+    """What was said, where all that was said is a number: a ticket needs a title."""
+    return "" if rating is None else f"总体：{rating} 星"
 
 
 def _chosen(said: Comment) -> Iterator[tuple[str, str]]:

@@ -85,6 +85,11 @@ async def test_an_english_one_with_much_left_out(connect: Connect, takeaway: Tak
     assert (comment.text, comment.rating, comment.product) == ("Cold food, late", None, SHOP)
 
 
+async def test_stars_without_a_word(connect: Connect, takeaway: Takeaway, journal: MiniJournal) -> None:
+    takeaway.write(1, "")
+    assert said(await heard(connect(), journal)) == ["总体：1 星"]
+
+
 @pytest.mark.parametrize("is_all", [False, True], ids=["1-is-answered", "1-is-all"])
 async def test_whatever_the_second_list_holds_each_is_read_once(
     connect: Connect, takeaway: Takeaway, journal: MiniJournal, is_all: bool
