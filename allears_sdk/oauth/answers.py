@@ -31,8 +31,8 @@ _NUMBERS = {
     "AADSTS7000222": "the client_secret has expired; make a new one",
 }
 """Microsoft Entra authentication and authorization error codes: those an admin can mend."""
-_REFRESH_LIVES = ("refresh_token_expires_in", "refresh_expires_in", "x_refresh_token_expires_in")
-"""No standard names it. Google has the first for access that is granted for a time."""
+_REFRESH_LIVES = ("refresh_token_expires_in", "refresh_expires_in", "x_refresh_token_expires_in", "re_expires_in")
+"""No standard names it. Google has the first for access that is granted for a time, Taobao the last."""
 LOG_IN = "log-in"
 _USUAL_SECONDS = 3600.0
 _MARGIN_SECONDS = 300.0

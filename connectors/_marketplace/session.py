@@ -11,7 +11,7 @@ from allears_sdk.codec import encode_stable
 from allears_sdk.connector import Ask
 from allears_sdk.context import Context
 from allears_sdk.errors import AuthError, ConfigError
-from allears_sdk.oauth.answers import Tokens, advice, load, tokens_of
+from allears_sdk.oauth.answers import Tokens, advice, announce, load, tokens_of
 from allears_sdk.oauth.browser import PASTE, Visit
 from allears_sdk.signing import sha256_hex
 from connectors._marketplace.settings import ShopSettings
@@ -74,7 +74,9 @@ class Session:
         return token
 
     async def _kept(self) -> Tokens | None:
-        return load(await self._context.tokens.get(self._name))
+        kept = load(await self._context.tokens.get(self._name))
+        announce(self._context, kept)
+        return kept
 
     def _usable(self, kept: Tokens | None, stale: str) -> str:
         is_fresh = kept is not None and kept.access_token != stale and self._context.clock.now() < kept.renew_at
@@ -84,9 +86,11 @@ class Session:
         if stored is None or not stored.refresh_token:
             raise AuthError(f"nobody has logged in yet, or access has expired; {advice(self._context.name)}")
         answer = await self._exchange({"refresh_token": stored.refresh_token})
-        return await self._keep(tokens_of(answer, self._context.clock.now(), earlier=stored.refresh_token))
+        earlier, until = stored.refresh_token, stored.refresh_until
+        return await self._keep(tokens_of(answer, self._context.clock.now(), earlier=earlier, earlier_until=until))
 
     async def _keep(self, tokens: Tokens) -> str:
         """On disk before it is used: a platform that replaces refresh tokens takes the old one no more."""
         await self._context.tokens.put(self._name, tokens.dump())
+        announce(self._context, tokens)
         return tokens.access_token

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,8 @@ class Grants:
             self.renewing.set()
         await self.gate.wait()
         number = len(self.asked)
-        return {"access_token": f"t-{number}", "refresh_token": f"r-{number}", "expires_in": 7200}
+        told = {"access_token": f"t-{number}", "refresh_token": f"r-{number}", "expires_in": 7200}
+        return told | {"re_expires_in": 30 * 86_400}
 
 
 @pytest.fixture
@@ -83,6 +85,14 @@ async def test_another_channel_of_the_shop_shares_it(context: Context, session: 
     with pytest.raises(AuthError, match="nobody has logged in"):
         await Session(context, other, "app", grants).token()
     assert await session.token() == "t-1"
+
+
+async def test_the_house_knows_when_the_grant_ends(
+    context: Context, session: Session, grants: Grants, clock: FakeClock
+) -> None:
+    clock.advance(7200)
+    await session.token()
+    assert [one.expires_at for one in context.accounts.credentials] == [clock.now() + timedelta(days=30)]
 
 
 async def test_an_answer_without_a_token_changes_nothing(context: Context, session: Session, clock: FakeClock) -> None:
