@@ -79,4 +79,3 @@ async def test_what_others_used_up_is_asked_for_by_nobody(
     clock.advance(timedelta(seconds=over.value.after_seconds))
     await hear(two, journal)
     assert len(journal.raws) == 1
-

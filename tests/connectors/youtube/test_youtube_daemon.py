@@ -1,0 +1,89 @@
+"""The whole daemon on a project whose quota is used up: nobody asks again, not after a restart, and all of it is shown."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.request import Request, urlopen
+
+import pytest
+
+from allears_sdk.signing import sha256_hex
+from tests.connectors.youtube.conftest import CHANNEL, DAILY, KEY, YouTube
+from tests.daemon.house import TOKEN, House
+
+CHANNELS = f"""
+[channels.videos]
+connector = "youtube"
+channel_id = "{CHANNEL}"
+api_key = "{KEY}"
+url = "{{url}}"
+[channels.shorts]
+connector = "youtube"
+channel_id = "{CHANNEL}"
+api_key = "{KEY}"
+url = "{{url}}"
+"""
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    house = House(tmp_path)
+    try:
+        yield house
+    finally:
+        house.clear()
+
+
+def states(house: House) -> dict[str, dict[str, Any]]:
+    return {one["name"]: one for one in house.api("/api/channels")["channels"]}
+
+
+def figures(house: House) -> dict[str, float]:
+    request = Request(house.addresses["console"] + "/metrics", headers={"Authorization": f"Bearer {TOKEN}"})
+    with urlopen(request, timeout=10) as response:  # our own
+        text = response.read().decode()
+    return {name: float(value) for name, value in re.findall(r"(?m)^(allears_quota_\w+)\{[^\n]*\} (\S+)$", text)}
+
+
+def is_postponed(house: House, name: str) -> bool:
+    channel = states(house)[name]
+    return channel["state"] == "running" and "used up" in str(channel["reason"])
+
+
+def live(house: House, youtube: YouTube) -> None:
+    day = DAILY.window(datetime.now(UTC))
+    youtube.write(1, "视频里说的优惠码用不了，客服不理人，要求退款")
+    for _ in range(2):
+        youtube.fail(403, "quotaExceeded")
+    house.configure(CHANNELS.format(url=youtube.url))
+    house.start()
+    house.until(lambda: is_postponed(house, "videos") and is_postponed(house, "shorts"), "both to rest")
+    asked = len(youtube.asked)
+    [quota] = states(house)["videos"]["quotas"]
+    assert (quota["account"], quota["left"], quota["most"]) == (f"youtube:{sha256_hex(KEY)[:16]}", 0, 8000)
+    assert (figures(house)["allears_quota_left"], figures(house)["allears_quota_limit"]) == (0, 8000)
+    assert house.stop() == 0
+    house.start()
+    house.until(lambda: is_postponed(house, "videos"), "videos to rest after the restart")
+    if DAILY.window(datetime.now(UTC)) != day:
+        pytest.skip("it became midnight in California meanwhile")
+    assert len(youtube.asked) == asked
+    house.edit("[channels.shorts]", 'quota_project = "another"\n[channels.shorts]')
+    assert house.stop() == 0
+    youtube.failures.clear()
+    house.start()
+    (opened,) = house.until_filed(1)
+    assert opened["complaint"]["channel"] == "videos"
+    assert house.stop() == 0
+    assert "Traceback" not in house.log
+    assert "channel_down" not in house.log
+    assert KEY not in house.log
+
+
+async def test_what_is_used_up_is_asked_for_by_nobody(house: House, youtube: YouTube) -> None:
+    await asyncio.to_thread(live, house, youtube)
