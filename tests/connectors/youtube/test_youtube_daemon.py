@@ -1,4 +1,4 @@
-"""The whole daemon on a project whose quota is used up: nobody asks again, not after a restart, and all of it is shown."""
+"""The whole daemon on a project whose quota is used up: nobody asks again, also after a restart, and all is shown."""
 
 from __future__ import annotations
 
