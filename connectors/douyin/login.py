@@ -131,7 +131,7 @@ class Login:
     def _is_to_renew(self, kept: Kept) -> bool:
         now = self._context.clock.now()
         is_tried = self._tried is not None and now - self._tried < TRIED_AGAIN
-        return self._settings.renews_login and not is_tried and kept.refresh_until - now < RENEWED_BEFORE
+        return self._settings.may_renew and not is_tried and kept.refresh_until - now < RENEWED_BEFORE
 
     def _page(self) -> str:
         """A mini-app has none: its code comes from inside Douyin."""

@@ -41,7 +41,7 @@ class DouyinSettings(ChannelSettings):
     scopes: tuple[str, ...] = Field(
         default=("ma.item.comment", "video.list.bind"), description="Rights that logging in asks for."
     )
-    renews_login: bool = Field(
+    may_renew: bool = Field(
         default=False,
         description="The app may renew a login (renew_refresh_token): it then lasts half a year instead of 30 days.",
     )

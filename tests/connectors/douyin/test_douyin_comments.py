@@ -249,7 +249,7 @@ async def test_a_token_is_refreshed_before_it_ends_and_the_login_is_not(
 async def test_a_login_that_may_be_renewed_is(
     connect: Connect, douyin: Douyin, journal: MiniJournal, clock: FakeClock
 ) -> None:
-    connector = connect(renews_login=True)
+    connector = connect(may_renew=True)
     clock.advance(24 * DAY)
     await hear(connector, journal)
     (login,) = connector.context.accounts.credentials
@@ -260,7 +260,7 @@ async def test_a_renewal_that_is_refused_stops_nothing(
     connect: Connect, douyin: Douyin, journal: MiniJournal, clock: FakeClock, log: RecordingLog
 ) -> None:
     douyin.may_renew = False
-    connector = connect(renews_login=True)
+    connector = connect(may_renew=True)
     clock.advance(24 * DAY)
     for _ in range(2):
         await hear(connector, journal)
