@@ -10,12 +10,16 @@ import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import httpx
 import pytest
+import respx
 
 from allears.context import Contexts
 from allears.journal.journal import Journal
 from allears.journal.sqlite import open_journal
-from allears_sdk.errors import ConfigError
+from allears_sdk.budget import Budget, Period
+from allears_sdk.context import Clock
+from allears_sdk.errors import ConfigError, OverBudget, RetryLater
 from allears_sdk.remote import Remote
 from allears_sdk.testing import FakeClock
 
@@ -159,3 +163,38 @@ def test_heavy_libraries_are_not_loaded_before_they_are_needed() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+async def test_what_a_vendor_tells_of_a_quota_is_known_to_all_who_use_the_account(
+    journal: Journal, tmp_path: Path
+) -> None:
+    def make(clock: Clock) -> Remote:
+        return Remote(clock=clock, transport=httpx.AsyncHTTPTransport)
+
+    contexts = Contexts(journal, tmp_path, FakeClock(), make_remote=make)
+    one, two, other = (contexts.channel(name) for name in ("videos", "shorts", "mail"))
+    headers = {"X-RateLimit-Remaining": "7", "X-RateLimit-Limit": "100"}
+    with respx.mock:
+        respx.get("https://api.example.com/reviews").respond(429, headers=headers)
+        respx.get("https://cdn.example.com/1.jpg").respond(200, headers={"X-RateLimit-Remaining": "1"})
+        with pytest.raises(RetryLater):
+            await one.remote.request("GET", "https://api.example.com/reviews", account="shop:77")
+        await one.remote.request("GET", "https://cdn.example.com/1.jpg")
+    two.accounts.use("shop:77")
+    left = [(quota.left, quota.most) for quota in two.accounts.quotas["shop:77"]]
+    assert left == [(7, 100)]
+    assert list(one.accounts.quotas) == ["shop:77"], "calls of no account are nobody's quota"
+    assert not other.accounts.quotas
+    await contexts.close()
+
+
+async def test_budgets_are_kept_in_the_journal(journal: Journal, tmp_path: Path) -> None:
+    budget = Budget(account="shop:77", unit="calls", most=3, period=Period.DAY)
+    first = Contexts(journal, tmp_path, FakeClock())
+    await first.channel("videos").accounts.spend(budget, 2)
+    await first.close()
+    later = Contexts(journal, tmp_path, FakeClock())
+    with pytest.raises(OverBudget):
+        await later.destination("desk").accounts.spend(budget, 2)
+    assert await later.channel("shorts").accounts.left(budget) == 1
+    await later.close()
