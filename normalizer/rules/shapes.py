@@ -122,7 +122,7 @@ def _packaged() -> dict[str, Any]:
 def read_shape(row: Mapping[str, Any]) -> Shape:
     """Without `needs` only its patterns say whether it is worth trying."""
     patterns = row.get("patterns") or [row["pattern"]]
-    compiled = [re.compile(pattern.replace("{SURNAME}", _packaged()["surnames"]), re.MULTILINE) for pattern in patterns]
+    compiled = [re.compile(_spelt_out(pattern), re.MULTILINE) for pattern in patterns]
     ways = tuple(_folded(guard(one)) for one in compiled)
     needs = row.get("needs", "")
     return Shape(
@@ -136,6 +136,13 @@ def read_shape(row: Mapping[str, Any]) -> Shape:
         ways=ways,
         is_near_digit=needs == "digit" and max(way.reach for way in ways) <= _REACH,
     )
+
+
+def _spelt_out(pattern: str) -> str:
+    """With the characters and words that names in braces stand for."""
+    for name, characters in _packaged()["names"].items():
+        pattern = pattern.replace(f"{{{name}}}", characters)
+    return pattern
 
 
 def _folded(way: Guarded) -> Guarded:
