@@ -2,8 +2,8 @@
 
     python scripts/train.py LABELLED... --weak UNLABELLED.jsonl [--without IDS] [--out FILE] [--folds 5]
 
-LABELLED are folders with `A.jsonl` (id, lang, channel_kind, text) beside `A.gold.jsonl` (id, gold), to E, or files
-whose lines hold `gold` themselves. UNLABELLED has texts with the labels of their sources under `native`; those that
+LABELLED are folders with `A.jsonl` (id, lang, channel_kind, text) beside `A.gold.jsonl` (id, gold), or files whose
+lines hold `gold` themselves; a set's name is its file's. UNLABELLED has texts with the labels of their sources under `native`; those that
 are also labelled are left out, and those whose number (`u00017`) a line of IDS names. Needs the `train` extra.
 The same texts and the same rules give the same file.
 """
@@ -63,8 +63,10 @@ HEARD = 0.08
 LOST = 0.4
 """Share of rules that a blurred text is taken to be unknown to."""
 ROOT = Path(__file__).resolve().parent.parent
-UNSEEN = "E"
-"""The labelled set on which no rule was written."""
+READ_FOR_RULES = frozenset({"A", "B", "C", "D", "real_dev"})
+"""Labelled sets on which rules were written."""
+WRITTEN = "authored_dev"
+"""So was this one, of texts made for it: nobody's, but of every kind."""
 PLACES = ("public", "private")
 GROUNDS = tuple(f"{place}{strong}" for place in PLACES for strong in ("", " strong"))
 ASKED = ("action", "explanation", "refund", "compensation", "none")
@@ -93,14 +95,19 @@ class Example:
         return self.row["gold"]
 
     @property
+    def is_new(self) -> bool:
+        """To those who wrote the rules."""
+        return self.row["set"] not in READ_FOR_RULES | {WRITTEN}
+
+    @property
     def weight(self) -> float:
         common = 1.0 if self.row["channel_kind"] in COMMON_KINDS else RARE_KINDS
-        return common * (1.0 if self.row["set"] == UNSEEN else 0.5)
+        return common * (1.0 if self.is_new else 0.5)
 
     @property
     def trusted(self) -> float:
         """How much it counts where rules and model are weighed against each other."""
-        return {UNSEEN: 1.0, "authored_dev": 1.0}.get(self.row["set"], 0.0)
+        return float(self.is_new or self.row["set"] == WRITTEN)
 
 
 def read_lines(path: Path) -> list[Row]:
@@ -112,7 +119,7 @@ def labelled_rows(paths: Iterable[Path]) -> Iterator[Row]:
     for path in paths:
         if path.is_file():
             yield from (row | {"set": path.stem} for row in read_lines(path))
-        for gold in sorted(path.glob("[A-E].gold.jsonl")) if path.is_dir() else ():
+        for gold in sorted(path.glob("[A-Z].gold.jsonl")) if path.is_dir() else ():
             texts = {row["id"]: row for row in read_lines(gold.with_name(gold.name.replace(".gold", "")))}
             yield from (texts[row["id"]] | {"gold": row["gold"], "set": gold.name[0]} for row in read_lines(gold))
 
@@ -456,15 +463,16 @@ def print_figures(held: Sequence[Held]) -> None:
 
 
 def groups(rows: Sequence[Row]) -> dict[str, list[Row]]:
-    found: dict[str, list[Row]] = {"all": [row for row in rows if row["set"] != "authored_dev"]}
+    found: dict[str, list[Row]] = {"all": [row for row in rows if row["set"] != WRITTEN]}
     for row in rows:
-        if row["set"] == "authored_dev":
-            found.setdefault("authored_dev", []).append(row)
+        if row["set"] == WRITTEN:
+            names = [WRITTEN]
         else:
             language = "zh" if row["lang"].startswith("zh") else "en"
-            found.setdefault(language, []).append(row)
-            found.setdefault(f"{language} {row['channel_kind']}", []).append(row)
-        found.setdefault(f"set {row['set']}", []).append(row)
+            fresh = [] if row["set"] in READ_FOR_RULES else ["new", f"new {language}"]
+            names = [language, f"{language} {row['channel_kind']}", *fresh, f"set {row['set']}"]
+        for name in names:
+            found.setdefault(name, []).append(row)
     return found
 
 
@@ -481,7 +489,7 @@ def main() -> int:
     weak = [example_of(row) for row in weak_rows(asked.weak, rows, asked.without)]
     names = Counter(name for example in examples for name in example.measures)
     blur = Random(SEED)
-    blurred = {row["id"]: example_of(row, blur) for row in rows if row["set"] != UNSEEN}
+    blurred = {row["id"]: example_of(row, blur) for row in rows if row["set"] in READ_FOR_RULES | {WRITTEN}}
     frequent = tuple(sorted(name for name, count in names.items() if count >= LEAST_LABELLED))
     trainer = Trainer(blurred, backdrop_of(examples, weak), frequent)
     held = held_out(trainer, examples, asked.folds)
