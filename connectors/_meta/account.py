@@ -18,6 +18,7 @@ from allears_sdk.context import Context
 from allears_sdk.errors import Rejected, Void
 from allears_sdk.message import Author, Raw, Ref
 from allears_sdk.posts import Source, Walk
+from allears_sdk.presence import Attendance
 from connectors._meta.door import Door, refuse
 from connectors._meta.envelope import Item, items_of, unreadable
 from connectors._meta.graph import Graph
@@ -27,6 +28,9 @@ from connectors._meta.talk import raw_of
 WINDOW = timedelta(hours=24)
 COMMENT_WINDOW = timedelta(days=7)
 MAX_STRANGE = 50
+OFFERED = timedelta(hours=1)
+"""After an hour in which nobody took a message Meta stops delivering ("Webhooks Disabled")."""
+_GAP = "nobody took what Meta delivered, and messages cannot be read back: look into the account's inbox"
 
 
 class AccountSettings(MetaSettings):
@@ -75,6 +79,7 @@ class AccountConnector(Connector[S]):
             posts=timedelta(days=settings.posts_days),
             sweep=timedelta(hours=settings.sweep_hours),
         )
+        self._attendance = Attendance(context, settings, reason=_GAP, offered=OFFERED, from_first=True)
         self._strange: set[str] = set()
 
     @abstractmethod
@@ -95,11 +100,18 @@ class AccountConnector(Connector[S]):
         return self.settings.account_id
 
     async def streams(self) -> Sequence[str]:
-        return (f"{self.spec.kind}://{self.settings.account_id}/comments",)
+        account = f"{self.spec.kind}://{self.settings.account_id}"
+        return (f"{account}/comments", f"{account}/messages")
 
     async def poll(
         self, stream: str, cursor: Cursor | None, hint: Mapping[str, Any], limit: int
     ) -> AsyncIterator[Batch]:
+        batches = self._attendance.batches(cursor) if stream.endswith("/messages") else self.read_back(cursor, limit)
+        async for batch in batches:
+            yield batch
+
+    async def read_back(self, cursor: Cursor | None, limit: int) -> AsyncIterator[Batch]:
+        """Comments that were not delivered."""
         if not self.graph.has_token:
             return
         async with aclosing(self._walk.batches(cursor, min(limit, 100))) as batches:  # type: ignore[type-var] # a generator
@@ -152,7 +164,10 @@ class AccountConnector(Connector[S]):
 
     def _raw(self, item: Item, received_at: datetime) -> Raw | None:
         try:
-            return raw_of(item, received_at) if item.is_event else self.changed(item, received_at)
+            if not item.is_event:
+                return self.changed(item, received_at)
+            self._attendance.heard()
+            return raw_of(item, received_at)
         except (ValueError, RecursionError):
             return unreadable(item.body(), received_at)
 

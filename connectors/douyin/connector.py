@@ -24,6 +24,7 @@ from allears_sdk.connector import (
 from allears_sdk.context import Context
 from allears_sdk.message import Message, Raw
 from allears_sdk.posts import LOOK_BACK, Walk
+from allears_sdk.presence import Attendance
 from allears_sdk.settings import ChannelSettings
 from connectors.douyin.api import VIDEOS, Api
 from connectors.douyin.events import (
@@ -48,6 +49,7 @@ from connectors.douyin.settings import DouyinSettings
 from connectors.douyin.source import Videos
 
 MAX_STRANGE = 50
+_GAP = "nobody took what Douyin pushed, and messages cannot be read back: look into the account's inbox"
 
 
 class DouyinConnector(Connector[DouyinSettings]):
@@ -75,6 +77,7 @@ class DouyinConnector(Connector[DouyinSettings]):
             posts=timedelta(days=settings.posts_days),
             sweep=timedelta(hours=settings.sweep_hours),
         )
+        self._attendance = Attendance(context, settings, reason=_GAP, from_first=True)
         self._strange: set[str] = set()
 
     @staticmethod
@@ -98,11 +101,16 @@ class DouyinConnector(Connector[DouyinSettings]):
         return Identity(account=self.settings.open_id, details=details)
 
     async def streams(self) -> Sequence[str]:
-        return (f"douyin://{self.settings.open_id}/comments",)
+        account = f"douyin://{self.settings.open_id}"
+        return (f"{account}/comments", f"{account}/messages")
 
     async def poll(
         self, stream: str, cursor: Cursor | None, hint: Mapping[str, Any], limit: int
     ) -> AsyncIterator[Batch]:
+        if stream.endswith("/messages"):
+            async for batch in self._attendance.batches(cursor):
+                yield batch
+            return
         if not self.settings.read_comments:
             return
         async with aclosing(self._walk.batches(cursor, limit)) as batches:  # type: ignore[type-var] # a generator
@@ -122,12 +130,13 @@ class DouyinConnector(Connector[DouyinSettings]):
     async def _take(self, event: Event | None, request: Request) -> Reception:
         kind = event.event if event is not None else ""
         if kind == NEW_VIDEO and self.settings.read_comments:
-            return Reception(wakes=tuple(Wake(stream=name) for name in await self.streams()))
+            return Reception(wakes=(Wake(stream=(await self.streams())[0]),))
         if kind not in (RECEIVED, SENT, RECALLED):
             self._note(kind)
         is_talk = kind.startswith(TALK) and kind not in SILENT
         if event is not None and not is_talk:
             return Reception()
+        self._attendance.heard()
         return Reception(raws=(raw_of(event, request),))
 
     def _note(self, kind: str) -> None:

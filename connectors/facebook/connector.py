@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
@@ -58,11 +58,9 @@ class FacebookConnector(AccountConnector[FacebookSettings]):
             return None
         return delivered(item, received_at)
 
-    async def poll(
-        self, stream: str, cursor: Cursor | None, hint: Mapping[str, Any], limit: int
-    ) -> AsyncIterator[Batch]:
+    async def read_back(self, cursor: Cursor | None, limit: int) -> AsyncIterator[Batch]:
         await self._keep_subscribed()
-        async for batch in super().poll(stream, cursor, hint, limit):
+        async for batch in super().read_back(cursor, limit):
             yield batch
 
     async def profile(self, customer: str) -> Author:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -84,18 +84,16 @@ class InstagramConnector(AccountConnector[InstagramSettings]):
         reception = await super().receive(request)
         if not any(raw.key in self._mentions for raw in reception.raws):
             return reception
-        (stream,) = await self.streams()
+        stream = (await self.streams())[0]
         return Reception(raws=reception.raws, wakes=(Wake(stream=stream),), answer=reception.answer)
 
-    async def poll(
-        self, stream: str, cursor: Cursor | None, hint: Mapping[str, Any], limit: int
-    ) -> AsyncIterator[Batch]:
+    async def read_back(self, cursor: Cursor | None, limit: int) -> AsyncIterator[Batch]:
         for key, told in list(self._mentions.items()):
             raw = await self._words_of(told)
             if raw is not None:
                 yield Batch(raws=(raw,), more=True)
             self._mentions.pop(key, None)
-        async for batch in super().poll(stream, cursor, hint, limit):
+        async for batch in super().read_back(cursor, limit):
             yield batch
 
     async def _words_of(self, told: Mention) -> Raw | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 from urllib.parse import quote
@@ -12,8 +12,10 @@ from allears_sdk.codec import decode, encode
 from allears_sdk.connector import (
     Address,
     Answer,
+    Batch,
     Connector,
     ConnectorSpec,
+    Cursor,
     Hears,
     Identity,
     Media,
@@ -25,6 +27,7 @@ from allears_sdk.connector import (
 from allears_sdk.context import Context
 from allears_sdk.errors import ConfigError, Rejected, Void
 from allears_sdk.message import Author, Message, Raw, Ref
+from allears_sdk.presence import Attendance
 from allears_sdk.settings import ChannelSettings
 from allears_sdk.signing import hmac_base64, same, sha256_hex
 from connectors.line.api import Gone, LineApi
@@ -44,6 +47,7 @@ SILENT = frozenset(
 MAX_REPLY_TOKENS = 10_000
 MAX_STRANGE = 50
 _JSON = "application/json"
+_GAP = "nobody listened, and LINE has no history to read back: look into the chats of LINE Official Account Manager"
 
 
 class LineConnector(Connector[LineSettings]):
@@ -53,7 +57,7 @@ class LineConnector(Connector[LineSettings]):
         kind="line",
         title_en="LINE official account",
         title_zh="LINE 官方账号",
-        hears=frozenset({Hears.RECEIVE}),
+        hears=frozenset({Hears.RECEIVE, Hears.POLL}),
         threading=Threading.CHAT,
         answer_within_seconds=2.0,
         signed=True,
@@ -64,6 +68,7 @@ class LineConnector(Connector[LineSettings]):
     def __init__(self, settings: LineSettings, context: Context) -> None:
         super().__init__(settings, context)
         self._api = LineApi(settings, context)
+        self._attendance = Attendance(context, settings, reason=_GAP)
         self._reply_tokens: OrderedDict[str, tuple[str, datetime]] = OrderedDict()
         """Chat → the newest token and when it came: any of a chat's answers into it. They live for a minute: after a
         restart answers are pushes."""
@@ -72,6 +77,12 @@ class LineConnector(Connector[LineSettings]):
     @staticmethod
     def parse(raw: Raw, settings: Any) -> Sequence[Message]:
         return parse(raw, settings)
+
+    async def streams(self) -> Sequence[str]:
+        return ("line://pushed",)
+
+    def poll(self, stream: str, cursor: Cursor | None, hint: Mapping[str, Any], limit: int) -> AsyncIterator[Batch]:
+        return self._attendance.batches(cursor)
 
     async def receive(self, request: Request) -> Reception:
         if request.method != "POST":

@@ -25,6 +25,7 @@ from allears_sdk.connector import (
 from allears_sdk.context import Context
 from allears_sdk.errors import Rejected, RetryLater, Unavailable, Void
 from allears_sdk.message import Message, Raw, Ref
+from allears_sdk.presence import Attendance
 from allears_sdk.settings import ChannelSettings
 from allears_sdk.sweep import Sweep
 from connectors.weibo.api import Api
@@ -40,6 +41,7 @@ OVERLAP = timedelta(hours=6)
 WINDOW = timedelta(hours=48)
 LOOKED_AFTER = timedelta(days=1)
 MAX_STRANGE = 50
+_GAP = "nobody took what Weibo pushed, and private messages cannot be read back: look into the account's inbox"
 
 
 class WeiboConnector(Connector[WeiboSettings]):
@@ -62,6 +64,8 @@ class WeiboConnector(Connector[WeiboSettings]):
         self._lists = {f"weibo://{settings.uid}/{name}": self._list(name) for name in settings.lists}
         self._sweeps = {name: self._sweep(one) for name, one in self._lists.items()}
         self._mentions = [name for name in self._sweeps if name.endswith("mentions")]
+        self._attendance = Attendance(context, settings, reason=_GAP, from_first=True)
+        self._messages = f"weibo://{settings.uid}/messages"
         self._looked: datetime | None = None
         self._strange: set[str] = set()
 
@@ -101,13 +105,17 @@ class WeiboConnector(Connector[WeiboSettings]):
         return Identity(account=self.settings.uid, details=details)
 
     async def streams(self) -> Sequence[str]:
-        return tuple(self._sweeps)
+        return (*self._sweeps, self._messages)
 
     async def poll(
         self, stream: str, cursor: Cursor | None, hint: Mapping[str, Any], limit: int
     ) -> AsyncIterator[Batch]:
-        await self._look_after_token()
-        async for batch in self._sweeps[stream].batches(cursor, limit):
+        if stream == self._messages:
+            batches = self._attendance.batches(cursor)
+        else:
+            await self._look_after_token()
+            batches = self._sweeps[stream].batches(cursor, limit)
+        async for batch in batches:
             yield batch
 
     async def receive(self, request: Request) -> Reception:
@@ -160,6 +168,7 @@ class WeiboConnector(Connector[WeiboSettings]):
             return Reception(wakes=tuple(Wake(stream=name) for name in self._mentions))
         if talk is not None and str(talk.receiver_id) not in (self.settings.uid, ""):
             self._note("a message to another account")
+        self._attendance.heard()
         return Reception(raws=(raw_of(talk, request.body, request.received_at),))
 
     def _note(self, kind: str) -> None:

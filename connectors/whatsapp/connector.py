@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 from urllib.parse import quote
@@ -10,8 +10,10 @@ from urllib.parse import quote
 from allears_sdk.codec import decode
 from allears_sdk.connector import (
     Address,
+    Batch,
     Connector,
     ConnectorSpec,
+    Cursor,
     Hears,
     Identity,
     Media,
@@ -23,6 +25,7 @@ from allears_sdk.connector import (
 from allears_sdk.context import Context
 from allears_sdk.errors import ConfigError, Rejected, Void
 from allears_sdk.message import Message, Raw, Ref
+from allears_sdk.presence import Attendance
 from allears_sdk.settings import ChannelSettings
 from connectors._meta.door import Door, refuse
 from connectors._meta.envelope import JSON, Item, items_of, unreadable
@@ -35,8 +38,11 @@ OBJECT = "whatsapp_business_account"
 HEARD = frozenset({"messages", "standby", "smb_message_echoes", "message_echoes"})
 """`standby`: the same while Meta's own agent holds a chat. Echoes: what the business says from a phone."""
 WINDOW = timedelta(hours=24)
+OFFERED = timedelta(days=7)
+"""Meta goes on delivering for so long what nobody took."""
 MAX_TEXT = 4096
 MAX_STRANGE = 50
+_GAP = "nobody took what Meta delivered for 7 days, and there is no history to read back: look into the chats"
 
 
 class WhatsappConnector(Connector[WhatsappSettings]):
@@ -44,7 +50,7 @@ class WhatsappConnector(Connector[WhatsappSettings]):
         kind="whatsapp",
         title_en="WhatsApp (Cloud API)",
         title_zh="WhatsApp（Cloud API）",
-        hears=frozenset({Hears.RECEIVE}),
+        hears=frozenset({Hears.RECEIVE, Hears.POLL}),
         threading=Threading.CHAT,
         answer_within_seconds=5.0,
         max_body_bytes=8 << 20,
@@ -57,11 +63,23 @@ class WhatsappConnector(Connector[WhatsappSettings]):
         super().__init__(settings, context)
         self._door = Door(settings)
         self._graph = Graph(settings, context)
+        self._attendance = Attendance(context, settings, reason=_GAP, offered=OFFERED)
         self._strange: set[str] = set()
 
     @staticmethod
     def parse(raw: Raw, settings: Any) -> Sequence[Message]:
         return parse(raw, settings)
+
+    async def streams(self) -> Sequence[str]:
+        return ("whatsapp://pushed",)
+
+    async def poll(
+        self, stream: str, cursor: Cursor | None, hint: Mapping[str, Any], limit: int
+    ) -> AsyncIterator[Batch]:
+        async for batch in self._attendance.batches(cursor):
+            yield batch
+        if self._graph.has_token:
+            await self._graph.look_at_token()
 
     async def receive(self, request: Request) -> Reception:
         async def accept() -> Reception:

@@ -164,7 +164,7 @@ async def test_a_walk_that_is_cut_short_begins_again_and_steps_over_what_it_has(
     say(graph, "第一帖")
     say(graph, "第二帖", post=OLD_POST)
     connector = connect()
-    (stream,) = await connector.streams()
+    stream = (await connector.streams())[0]
     async with aclosing(connector.poll(stream, None, {}, 10)) as batches:  # type: ignore[type-var] # a generator
         journal.accept(stream, await anext(batches))
         graph.faults += [fault(4, "Application request limit reached")]
