@@ -50,10 +50,12 @@ class Head(msgspec.Struct, frozen=True):
         return tuple(event_key(ticket, key) for key in self.data.event.keys) or (self.id,)
 
 
-def make_body(event: Event, key: str, *, source: str, max_bytes: int) -> bytes:
-    """The whole body; `key` is the event's id for every receiver. Raises Rejected when it stays too large."""
+def make_body(event: Event, key: str, *, source: str, max_bytes: int, files: Mapping[str, str] | None = None) -> bytes:
+    """The whole body; `key` is the event's id for every receiver. Raises Rejected when it stays too large.
+
+    `files`: SHA-256 → where that attachment is, as `data.files`."""
     for shortened in _SHORTENED:
-        body = encode(_envelope(event, key, source, shortened))
+        body = encode(_envelope(event, key, source, shortened, files))
         if len(body) <= max_bytes:
             return body
     raise Rejected(f"event larger than {max_bytes} bytes even when shortened")
@@ -83,11 +85,15 @@ def attributes(head: Head) -> Mapping[str, str]:
     }
 
 
-def _envelope(event: Event, key: str, source: str, shortened: tuple[str, ...]) -> dict[str, Any]:
+def _envelope(
+    event: Event, key: str, source: str, shortened: tuple[str, ...], files: Mapping[str, str] | None
+) -> dict[str, Any]:
     facts = event_facts(event)
     if "event.changes" in shortened:
         facts["changes"] = {}
-    data = {"event": facts, "complaint": _shorten(event.record, shortened)}
+    data: dict[str, Any] = {"event": facts, "complaint": _shorten(event.record, shortened)}
+    if files is not None:
+        data["files"] = files
     return {
         "specversion": SPEC_VERSION,
         "id": key,

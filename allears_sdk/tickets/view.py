@@ -89,7 +89,7 @@ def make_view(
     constants = _standing(mapping.constants, mapped) if is_opening else {}
     language = settings.language if settings.language != "auto" else "zh" if record.language[:2] == "zh" else "en"
     marks = marks_of(event, key)
-    sorted_files = sort_files(_files_of(event), settings.files, limits.files, record.id, link)
+    sorted_files = sort_files(files_of(event), settings.files, limits.files, record.id, link)
     texts = Texts(language=language, event=event, files=sorted_files)
     text = _text(settings.text if is_opening else settings.note, texts, is_opening=is_opening)
     return View(
@@ -114,7 +114,7 @@ def shorten(text: str, chars: int) -> str:
     return line if not chars or len(line) <= chars else line[: chars - 1] + "…"
 
 
-def _files_of(event: Event) -> Sequence[AttachedFile]:
+def files_of(event: Event) -> Sequence[AttachedFile]:
     """All at the opening; later those that came with what is new, and those that were still on their way before. The
     record may know more messages than have been told: their files come with their own events."""
     files = event.record.attachments
