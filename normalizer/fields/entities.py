@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, fields
 
 from allears_sdk.complaint import Entities, Evidence, Provenance
@@ -19,7 +19,12 @@ _CAPITALISED = re.compile("[A-Z][a-z]+")
 _ORDER_NEAR = re.compile(r"订单|单号|\border\b")
 _LONG_NUMBER = re.compile(r"[a-z\d](?<![\w.-].)[a-z]{0,3}\d{9,21}(?![\w.-])")
 _ORDER_REACH = 160
+_HANDLE = re.compile(r"@(\w{1,40})")
+_OF_A_FIRM = re.compile(r"(?:_?(?:air|care|cs|cust|eats|help|india|online|serv|shop|store|support|team|u[ks]a?$)\w*)?")
 _SIGNATURE_LINES = 12
+_RETOLD = re.compile(r"(?:\bRT |[\"“])@\w{1,40}: {0,2}[\"“]?[^\"“”]{0,200}\Z")
+"""Words of another's post: whom that one speaks to."""
+_RETOLD_REACH = 250
 _TELLING_MODEL = 4
 """A model of fewer characters (S2, G2) says something only with a name before it."""
 
@@ -109,8 +114,29 @@ def _holds(found: _Found, shape: Shape, match: re.Match[str], words: str) -> boo
     if shape.name == "given" and re.split(r"[ .]", words, maxsplit=1)[0].casefold() not in found.given_names:
         return False
     if shape.kind == "person" and shape.cased:
-        return not any(word.strip(".").casefold() in found.not_names for word in words.split())
+        return _is_a_name(found, match.start(match.lastindex or 0), words)
     return True
+
+
+def _is_a_name(found: _Found, start: int, words: str) -> bool:
+    """Nobody in somebody else's post, no firm that is spoken to by its handle (@AcmeHelp Hi Acme)."""
+    parts = [word.strip(".").casefold() for word in words.split()]
+    text = found.reading.text
+    if "@" in text:
+        if _RETOLD.search(text[max(0, start - _RETOLD_REACH) : start]):
+            return False
+        if parts[0] not in found.given_names and any(_is_its_handle("".join(parts), one) for one in _handles(text)):
+            return False
+    return found.not_names.isdisjoint(parts)
+
+
+def _handles(text: str) -> Iterator[str]:
+    return (handle.casefold().removeprefix("ask") for handle in _HANDLE.findall(text))
+
+
+def _is_its_handle(name: str, handle: str) -> bool:
+    """A firm's own, and not that of somebody with this name (@maryhill is no firm Mary)."""
+    return handle.startswith(name) and _OF_A_FIRM.fullmatch(handle, len(name)) is not None
 
 
 def _spoken_orders(found: _Found, digits: list[Span]) -> None:

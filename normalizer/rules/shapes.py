@@ -132,7 +132,7 @@ def read_shape(row: Mapping[str, Any]) -> Shape:
         cased=row.get("cased", False),
         where=row.get("where", "text"),
         sight=re.compile(row["sight"]) if "sight" in row else None,
-        starts=re.compile(row["starts"]) if "starts" in row else None,
+        starts=re.compile(_spelt_out(row["starts"])) if "starts" in row else None,
         ways=ways,
         is_near_digit=needs == "digit" and max(way.reach for way in ways) <= _REACH,
     )

@@ -82,3 +82,48 @@ def test_quoted_replies_give_order_numbers_only() -> None:
     )
 
     assert found == Entities(order=("183775204886312994",), person=("周明远",))
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("上门的人，后来才知道是方志强，把门锁拆坏了", ("方志强",)),
+        ("隔壁村民罗生旺占了我家的地", ("罗生旺",)),
+        ("公司法人代表彭家齐承诺月底前退钱", ("彭家齐",)),
+        ("领队郝梦婷全程玩手机", ("郝梦婷",)),
+        ("导游阿强收了我们两次门票钱", ("阿强",)),
+        ("上周四接到林总的电话，说三天内发货", ("林总",)),
+        ("找了赖医生两次，都说床位满了", ("赖医生",)),
+        ("由熊教授主刀，结果换成了实习生", ("熊教授",)),
+        ("副刊的龙主编一直不回信", ("龙主编",)),
+        ("请尽快答复。孙昱2023年3月4日", ("孙昱",)),
+        ("Dominique at the front desk sorted it in a minute", ("Dominique",)),
+        ("Nobody called me back like Jeanine promised", ("Jeanine",)),
+        ("Odhran (the agent who rebooked me) was lovely", ("Odhran",)),
+        ("gate agent extraordinaire Mei Tanaka for the win", ("Mei Tanaka",)),
+        ("DeVonte R is a total professional", ("DeVonte R",)),
+        ("@acmehelp Anna Palm Springs gate 4 was great", ("Anna",)),
+        ("@kacyhill lol, thanks Kacy 😀", ("Kacy",)),
+    ],
+)
+def test_people(text: str, names: tuple[str, ...]) -> None:
+    assert entities(text).person == names
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "周大福的戒指掉了一颗钻",
+        "韩国丽人洗面奶过敏了",
+        "住在黄兴镇，快递只送到镇上",
+        "周末总算到了，方总是没货",
+        "依照党纪国法处理",
+        "沈阳的仓库一直不发货",
+        "“@AcmeAir: Brendan, we are sorry to keep you waiting.” you always say that",
+        "RT @AcmeAir: thanks for flying with us, Jeanine!",
+        "@NordbergService hello Nordberg, where is my coat",
+        "stuck in Playa del Carmen without bags",
+    ],
+)
+def test_nobody(text: str) -> None:
+    assert entities(text).person == ()
