@@ -51,6 +51,27 @@ async def test_more_than_a_page_leaves_no_hole(mastodon: Mastodon, connect: Conn
     assert [message.text for message in read(connector, journal.raws)] == ["@shop 第0条", *said]
 
 
+async def test_three_days_without_us_lose_nothing(
+    mastodon: Mastodon, connect: Connect, journal: MiniJournal, clock: FakeClock
+) -> None:
+    first = await mastodon.say("@shop 屏幕碎了")
+    await hear(await connect(), journal)
+    await mastodon.edit(first["id"], "@shop 屏幕碎了，没人理")
+    said = [f"@shop No. {number}: refund please" for number in range(9)]
+    for text in said:
+        await mastodon.say(text, by=BOB)
+    pass_days(clock, 3)
+    connector = await connect()
+    await hear(connector, journal, limit=4)
+    assert [message.text for message in read(connector, journal.raws)] == [
+        "@shop 屏幕碎了",
+        *said,
+        "@shop 屏幕碎了，没人理",
+    ]
+    assert not journal.gaps
+    assert not any(raw.baseline for raw in journal.raws)
+
+
 async def test_a_poll_that_finds_nothing_writes_nothing(
     mastodon: Mastodon, connect: Connect, journal: MiniJournal
 ) -> None:

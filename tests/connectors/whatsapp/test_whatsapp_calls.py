@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 from allears_sdk.connector import Address, Media
+from allears_sdk.context import Context
 from allears_sdk.errors import AllearsError, AuthError, ConfigError, InDoubt, Rejected, RetryLater, Unavailable, Void
 from allears_sdk.message import Author, Ref
 from allears_sdk.testing.clock import START, FakeClock
+from allears_sdk.testing.journal import MiniJournal, hear
 from tests.connectors._meta.graph_server import SECRET, TOKEN, Graph, fault
 from tests.connectors.whatsapp.conftest import ACCOUNT, NUMBER_ID, PHONE, USER_ID, Connect
 
@@ -177,3 +179,12 @@ async def test_check_says_what_is_missing(connect: Connect, graph: Graph) -> Non
 async def test_check_asks_for_the_numbers_of_the_settings(connect: Connect, graph: Graph) -> None:
     graph.objects[NUMBER_ID] = NUMBER
     assert "示例商城" in (await connect(phone_number_ids=[NUMBER_ID]).check()).account
+
+
+async def test_the_end_of_the_token_is_known(
+    graph: Graph, connect: Connect, context: Context, journal: MiniJournal, clock: FakeClock
+) -> None:
+    end = clock.now().replace(microsecond=0) + timedelta(days=60)
+    graph.objects["debug_token"] = {"data": {"is_valid": True, "expires_at": int(end.timestamp())}}
+    await hear(connect(), journal)
+    assert [(one.name, one.expires_at) for one in context.accounts.credentials] == [("access_token", end)]

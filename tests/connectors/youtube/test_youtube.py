@@ -122,6 +122,31 @@ async def test_what_is_older_than_the_look_back_is_known(
     assert (edited.key, edited.baseline) == ("Ugx0001", False)
 
 
+async def test_three_days_without_us_lose_nothing(
+    youtube: YouTube, connect: Connect, journal: MiniJournal, clock: FakeClock
+) -> None:
+    youtube.page_items = 4
+    youtube.write(1, "充电器会发烫", age=timedelta(hours=2))
+    await hear(connect(), journal)
+    clock.advance(timedelta(hours=72))
+    youtube.write(1, "充电器会发烫，客服不理", age=timedelta(hours=2))
+    youtube.reply(1, "请私信订单号", age=timedelta(hours=-1))
+    for number in range(2, 32):
+        youtube.write(number, f"No. {number}: refund please", by=BOB, age=-timedelta(hours=2 * number))
+    await hear(connect(), journal, limit=4)
+    said = [message.text for message in read(connect(), journal.raws)]
+    assert sorted(said) == sorted(
+        [
+            "充电器会发烫",
+            "充电器会发烫，客服不理",
+            "请私信订单号",
+            *(f"No. {number}: refund please" for number in range(2, 32)),
+        ]
+    )
+    assert not journal.gaps
+    assert not any(raw.baseline for raw in journal.raws)
+
+
 async def test_likes_and_signed_addresses_are_no_news(youtube: YouTube, connect: Connect, journal: MiniJournal) -> None:
     connector = connect()
     for likes in (1, 2):
