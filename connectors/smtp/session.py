@@ -79,6 +79,9 @@ class Session(SMTP):
 
     def connection_lost(self, error: Exception | None) -> None:
         super().connection_lost(error)
+        closed = self._closed  # type: ignore[attr-defined]  # asyncio's own; its stubs leave it out
+        if closed.done() and not closed.cancelled():
+            closed.exception()  # nobody waits for it, and asyncio would complain of that
         self._over()
 
     def _over(self) -> None:

@@ -21,8 +21,9 @@ COMMAND = [sys.executable, "-m", "allears", "rederive", "--apply", "--language",
 def begun(folder: Path) -> subprocess.Popen[str]:
     """Until it has filed some."""
     process = subprocess.Popen(
-        COMMAND, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=_environment()
-    )
+        COMMAND, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=_environment(),
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a background shell leaves it ignored
+    )  # fmt: skip
     assert process.stdout
     for _ in range(20):
         assert process.stdout.readline()
