@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import Any
 
 from allears_sdk.access_token import AccessToken, Grant
@@ -20,6 +21,8 @@ CALLS_PER_SECOND = 5
 CALLS_AT_ONCE = 5
 WELL = "200"
 DAY_SECONDS = 86_400.0
+MAX_RENEWALS = 1000
+_RENEW = "have the owner grant access again, and set its refresh_token"
 _EXPIRED = "Dianping refuses the session: have the owner grant access again, and set what comes of it"
 
 
@@ -33,10 +36,12 @@ class Api:
         identity = ("dianping", settings.url, settings.app_key, sha256_hex(seed))
         self._kept = f"dianping-refresh-{sha256_hex('|'.join(identity))[:24]}"
         self._session = AccessToken(context, identity, self._renew)
+        self._is_end_told = False
 
     async def reviews(self, asked: Mapping[str, str]) -> Any:
         """The answer's `data`. Raises the SDK's errors."""
         session = await self._token("")
+        await self._tell_end()
         try:
             return await self._ask(asked, session)
         except Expired:
@@ -80,9 +85,26 @@ class Api:
         session, following, seconds = (answer.get(name) for name in ("access_token", "refresh_token", "expires_in"))
         if not isinstance(session, str) or not session:
             raise AuthError(_EXPIRED, detail=str(answer.get("msg") or "")[:300])
+        lives = float(seconds) if isinstance(seconds, int | float) else DAY_SECONDS
         if isinstance(following, str) and following:
-            await self._context.tokens.put(self._kept, {"refresh_token": following})
-        return Grant(token=session, seconds=float(seconds) if isinstance(seconds, int | float) else DAY_SECONDS)
+            ends = self._end(lives, answer.get("remain_refresh_count"))
+            await self._context.tokens.put(self._kept, {"refresh_token": following, "ends": ends})
+            self._is_end_told = False
+        return Grant(token=session, seconds=lives)
+
+    def _end(self, lives: float, renewals: Any) -> str:
+        """A grant may be renewed so many times more. "" where that is not told."""
+        if not isinstance(renewals, int) or not 0 <= renewals <= MAX_RENEWALS:
+            return ""
+        return (self._context.clock.now() + timedelta(seconds=lives) * (renewals + 1)).isoformat()
+
+    async def _tell_end(self) -> None:
+        """Once, and after each renewal; a restart is told what was kept."""
+        if self._is_end_told or self._settings.refresh_token is None:
+            return
+        self._is_end_told = True
+        ends = str((await self._context.tokens.get(self._kept) or {}).get("ends") or "")
+        self._context.accounts.expires("grant", datetime.fromisoformat(ends) if ends else None, advice=_RENEW)
 
     async def _exchange(self, token: str) -> Mapping[str, Any]:
         form = {

@@ -40,6 +40,7 @@ class Dianping:
         self.faults: list[httpx.Response] = []
         self.asked: list[dict[str, str]] = []
         self.refreshed = 0
+        self.renewals: Any = None
         self.session = "session-0"
         self.is_bare = False
         """The list itself is `data`, as one client reads it."""
@@ -96,6 +97,8 @@ class Dianping:
         self.refreshed += 1
         self.session = f"session-{self.refreshed}"
         told = {"access_token": self.session, "refresh_token": f"refresh-number-{self.refreshed}", "expires_in": 86_400}
+        if self.renewals is not None:
+            told["remain_refresh_count"] = self.renewals - self.refreshed
         return httpx.Response(200, json={"code": 200, **told})
 
     def _list(self, query: dict[str, str]) -> httpx.Response:

@@ -9,6 +9,7 @@ import httpx
 import pytest
 from pydantic import ValidationError
 
+from allears_sdk.context import Context
 from allears_sdk.errors import AllearsError, AuthError, BadMessage, ConfigError, RetryLater, Unavailable
 from allears_sdk.message import Kind, Message, Rating, Raw, Role
 from allears_sdk.sorted_signing import sign_md5
@@ -184,6 +185,21 @@ async def test_a_session_is_renewed_and_its_next_token_kept(
     await hear(connect(), journal)
     assert dianping.refreshed == 3
     assert SEED not in str(dianping.asked)
+
+
+async def test_the_end_of_the_grant_is_announced_and_known_after_a_restart(
+    connect: Connect, context: Context, dianping: Dianping, journal: MiniJournal, clock: FakeClock
+) -> None:
+    dianping.write(1)
+    dianping.renewals = 12
+    end = clock.now() + 12 * DAY
+    await hear(connect(), journal)
+    assert [(one.name, one.expires_at) for one in context.accounts.credentials] == [("grant", end)]
+    context.accounts.expires("grant", None, advice="")
+    clock.advance(HOUR)
+    await hear(connect(), journal)
+    assert [one.expires_at for one in context.accounts.credentials] == [end]
+    assert dianping.refreshed == 1
 
 
 async def test_a_refresh_token_that_is_used_up(connect: Connect, journal: MiniJournal) -> None:
