@@ -77,6 +77,23 @@ def test_pinduoduo_official_sample() -> None:
     assert sign_md5("testSecret", given) == "E4DE3ED21002510DED352819E7AE6775"
 
 
+def test_pinduoduos_list_of_cases() -> None:
+    given = {
+        "type": "pdd.refund.list.increment.get",
+        "client_id": "pddcid",
+        "access_token": "tok001",
+        "timestamp": "1767225600",
+        "data_type": "JSON",
+        "after_sales_status": "2",
+        "after_sales_type": "1",
+        "start_updated_at": "1767223800",
+        "end_updated_at": "1767225600",
+        "page": "1",
+        "page_size": "100",
+    }
+    assert sign_md5("pddSecret", given) == "7448CA2A3996FAEF4699733A5A9A4502"
+
+
 def test_what_is_empty_is_not_signed_and_any_script_is() -> None:
     assert joined({"b": "退款", "a": "", "A": "1"}) == "A1b退款"
     assert sign_md5("s", {"b": "退款", "a": ""}) == sign_md5("s", {"b": "退款"})

@@ -39,6 +39,8 @@ class AppStore:
         self.asked: list[web.Request] = []
         self.tokens: list[str] = []
         self.page_items = 200
+        self.left = 3545
+        """Calls in this hour."""
         self.url = ""
         self._now = now
 
@@ -93,8 +95,8 @@ class AppStore:
         body: Item = {"data": page, "links": links, "meta": {"paging": paging}}
         if request.query.get("include") == "response":
             body["included"] = included
-        headers = {"X-Rate-Limit": "user-hour-lim:3600;user-hour-rem:3545;, user-minute-lim:150;user-minute-rem:149;"}
-        return web.json_response(body, headers=headers)
+        left = f"user-hour-lim:3600;user-hour-rem:{self.left};, user-minute-lim:150;user-minute-rem:149;"
+        return web.json_response(body, headers={"X-Rate-Limit": left})
 
     def _lets_in(self, token: str) -> bool:
         self.tokens.append(token)

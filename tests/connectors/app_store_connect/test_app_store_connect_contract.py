@@ -35,6 +35,9 @@ class TestOnePage(ConnectorContract):
     async def rate(self, stars: int) -> None:
         self.store.write(1, "闪退，要求退款", stars=stars)
 
+    async def tell_quota(self, left: int) -> None:
+        self.store.left = left
+
 
 class TestManyPages(TestOnePage):
     """Each of two reviews; the malformed one has no date."""
