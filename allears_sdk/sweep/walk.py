@@ -11,6 +11,7 @@ from allears_sdk.context import Context
 from allears_sdk.errors import Rejected, Unavailable
 from allears_sdk.message import Raw
 from allears_sdk.sweep.place import Page, Place, dump, ends, is_below, load, lowered, portions
+from allears_sdk.sweep.settings import SweepSettings
 
 OVERLAP = timedelta(hours=48)
 """Moderation shows a review late, under the date it was written."""
@@ -44,6 +45,30 @@ class Sweep:
         self._is_ordered = is_ordered
         self._offered: set[int] = set()
         """Marks of what the last poll found at the top, and stored: not worth offering again."""
+
+    @classmethod
+    def deep(
+        cls,
+        context: Context,
+        ask: Callable[[str], Awaitable[Page]],
+        settings: SweepSettings,
+        *,
+        look_back: timedelta,
+        overlap: timedelta = OVERLAP,
+        window: timedelta | None = None,
+        is_ordered: bool = True,
+    ) -> Sweep:
+        """As the admin says; `look_back` is the connector's own, where the admin says none."""
+        return cls(
+            context,
+            ask,
+            look_back=look_back if settings.look_back is None else settings.look_back,
+            every=timedelta(hours=settings.sweep_hours),
+            max_pages=settings.sweep_pages,
+            overlap=overlap,
+            window=window,
+            is_ordered=is_ordered,
+        )
 
     async def batches(self, cursor: Cursor | None, limit: int) -> AsyncIterator[Batch]:
         """At most `limit` raws in each; every cursor is true once its batch is stored."""

@@ -41,14 +41,7 @@ class AppStoreConnectConnector(Connector[AppStoreConnectSettings]):
         self._sweeps = {f"app_store_connect://{app}": self._sweep(app) for app in settings.apps}
 
     def _sweep(self, app: str) -> Sweep:
-        settings = self.settings
-        return Sweep(
-            self.context,
-            partial(self._page, app),
-            look_back=LOOK_BACK if settings.look_back is None else settings.look_back,
-            every=timedelta(hours=settings.sweep_hours),
-            max_pages=settings.sweep_pages,
-        )
+        return Sweep.deep(self.context, partial(self._page, app), self.settings, look_back=LOOK_BACK)
 
     async def check(self) -> Identity:
         counts = [await self._count(app) for app in self.settings.apps]

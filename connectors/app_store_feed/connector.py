@@ -43,14 +43,7 @@ class AppStoreFeedConnector(Connector[AppStoreFeedSettings]):
         self._sweeps = {f"app_store_feed://{country}/{app}": self._sweep(app, country) for app, country in self._feeds}
 
     def _sweep(self, app: str, country: str) -> Sweep:
-        settings = self.settings
-        return Sweep(
-            self.context,
-            partial(self._page, app, country),
-            look_back=LOOK_BACK if settings.look_back is None else settings.look_back,
-            every=timedelta(hours=settings.sweep_hours),
-            max_pages=settings.sweep_pages,
-        )
+        return Sweep.deep(self.context, partial(self._page, app, country), self.settings, look_back=LOOK_BACK)
 
     async def check(self) -> Identity:
         told = [await self._found(app, country) for app, country in self._feeds]

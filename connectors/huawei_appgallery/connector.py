@@ -44,15 +44,7 @@ class HuaweiAppGalleryConnector(Connector[HuaweiAppGallerySettings]):
         self._sweeps = {f"huawei_appgallery://{app}/{places}": self._sweep(app) for app in settings.apps}
 
     def _sweep(self, app: str) -> Sweep:
-        settings = self.settings
-        return Sweep(
-            self.context,
-            partial(self._page, app),
-            look_back=LOOK_BACK if settings.look_back is None else settings.look_back,
-            every=timedelta(hours=settings.sweep_hours),
-            max_pages=settings.sweep_pages,
-            window=WINDOW,
-        )
+        return Sweep.deep(self.context, partial(self._page, app), self.settings, look_back=LOOK_BACK, window=WINDOW)
 
     async def check(self) -> Identity:
         counts = [await self._count(app) for app in self.settings.apps]

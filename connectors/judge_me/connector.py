@@ -59,14 +59,7 @@ class JudgeMeConnector(Connector[JudgeMeSettings]):
         self._api = Api(settings, context)
         secrets = (settings.api_token, settings.app_secret)
         self._secrets = tuple(secret.get_secret_value() for secret in secrets if secret is not None)
-        self._sweep = Sweep(
-            context,
-            self._page,
-            look_back=LOOK_BACK if settings.look_back is None else settings.look_back,
-            every=timedelta(hours=settings.sweep_hours),
-            max_pages=settings.sweep_pages,
-            is_ordered=False,
-        )
+        self._sweep = Sweep.deep(context, self._page, settings, look_back=LOOK_BACK, is_ordered=False)
 
     async def check(self) -> Identity:
         await self._api.reviews(1, 1)

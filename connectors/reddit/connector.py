@@ -73,13 +73,11 @@ class RedditConnector(Connector[RedditSettings]):
         return Listing(self._api, self.context, path, is_search=is_search, **asked)
 
     def _sweep(self, listing: Listing) -> Sweep:
-        settings = self.settings
-        return Sweep(
+        return Sweep.deep(
             self.context,
             listing.page,
-            look_back=LOOK_BACK if settings.look_back is None else settings.look_back,
-            every=timedelta(hours=settings.sweep_hours),
-            max_pages=settings.sweep_pages,
+            self.settings,
+            look_back=LOOK_BACK,
             overlap=SEARCH_OVERLAP if listing.is_search else OVERLAP,
         )
 

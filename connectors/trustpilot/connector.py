@@ -105,14 +105,7 @@ class TrustpilotConnector(Connector[TrustpilotSettings]):
                 self.context.log.info("event_not_heard", event_name=event)
 
     def _sweep(self, ask: Callable[[str], Awaitable[Page]], *, is_ordered: bool) -> Sweep:
-        return Sweep(
-            self.context,
-            ask,
-            look_back=LOOK_BACK if self.settings.look_back is None else self.settings.look_back,
-            every=timedelta(hours=self.settings.sweep_hours),
-            max_pages=self.settings.sweep_pages,
-            is_ordered=is_ordered,
-        )
+        return Sweep.deep(self.context, ask, self.settings, look_back=LOOK_BACK, is_ordered=is_ordered)
 
     async def _reviews(self, position: str, *, limit: int = PAGE_ITEMS) -> Page:
         path = f"/business-units/{self.settings.business_unit_id}/reviews"

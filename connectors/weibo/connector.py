@@ -74,15 +74,7 @@ class WeiboConnector(Connector[WeiboSettings]):
         return WeiboList(self._api, self.context, self.settings.path_of(name), kind)
 
     def _sweep(self, one: WeiboList) -> Sweep:
-        settings = self.settings
-        return Sweep(
-            self.context,
-            one.page,
-            look_back=LOOK_BACK if settings.look_back is None else settings.look_back,
-            every=timedelta(hours=settings.sweep_hours),
-            max_pages=settings.sweep_pages,
-            overlap=OVERLAP,
-        )
+        return Sweep.deep(self.context, one.page, self.settings, look_back=LOOK_BACK, overlap=OVERLAP)
 
     @staticmethod
     def parse(raw: Raw, settings: Any) -> Sequence[Message]:

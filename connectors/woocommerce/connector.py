@@ -60,13 +60,7 @@ class WooCommerceConnector(Connector[WooCommerceSettings]):
         return (parse.parse(raw),)
 
     def _sweep(self, ask: Callable[[str], Awaitable[Page]]) -> Sweep:
-        return Sweep(
-            self.context,
-            ask,
-            look_back=LOOK_BACK if self.settings.look_back is None else self.settings.look_back,
-            every=timedelta(hours=self.settings.sweep_hours),
-            max_pages=self.settings.sweep_pages,
-        )
+        return Sweep.deep(self.context, ask, self.settings, look_back=LOOK_BACK)
 
     async def _page(self, position: str) -> Page:
         """A position is the number of a page: what is new moves all pages by one item, which is then seen twice."""

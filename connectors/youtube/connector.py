@@ -46,14 +46,7 @@ class YoutubeConnector(Connector[YoutubeSettings]):
         self._sweeps = {name: self._sweep(threads) for name, threads in self._threads.items()}
 
     def _sweep(self, threads: Threads) -> Sweep:
-        settings = self.settings
-        return Sweep(
-            self.context,
-            threads.page,
-            look_back=LOOK_BACK if settings.look_back is None else settings.look_back,
-            every=timedelta(hours=settings.sweep_hours),
-            max_pages=settings.sweep_pages,
-        )
+        return Sweep.deep(self.context, threads.page, self.settings, look_back=LOOK_BACK)
 
     @staticmethod
     def parse(raw: Raw, settings: Any) -> Sequence[Message]:
