@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,6 +13,7 @@ from allears_sdk.context import Context
 from allears_sdk.remote import Remote
 from allears_sdk.testing import FakeClock, RecordingLog, make_context
 from allears_sdk.testing.journal import MiniJournal
+from tests.daemon.house import House
 
 C = TypeVar("C", bound=Connector[Any])
 
@@ -31,6 +32,16 @@ class Started:
     async def stop(self) -> None:
         for connector in self._connectors:
             await connector.stop()
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    """The whole daemon, in a process of its own. A folder of tests adds its channel."""
+    house = House(tmp_path)
+    try:
+        yield house
+    finally:
+        house.clear()
 
 
 @pytest.fixture

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 from urllib.request import Request as HttpRequest
 from urllib.request import urlopen
@@ -32,13 +30,9 @@ settle_seconds = 1
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    house = House(tmp_path)
+def house(house: House) -> House:
     house.configure(CHANNELS)
-    try:
-        yield house
-    finally:
-        house.clear()
+    return house
 
 
 def push(house: House, channel: str, delivery: dict[str, Any]) -> None:

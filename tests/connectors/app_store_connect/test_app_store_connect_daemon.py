@@ -41,14 +41,10 @@ def store() -> Iterator[AppStore]:
 
 
 @pytest.fixture
-def house(tmp_path: Path, store: AppStore) -> Iterator[House]:
-    house = House(tmp_path)
+def house(house: House, store: AppStore, tmp_path: Path) -> House:
     (tmp_path / "AuthKey.p8").write_text(PEM)
     house.configure(CHANNEL.format(url=store.url, folder=tmp_path))
-    try:
-        yield house
-    finally:
-        house.clear()
+    return house
 
 
 def ago(**span: float) -> str:

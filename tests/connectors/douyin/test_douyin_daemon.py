@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import urllib.request
-from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -28,13 +26,9 @@ interval_seconds = 30
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    house = House(tmp_path)
+def house(house: House) -> House:
     house.configure(CHANNEL)
-    try:
-        yield house
-    finally:
-        house.clear()
+    return house
 
 
 def push(house: House, event: dict[str, Any]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +22,9 @@ HEADER = "评论ID,用户昵称,评分,评论内容,评论时间,应用版本,�
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    house = House(tmp_path)
+def house(house: House, tmp_path: Path) -> House:
     house.configure(CHANNEL.format().replace("{folder}", str(tmp_path)))
-    try:
-        yield house
-    finally:
-        house.clear()
+    return house
 
 
 def drop(house: House, name: str, *rows: str) -> None:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
+from tests.connectors._shop.served import served
 from tests.connectors.huawei_appgallery.conftest import APP, CLIENT, SECRET, AppGallery
 from tests.daemon.house import House
 
@@ -33,39 +30,14 @@ def gallery() -> AppGallery:
 
 @pytest.fixture
 def url(gallery: AppGallery) -> Iterator[str]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.do_POST()
-
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
-            address = f"http://{self.headers['Host']}{self.path}"
-            answer = gallery.answer(httpx.Request(self.command, address, headers=dict(self.headers), content=body))
-            self.send_response(answer.status_code)
-            self.send_header("Content-Length", str(len(answer.content)))
-            self.end_headers()
-            self.wfile.write(answer.content)
-
-        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  # the base class's name
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_address[1]}"
-    server.shutdown()
-    server.server_close()
-    thread.join(10)
+    with served(gallery.answer) as address:
+        yield address
 
 
 @pytest.fixture
-def house(tmp_path: Path, url: str) -> Iterator[House]:
-    house = House(tmp_path)
+def house(house: House, url: str) -> House:
     house.configure(CHANNEL.format(url=url))
-    try:
-        yield house
-    finally:
-        house.clear()
+    return house
 
 
 def ago(**span: float) -> int:

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
-
-import pytest
 
 from allears_sdk import connector
 from tests.connectors._shop.served import served
@@ -22,15 +18,6 @@ shop_domain = "{SHOP}"
 api_token = "{TOKEN}"
 url = "{{url}}"
 """
-
-
-@pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    house = House(tmp_path)
-    try:
-        yield house
-    finally:
-        house.clear()
 
 
 def push(house: House, request: connector.Request) -> int:

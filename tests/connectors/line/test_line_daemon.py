@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-import pytest
 from aiohttp import ClientSession
 
 from allears_sdk.reference import find_references
@@ -26,15 +23,6 @@ content_url = "{url}"
 settle_seconds = 0.3
 [channels.line.acknowledge]
 """
-
-
-@pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    house = House(tmp_path)
-    try:
-        yield house
-    finally:
-        house.clear()
 
 
 async def push(house: House, *events: dict[str, Any]) -> None:

@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
-
-import pytest
 
 from allears_sdk.reference import find_references
 from tests.connectors.mastodon.mastodon_server import ANA, BOB, SHOP, Mastodon, until
@@ -21,15 +17,6 @@ access_token = "{token}"
 interval_seconds = 1
 [channels.fediverse.acknowledge]
 """
-
-
-@pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    house = House(tmp_path)
-    try:
-        yield house
-    finally:
-        house.clear()
 
 
 async def filed(house: House, count: int) -> list[dict[str, Any]]:

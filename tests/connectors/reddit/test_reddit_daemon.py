@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-
-import pytest
 
 from tests.connectors.reddit.conftest import CLIENT, HOME, ME, PASSWORD, SECRET, running
 from tests.daemon.house import House
@@ -25,15 +21,6 @@ login_url = "{{url}}"
 calls_per_minute = 6000
 interval_seconds = 1
 """
-
-
-@pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    house = House(tmp_path)
-    try:
-        yield house
-    finally:
-        house.clear()
 
 
 async def test_a_post_what_follows_and_its_end(house: House) -> None:

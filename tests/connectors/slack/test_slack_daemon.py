@@ -7,8 +7,7 @@ import json
 import random
 import signal
 import time
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -49,15 +48,6 @@ async def slack() -> AsyncIterator[SlackServer]:
     await slack.start()
     yield slack
     await slack.stop()
-
-
-@pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    house = House(tmp_path)
-    try:
-        yield house
-    finally:
-        house.clear()
 
 
 async def begin(house: House, slack: SlackServer, more: str = "") -> None:

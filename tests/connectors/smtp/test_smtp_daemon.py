@@ -7,24 +7,11 @@ import signal
 import smtplib
 import threading
 import time
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
 
 from tests.connectors.smtp.post import OURS, free_port
 from tests.daemon.house import House
 
 SENDERS = 4
-
-
-@pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    house = House(tmp_path)
-    try:
-        yield house
-    finally:
-        house.clear()
 
 
 class Sender(threading.Thread):

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
-
-import pytest
 
 from tests.connectors._shop.served import served
 from tests.connectors.trustpilot.conftest import HOOK, KEY, SECRET, UNIT, Trustpilot, event, post, pushed
@@ -25,15 +21,6 @@ api_key = "{KEY}"
 api_secret = "{SECRET}"
 url = "{{url}}"
 """
-
-
-@pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    house = House(tmp_path)
-    try:
-        yield house
-    finally:
-        house.clear()
 
 
 def push(house: House, *events: Any) -> int:

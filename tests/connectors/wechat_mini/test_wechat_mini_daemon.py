@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 from urllib.request import Request as HttpRequest
@@ -43,13 +42,9 @@ def platform() -> Iterator[Platform]:
 
 
 @pytest.fixture
-def house(tmp_path: Path, platform: Platform) -> Iterator[House]:
-    house = House(tmp_path)
+def house(house: House, platform: Platform) -> House:
     house.configure(CHANNEL.format(url=platform.url))
-    try:
-        yield house
-    finally:
-        house.clear()
+    return house
 
 
 def push(house: House, fields: dict[str, Any]) -> tuple[int, bytes]:

@@ -8,7 +8,6 @@ import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlencode
@@ -46,13 +45,9 @@ def platform() -> Iterator[Platform]:
 
 
 @pytest.fixture
-def house(tmp_path: Path, platform: Platform) -> Iterator[House]:
-    house = House(tmp_path)
+def house(house: House, platform: Platform) -> House:
     house.configure(CHANNEL.format(url=platform.url))
-    try:
-        yield house
-    finally:
-        house.clear()
+    return house
 
 
 class WeChat:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 from urllib.request import Request as HttpRequest
@@ -38,13 +37,9 @@ def shop() -> Iterator[Shop]:
 
 
 @pytest.fixture
-def house(tmp_path: Path, shop: Shop) -> Iterator[House]:
-    house = House(tmp_path)
+def house(house: House, shop: Shop) -> House:
     house.configure(CHANNEL.format(url=shop.url))
-    try:
-        yield house
-    finally:
-        house.clear()
+    return house
 
 
 def push(house: House) -> tuple[int, bytes]:

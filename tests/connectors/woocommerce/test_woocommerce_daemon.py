@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-
-import pytest
 
 from tests.connectors._shop.served import served
 from tests.connectors.woocommerce.conftest import KEY, SECRET, Shop
@@ -19,15 +15,6 @@ url = "{{url}}"
 consumer_key = "{KEY}"
 consumer_secret = "{SECRET}"
 """
-
-
-@pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    house = House(tmp_path)
-    try:
-        yield house
-    finally:
-        house.clear()
 
 
 def ago(**span: float) -> str:

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
-
-import pytest
 
 from tests.connectors.x.conftest import BEARER, OWN, X, running
 from tests.daemon.house import House
@@ -25,15 +21,6 @@ read_own = false
 url = "{{url}}"
 interval_seconds = 1
 """
-
-
-@pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    house = House(tmp_path)
-    try:
-        yield house
-    finally:
-        house.clear()
 
 
 def channel(house: House) -> dict[str, Any]:

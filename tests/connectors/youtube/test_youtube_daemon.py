@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
 
@@ -28,15 +26,6 @@ channel_id = "{CHANNEL}"
 api_key = "{KEY}"
 url = "{{url}}"
 """
-
-
-@pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    house = House(tmp_path)
-    try:
-        yield house
-    finally:
-        house.clear()
 
 
 def states(house: House) -> dict[str, dict[str, Any]]:
