@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 REFERENCE_CHARS = len("ALE-XXXX-XXXX-XXXX")
+WITNESS = "asked"
 LIMITS = FileLimits(each_bytes=64 << 20, total_bytes=256 << 20, count=100)
 
 
@@ -73,7 +74,7 @@ class S3Sink(Sink[S3Settings]):
         """Looks for a complaint that nobody has."""
         details: tuple[str, ...] = ()
         try:
-            await self._keys_of(NOBODYS_KEY)
+            await self._names(self._folder(NOBODYS_KEY[:REFERENCE_CHARS]))
         except AllearsError as error:
             if not is_denied(error):
                 raise
@@ -114,13 +115,36 @@ class S3Sink(Sink[S3Settings]):
         return await self._there(marks)
 
     async def _there(self, marks: Collection[str]) -> Collection[str]:
-        """Which of these the events of their complaint tell of."""
-        wanted, found = set(marks), set[str]()
-        for name in await self._keys_of(min(wanted)) if wanted else ():
-            found |= wanted.intersection(await self._marks_of(name))
-            if found == wanted:
+        """Which of these the events of their complaint tell of. A "no" must be sure: it makes an event anew."""
+        wanted = set(marks)
+        if not wanted:
+            return wanted
+        reference = min(wanted)[:REFERENCE_CHARS]
+        found = await self._told(reference, wanted)
+        return found if found == wanted else await self._told(reference, wanted, is_sure=True)
+
+    async def _told(self, reference: str, wanted: Collection[str], *, is_sure: bool = False) -> Collection[str]:
+        names = await (self._surely_there(reference) if is_sure else self._names(self._folder(reference)))
+        found = set[str]()
+        for name in self._events_in(names, reference):
+            found |= set(await self._marks_of(name)).intersection(wanted)
+            if found == set(wanted):
                 break
         return found
+
+    async def _surely_there(self, reference: str) -> Collection[str]:
+        """To obstore a page that is no list at all is one without entries: this one must show what was just written."""
+        witness = f"{self._folder(reference)}{WITNESS}"
+        await self._put(witness, b"", "application/octet-stream")
+        names = await self._names(self._folder(reference))
+        if witness not in names:
+            raise Unavailable("the bucket's list does not show what was written a moment ago")
+        return names
+
+    def _events_in(self, names: Collection[str], reference: str) -> list[str]:
+        """What others may have put there is not named like them."""
+        begin = f"{self._folder(reference)}{reference}"
+        return sorted(name for name in names if name.startswith(begin) and name.endswith(".json"))
 
     # The bucket
 
@@ -135,12 +159,6 @@ class S3Sink(Sink[S3Settings]):
         except Exception as error:
             if not is_there(error):
                 raise named(error) from None
-
-    async def _keys_of(self, key: str) -> list[str]:
-        """Names of the events of a complaint; what others may have put there is not named like them."""
-        names = await self._names(self._folder(key[:REFERENCE_CHARS]))
-        begin = self._name(key[:REFERENCE_CHARS]).removesuffix(".json")
-        return sorted(name for name in names if name.startswith(begin) and name.endswith(".json"))
 
     async def _marks_of(self, name: str) -> Collection[str]:
         """What cannot be read here is no event of ours, or a look that failed: who goes on would tell it again."""
@@ -189,14 +207,17 @@ class S3Sink(Sink[S3Settings]):
         more: dict[str, Any] = {"endpoint": settings.endpoint} if settings.endpoint else {}
         if settings.access_key_id:
             more["credential_provider"] = self._credentials
-        return S3Store(
-            settings.bucket,
-            region=settings.region,
-            virtual_hosted_style_request=not settings.path_style,
-            client_options=options,  # type: ignore[arg-type]  # built up step by step
-            retry_config={"max_retries": 0, "retry_timeout": timedelta(seconds=settings.timeout_seconds)},
-            **more,
-        )
+        try:
+            return S3Store(
+                settings.bucket,
+                region=settings.region,
+                virtual_hosted_style_request=not settings.path_style,
+                client_options=options,  # type: ignore[arg-type]  # built up step by step
+                retry_config={"max_retries": 0, "retry_timeout": timedelta(seconds=settings.timeout_seconds)},
+                **more,
+            )
+        except Exception as error:
+            raise ConfigError("the settings cannot work: is ca_file PEM?", detail=str(error)[:300]) from None
 
     def _credentials(self) -> S3Credential:
         """These alone: a token in the environment belongs to another key."""

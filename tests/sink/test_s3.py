@@ -243,6 +243,20 @@ async def test_an_event_that_cannot_be_read_is_no_answer(make: Make, s3: S3, pro
     assert await sink.find(key_of(event)) is not None
 
 
+async def test_a_list_that_is_none_says_nothing_of_what_is_there(
+    make: Make, s3: S3, proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To obstore any page of HTML is a list without entries."""
+    sink, event = make(), make_event()
+    await put(sink, event)
+    proxy.plan(Fault.GARBAGE, on=f"GET /{BUCKET}$")
+    assert await sink.find(key_of(event)) == Ticket(id=key_of(event))
+    proxy.plan(Fault.GARBAGE, Fault.GARBAGE, on=f"GET /{BUCKET}$")
+    with pytest.raises(Unavailable, match="does not show what was written"):
+        await sink.find(key_of(event))
+    assert [name.rpartition("/")[2] for name in s3.objects()].count("asked") == 1
+
+
 async def test_files_lie_beside_their_events(make: Make, s3: S3, files: MemoryFiles) -> None:
     sink, event = make(), with_files(make_event(), files)
     payload, key = sink.render(event, key_of(event)), key_of(event)

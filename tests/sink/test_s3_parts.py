@@ -141,8 +141,11 @@ def test_where_the_bucket_is(more: dict[str, Any], endpoint: str | None) -> None
     assert settings(**more).endpoint == endpoint
 
 
-async def test_a_certificate_that_cannot_be_read(tmp_path: Path) -> None:
-    sink = S3Sink(settings(ca_file=str(tmp_path / "none.pem")), make_context("archive", tmp_path))
+@pytest.mark.parametrize("content", [None, b"-----BEGIN CERTIFICATE-----\nno\n-----END CERTIFICATE-----\n"])
+async def test_a_certificate_that_cannot_be_read(tmp_path: Path, content: bytes | None) -> None:
+    if content is not None:
+        (tmp_path / "ca.pem").write_bytes(content)
+    sink = S3Sink(settings(ca_file=str(tmp_path / "ca.pem")), make_context("archive", tmp_path))
     with pytest.raises(ConfigError, match="ca_file"):
         await put(sink)
 
