@@ -3,8 +3,9 @@
     python scripts/train.py LABELLED... --weak UNLABELLED.jsonl [--without IDS] [--out FILE] [--folds 5]
 
 LABELLED are folders with `A.jsonl` (id, lang, channel_kind, text) beside `A.gold.jsonl` (id, gold), or files whose
-lines hold `gold` themselves; a set's name is its file's. UNLABELLED has texts with the labels of their sources under `native`; those that
-are also labelled are left out, and those whose number (`u00017`) a line of IDS names. Needs the `train` extra.
+lines hold `gold` themselves; a set's name is its file's. UNLABELLED has texts with the labels of their sources under
+`native`; those that are also labelled are left out, and those whose number (`u00017`) a line of IDS names. Needs the
+`train` extra.
 The same texts and the same rules give the same file.
 """
 
@@ -49,6 +50,8 @@ LEAST_EXAMPLES = {"nature": 5, "category": 3, "priority": 5, "expectation": 15}
 SMOOTHNESS = {"nature": 0.3, "category": 0.3, "priority": 0.2, "expectation": 0.5}
 RARE_KINDS = 4.0
 """How much a text of a kind that is rare in the material (mail, chat, transcript) counts."""
+OF_EVERY_KIND = 8.0
+"""How much a text of the only set with every kind counts against one of the thousands of common kinds."""
 COMMON_KINDS = frozenset({"shop_review", "x", "web_form", "webchat"})
 NEVER = -12.0
 WORDS, TOPIC = 3.0, 5.0
@@ -107,7 +110,7 @@ class Example:
     @property
     def trusted(self) -> float:
         """How much it counts where rules and model are weighed against each other."""
-        return float(self.is_new or self.row["set"] == WRITTEN)
+        return OF_EVERY_KIND if self.row["set"] == WRITTEN else float(self.is_new)
 
 
 def read_lines(path: Path) -> list[Row]:
