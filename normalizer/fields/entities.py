@@ -16,8 +16,9 @@ _MAX_EACH = 20
 _DIGIT = re.compile(r"\d")
 _LATIN = re.compile("[a-zA-Z]")
 _CAPITALISED = re.compile("[A-Z][a-z]+")
-_ORDER_NEAR = re.compile(r"订单|单号|\border\b")
-_LONG_NUMBER = re.compile(r"[a-z\d](?<![\w.-].)[a-z]{0,3}\d{9,21}(?![\w.-])")
+_ORDER_NEAR = re.compile(r"订单|单号|\bo+r*d+e?r+s?\b|\bpu+r+c?[a-z]{2,6}e\b")
+"""With the slips of a hurried hand: oder, ordr, puurchase."""
+_LONG_NUMBER = re.compile(r"(?<![\w.-])(?:[a-z]{0,3}\d{9,21}|[a-z]\d{7,8}|00\d{6,7})(?![\w.-])")
 _ORDER_REACH = 160
 _HANDLE = re.compile(r"@(\w{1,40})")
 _OF_A_FIRM = re.compile(r"(?:_?(?:air|care|cs|cust|eats|help|india|online|serv|shop|store|support|team|u[ks]a?$)\w*)?")

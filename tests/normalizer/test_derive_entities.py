@@ -127,3 +127,47 @@ def test_people(text: str, names: tuple[str, ...]) -> None:
 )
 def test_nobody(text: str) -> None:
     assert entities(text).person == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("my HP Envy 5020 jams on every page", Entities(product=("HP Envy 5020",))),
+        ("the Lenovo Vibe K6 Plus runs hot", Entities(product=("Lenovo Vibe K6 Plus",))),
+        ("still no update for my #MotoG6Plus", Entities(product=("MotoG6Plus",))),
+        ("a 2015 Forester should not burn oil", Entities(product=("2015 Forester",))),
+        ("Rainbow Six Siege crashes at the menu", Entities(product=("Rainbow Six Siege",))),
+        ("蒙牛纯甄里有一根头发", Entities(product=("蒙牛纯甄",))),
+        ("买了《边城》，少了二十页", Entities(product=("边城",))),
+        ("果园记 陕西红富士苹果 12个装 烂了三个", Entities(product=("果园记 陕西红富士苹果",))),
+        ("设备编号为：20031-77-4102，又停了", Entities(product=("20031-77-4102",))),
+        ("Item 40718822 came in the wrong colour", Entities(product=("40718822",))),
+        ("pls cancel puurchase, it was 00007712345", Entities(order=("00007712345",))),
+        ("my oder never came, the mail says W7730018", Entities(order=("W7730018",))),
+        ("file loc: QWKZRT, no bag since Friday", Entities(order=("QWKZRT",))),
+        ("拨打过12345、12369都没用", Entities(phone=("12345", "12369"))),
+        ("致电区环境监测站8530127没人接", Entities(phone=("8530127",))),
+        ("转运费5——8元不合理", Entities(amount=("5——8元",))),
+        ("they offered me a $20-$50 voucher", Entities(amount=("$20-$50",))),
+        ("坑了我三百块呢", Entities(amount=("三百块",))),
+    ],
+)
+def test_more_named_things(text: str, expected: Entities) -> None:
+    assert entities(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Samsung 4K is not what it was, and LG 5G neither",
+        "waited for Dell 3 hours, then HP 2 days",
+        "no signal in RG45 7XX since Monday",
+        "flying the A320 again",
+        "#Podcast1234 is great",
+        "根据《消费者权益保护法》处理",
+        "confirmation: THANKS FOR NOTHING",
+        "I never order anything, the year 2019 was bad",
+    ],
+)
+def test_numbers_and_titles_that_are_no_product_and_no_order(text: str) -> None:
+    assert entities(text) == Entities()
