@@ -69,6 +69,8 @@ class ConnectorSpec:
     """Receivers: its requests prove who sent them, so the rate limit counts only refused ones."""
     verified: str = ""
     """What this was tried against: a real server (named), or "recorded fixtures only"."""
+    verified_zh: str = ""
+    """The same in Chinese, for tables in that language; empty: the English one is shown."""
     sdk: int = SDK_MAJOR
 
 

@@ -63,6 +63,9 @@ class SinkSpec:
     is_view: bool = False
     """A view of the journal: filing is delivery, nothing is sent."""
     verified: str = ""
+    """What this was tried against: a real store (named), or a stand-in, and by whom it was checked."""
+    verified_zh: str = ""
+    """The same in Chinese, for tables in that language; empty: the English one is shown."""
     sdk: int = SDK_MAJOR
 
 

@@ -34,6 +34,8 @@ class Component:
     title_zh: str
     model: type[Settings]
     verified: str
+    verified_zh: str
+    """The English one where the spec has none."""
 
     @property
     def word(self) -> str:
@@ -90,6 +92,7 @@ def component(family: Family, kind: str) -> Component:
         title_zh=loaded.spec.title_zh,
         model=loaded.Settings,
         verified=loaded.spec.verified,
+        verified_zh=loaded.spec.verified_zh or loaded.spec.verified,
     )
 
 
