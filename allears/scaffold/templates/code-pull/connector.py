@@ -28,6 +28,7 @@ class NewbornConnector(Connector[NewbornSettings]):
         hears=frozenset({Hears.POLL}),
         threading=Threading.ITEM,
         verified="a simulator of our own",
+        verified_zh="自写的模拟器",
     )
     Settings = NewbornSettings
 

@@ -40,6 +40,7 @@ class NewbornConnector(Connector[NewbornSettings]):
         answer_within_seconds=5.0,
         signed=True,
         verified="requests of our own, signed as documented",
+        verified_zh="自制的请求，按文档签名",
     )
     Settings = NewbornSettings
 
