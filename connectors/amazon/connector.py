@@ -31,6 +31,7 @@ class AmazonConnector(Connector[AmazonSettings]):
         public=True,
         look_back=LOOK_BACK,
         verified="a simulator; the report's columns and dates are known from other clients only",
+        verified_zh="模拟器；报告的列和日期只从其他客户端得知",
     )
     Settings: ClassVar[type[ChannelSettings]] = AmazonSettings
 

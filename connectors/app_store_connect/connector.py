@@ -32,6 +32,7 @@ class AppStoreConnectConnector(Connector[AppStoreConnectSettings]):
         public=True,
         look_back=LOOK_BACK,
         verified="a simulator of the documented API; its tokens by PyJWT",
+        verified_zh="按文档自写的模拟器；令牌由 PyJWT 校验",
     )
     Settings: ClassVar[type[ChannelSettings]] = AppStoreConnectSettings
 

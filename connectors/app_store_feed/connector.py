@@ -33,6 +33,7 @@ class AppStoreFeedConnector(Connector[AppStoreFeedSettings]):
         public=True,
         look_back=LOOK_BACK,
         verified="a simulator of the feed as others have recorded it",
+        verified_zh="模拟器，依照他人记录的 feed",
     )
     Settings: ClassVar[type[ChannelSettings]] = AppStoreFeedSettings
 

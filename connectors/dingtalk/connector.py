@@ -58,6 +58,7 @@ class DingTalkConnector(Connector[DingTalkSettings]):
         threading=Threading.CHAT,
         signed=True,
         verified="a server of our own after DingTalk's documents, which its own client (dingtalk-stream) understands",
+        verified_zh="按钉钉文档自写的服务器，钉钉官方客户端（dingtalk-stream）能与它对话",
     )
     Settings: ClassVar[type[ChannelSettings]] = DingTalkSettings
 

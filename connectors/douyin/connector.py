@@ -63,6 +63,7 @@ class DouyinConnector(Connector[DouyinSettings]):
         look_back=LOOK_BACK,
         signed=True,
         verified="a simulator of the documented API",
+        verified_zh="按文档自写的模拟器",
     )
     Settings: ClassVar[type[ChannelSettings]] = DouyinSettings
 

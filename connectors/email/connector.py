@@ -46,6 +46,7 @@ class EmailConnector(Connector[EmailSettings]):
         threading=Threading.MAIL,
         look_back=timedelta(days=30),
         verified="Dovecot 2.3.19 (passwords and XOAUTH2), pymap 0.36.7",
+        verified_zh="Dovecot 2.3.19（密码和 XOAUTH2）、pymap 0.36.7",
     )
     Settings: ClassVar[type[ChannelSettings]] = EmailSettings
 

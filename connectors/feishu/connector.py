@@ -53,6 +53,7 @@ class FeishuConnector(Connector[FeishuSettings]):
         look_back=LOOK_BACK,
         signed=True,
         verified="a server of our own after Feishu's documents, which its own client (lark-oapi) understands",
+        verified_zh="按飞书文档自写的服务器，飞书官方客户端（lark-oapi）能与它对话",
     )
     Settings: ClassVar[type[ChannelSettings]] = FeishuSettings
 

@@ -61,6 +61,7 @@ class FolderConnector(Connector[FolderSettings]):
         hears=frozenset({Hears.POLL}),
         threading=Threading.MAIL,
         verified="ext4; files written by openpyxl and by hand",
+        verified_zh="ext4；openpyxl 写出的和手工制作的文件",
     )
     Settings = FolderSettings
 

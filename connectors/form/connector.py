@@ -44,6 +44,7 @@ class FormConnector(Connector[FormSettings]):
         answer_within_seconds=15.0,
         max_body_bytes=page.MAX_BODY_BYTES,
         verified="headless Chromium, with and without JavaScript",
+        verified_zh="无界面 Chromium，启用和禁用 JavaScript",
     )
     Settings = FormSettings
 

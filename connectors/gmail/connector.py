@@ -30,6 +30,7 @@ class GmailConnector(ApiMailConnector[GmailSettings]):
         answer_within_seconds=10,
         look_back=timedelta(days=30),
         verified="recorded fixtures only",
+        verified_zh="仅录制的应答",
     )
     Settings: ClassVar[type[ChannelSettings]] = GmailSettings
 

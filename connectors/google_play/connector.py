@@ -45,6 +45,7 @@ class GooglePlayConnector(Connector[GooglePlaySettings]):
         public=True,
         look_back=WINDOW,
         verified="a simulator of the documented API",
+        verified_zh="按文档自写的模拟器",
     )
     Settings: ClassVar[type[ChannelSettings]] = GooglePlaySettings
 

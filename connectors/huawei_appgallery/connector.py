@@ -34,6 +34,7 @@ class HuaweiAppGalleryConnector(Connector[HuaweiAppGallerySettings]):
         public=True,
         look_back=LOOK_BACK,
         verified="a simulator; parts of the API are known from other clients only",
+        verified_zh="模拟器；部分接口只从其他客户端得知",
     )
     Settings: ClassVar[type[ChannelSettings]] = HuaweiAppGallerySettings
 

@@ -47,6 +47,7 @@ class InstagramConnector(AccountConnector[InstagramSettings]):
         max_body_bytes=8 << 20,
         signed=True,
         verified="a server of our own after Meta's documents; recorded shapes",
+        verified_zh="按 Meta 文档自写的服务器；录制的数据样例",
     )
     Settings: ClassVar[type[ChannelSettings]] = InstagramSettings
     platform = "instagram"

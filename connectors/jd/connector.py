@@ -53,6 +53,7 @@ class JdConnector(Connector[JdSettings]):
         public=True,
         look_back=LOOK_BACK,
         verified="a simulator; the API is known from its clients only",
+        verified_zh="模拟器；接口只从客户端得知",
     )
     Settings: ClassVar[type[ChannelSettings]] = JdSettings
 

@@ -44,6 +44,7 @@ class JmapConnector(ApiMailConnector[JmapSettings]):
         threading=Threading.MAIL,
         look_back=timedelta(days=30),
         verified="Cyrus 3.6.1 (polling); push: a server of our own after RFC 8620 §7.3",
+        verified_zh="Cyrus 3.6.1（轮询）；推送：按 RFC 8620 §7.3 自写的服务器",
     )
     Settings: ClassVar[type[ChannelSettings]] = JmapSettings
 

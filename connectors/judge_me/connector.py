@@ -51,6 +51,7 @@ class JudgeMeConnector(Connector[JudgeMeSettings]):
         look_back=LOOK_BACK,
         signed=True,
         verified="a simulator; parts of the API are known from other clients only",
+        verified_zh="模拟器；部分接口只从其他客户端得知",
     )
     Settings: ClassVar[type[ChannelSettings]] = JudgeMeSettings
 

@@ -62,6 +62,7 @@ class LineConnector(Connector[LineSettings]):
         answer_within_seconds=2.0,
         signed=True,
         verified="a server of our own after LINE's documents; line-bot-sdk 3.27.0 reads the same deliveries",
+        verified_zh="按 LINE 文档自写的服务器；line-bot-sdk 3.27.0 能读同样的推送",
     )
     Settings: ClassVar[type[ChannelSettings]] = LineSettings
 

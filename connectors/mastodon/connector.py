@@ -48,6 +48,7 @@ class MastodonConnector(Connector[MastodonSettings]):
         threading=Threading.ITEM,
         look_back=LOOK_BACK,
         verified="mastodon-mock 0.6.1, a server of the Mastodon API that others wrote",
+        verified_zh="mastodon-mock 0.6.1：他人编写的 Mastodon API 服务器",
     )
     Settings: ClassVar[type[ChannelSettings]] = MastodonSettings
 

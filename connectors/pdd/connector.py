@@ -33,6 +33,7 @@ class PddConnector(Connector[PddSettings]):
         threading=Threading.ITEM,
         look_back=LOOK_BACK,
         verified="a simulator; the API is known from its clients only",
+        verified_zh="模拟器；接口只从客户端得知",
     )
     Settings: ClassVar[type[ChannelSettings]] = PddSettings
 

@@ -27,6 +27,7 @@ class Pop3Connector(Connector[Pop3Settings]):
         threading=Threading.MAIL,
         look_back=timedelta(days=30),
         verified="Dovecot 2.3.19",
+        verified_zh="Dovecot 2.3.19",
     )
     Settings: ClassVar[type[ChannelSettings]] = Pop3Settings
 

@@ -47,6 +47,7 @@ class RedditConnector(Connector[RedditSettings]):
         public=True,
         look_back=LOOK_BACK,
         verified="a simulator of the documented API",
+        verified_zh="按文档自写的模拟器",
     )
     Settings: ClassVar[type[ChannelSettings]] = RedditSettings
 

@@ -53,6 +53,7 @@ class SlackConnector(Connector[SlackSettings]):
         look_back=LOOK_BACK,
         signed=True,
         verified="a server of our own after Slack's documents, which slack-sdk's clients accept",
+        verified_zh="按 Slack 文档自写的服务器，slack-sdk 的客户端认可它",
     )
     Settings: ClassVar[type[ChannelSettings]] = SlackSettings
 

@@ -26,6 +26,7 @@ class SmtpConnector(Connector[SmtpSettings]):
         hears=frozenset({Hears.LISTEN}),
         threading=Threading.MAIL,
         verified="smtplib and bare sockets over TCP, TLS and Unix sockets",
+        verified_zh="smtplib 和裸套接字，经 TCP、TLS、Unix 套接字",
     )
     Settings: ClassVar[type[ChannelSettings]] = SmtpSettings
 

@@ -59,6 +59,7 @@ class TelegramConnector(Connector[TelegramSettings]):
         answer_within_seconds=30,
         signed=True,
         verified="a Bot API server of our own, with python-telegram-bot as its other client",
+        verified_zh="自写的 Bot API 服务器，另一个客户端为 python-telegram-bot",
     )
     Settings: ClassVar[type[ChannelSettings]] = TelegramSettings
 

@@ -46,6 +46,7 @@ class TrustpilotConnector(Connector[TrustpilotSettings]):
         look_back=LOOK_BACK,
         signed=True,
         verified="a simulator of the documented API; recorded shapes",
+        verified_zh="按文档自写的模拟器；录制的数据样例",
     )
     Settings: ClassVar[type[ChannelSettings]] = TrustpilotSettings
 

@@ -52,6 +52,7 @@ class WebchatConnector(Connector[WebchatSettings]):
         answer_within_seconds=15.0,
         max_body_bytes=MAX_FILE_BYTES,
         verified="headless Chromium: desktop, phone, dark pages, strict policies",
+        verified_zh="无界面 Chromium：桌面、手机、深色页面、严格的安全策略",
     )
     Settings = WebchatSettings
 

@@ -48,6 +48,7 @@ class WebhookConnector(Connector[WebhookSettings]):
         threading=Threading.ITEM,
         signed=True,
         verified="signature vectors of a dozen platforms, and their documented requests",
+        verified_zh="十来个平台的签名样例，以及它们文档中的请求",
     )
     Settings = WebhookSettings
 

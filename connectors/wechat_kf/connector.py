@@ -54,6 +54,7 @@ class WechatKfConnector(Connector[WechatKfSettings]):
         look_back=HISTORY,
         signed=True,
         verified="a simulator of the documented API, and wechatpy 1.8.18 as the other side",
+        verified_zh="按文档自写的模拟器，另一端为 wechatpy 1.8.18",
     )
     Settings: ClassVar[type[ChannelSettings]] = WechatKfSettings
 

@@ -43,6 +43,7 @@ class WechatMiniConnector(AppConnector[WechatMiniSettings]):
         look_back=LOOK_BACK,
         signed=True,
         verified="a simulator of the documented API, and wechatpy 1.8.18 as the other side",
+        verified_zh="按文档自写的模拟器，另一端为 wechatpy 1.8.18",
     )
     Settings = WechatMiniSettings
 

@@ -24,6 +24,7 @@ class WechatOaConnector(AppConnector[WechatOaSettings]):
         answer_within_seconds=5.0,
         signed=True,
         verified="a simulator of the documented API, and wechatpy 1.8.18 as the other side",
+        verified_zh="按文档自写的模拟器，另一端为 wechatpy 1.8.18",
     )
     Settings = WechatOaSettings
 

@@ -48,6 +48,7 @@ class WechatPayConnector(Connector[WechatPaySettings]):
         look_back=timedelta(days=30),
         signed=True,
         verified="recorded fixtures, and the client library wechatpayv3 against the same simulator",
+        verified_zh="录制的应答；客户端库 wechatpayv3 也对同一模拟器试过",
     )
     Settings: ClassVar[type[ChannelSettings]] = WechatPaySettings
 

@@ -56,6 +56,7 @@ class WechatShopConnector(Connector[WechatShopSettings]):
         look_back=LOOK_BACK,
         signed=True,
         verified="a simulator of the documented API, and wechatpy 1.8.18 as the other side of the callback",
+        verified_zh="按文档自写的模拟器，回调的另一端为 wechatpy 1.8.18",
     )
     Settings: ClassVar[type[ChannelSettings]] = WechatShopSettings
 

@@ -31,6 +31,7 @@ class WecomConnector(CallbackConnector[WecomSettings]):
         answer_within_seconds=5.0,
         signed=True,
         verified="a simulator of the documented API, and wechatpy 1.8.18 as the other side",
+        verified_zh="按文档自写的模拟器，另一端为 wechatpy 1.8.18",
     )
     Settings = WecomSettings
 

@@ -55,6 +55,7 @@ class WeiboConnector(Connector[WeiboSettings]):
         look_back=LOOK_BACK,
         signed=True,
         verified="a simulator of the documented API; Weibo's own signature sample",
+        verified_zh="按文档自写的模拟器；微博自己的签名样例",
     )
     Settings: ClassVar[type[ChannelSettings]] = WeiboSettings
 

@@ -34,6 +34,7 @@ class WooCommerceConnector(Connector[WooCommerceSettings]):
         public=True,
         look_back=LOOK_BACK,
         verified="a simulator of the documented API",
+        verified_zh="按文档自写的模拟器",
     )
     Settings: ClassVar[type[ChannelSettings]] = WooCommerceSettings
 

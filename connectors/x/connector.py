@@ -37,6 +37,7 @@ class XConnector(Connector[XSettings]):
         public=True,
         look_back=LOOK_BACK,
         verified="a simulator of the documented API",
+        verified_zh="按文档自写的模拟器",
     )
     Settings: ClassVar[type[ChannelSettings]] = XSettings
 
