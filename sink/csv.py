@@ -52,6 +52,7 @@ class CsvSink(LineSink[CsvSettings]):
         batches=True,
         is_stream=True,
         verified="ext4 and overlayfs on Linux; Python's csv module, openpyxl",
+        verified_zh="Linux 上的 ext4 与 overlayfs；Python 的 csv 模块、openpyxl",
     )
     Settings: ClassVar[type[CsvSettings]] = CsvSettings
 

@@ -83,6 +83,7 @@ class DjangoHelpdeskSink(TicketSink[DjangoHelpdeskSettings]):
         open_certainty=Certainty.B,
         follow_up_certainty=Certainty.B,
         verified="django-helpdesk 2.6.1",
+        verified_zh="django-helpdesk 2.6.1",
     )
     Settings = DjangoHelpdeskSettings
     limits = Limits(

@@ -79,6 +79,7 @@ class EmailNoticeSink(TicketSink[EmailNoticeSettings]):
         open_certainty=Certainty.D,
         follow_up_certainty=Certainty.D,
         verified="aiosmtpd",
+        verified_zh="aiosmtpd",
     )
     Settings = EmailNoticeSettings
     limits = Limits(subject_chars=150, text_chars=100_000)

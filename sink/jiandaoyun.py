@@ -133,6 +133,7 @@ class JiandaoyunSink(TicketSink[JiandaoyunSettings]):
         follow_up_certainty=Certainty.C,
         wait_seconds=60,
         verified="a server of our own after 简道云's documents; never against the product",
+        verified_zh="按简道云文档自写的服务器；从未在产品上试过",
     )
     Settings = JiandaoyunSettings
     limits = Limits(

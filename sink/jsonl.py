@@ -25,6 +25,7 @@ class JsonlSink(LineSink[JsonlSettings]):
         batches=True,
         is_stream=True,
         verified="ext4 and overlayfs on Linux",
+        verified_zh="Linux 上的 ext4 与 overlayfs",
     )
     Settings = JsonlSettings
 

@@ -23,6 +23,7 @@ class ListSink(Sink[ListSettings]):
         follow_up_certainty=Certainty.A,
         is_view=True,
         verified="the journal itself",
+        verified_zh="日志库本身",
     )
     Settings = ListSettings
 

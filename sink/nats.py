@@ -93,6 +93,7 @@ class NatsSink(BrokerSink[NatsSettings, Session]):
         batches=True,
         is_stream=True,
         verified="nats-server 2.15",
+        verified_zh="nats-server 2.15",
     )
     Settings = NatsSettings
 

@@ -78,6 +78,7 @@ class RedisSink(BrokerSink[RedisSettings, "Redis"]):
         batches=True,
         is_stream=True,
         verified="Redis 7.0",
+        verified_zh="Redis 7.0",
     )
     Settings = RedisSettings
 

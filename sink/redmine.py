@@ -77,6 +77,7 @@ class RedmineSink(TicketSink[RedmineSettings]):
         open_certainty=Certainty.B,
         follow_up_certainty=Certainty.B,
         verified="Redmine 5.0.4 (Debian)",
+        verified_zh="Redmine 5.0.4（Debian）",
     )
     Settings = RedmineSettings
     limits = Limits(

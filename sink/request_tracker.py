@@ -95,6 +95,7 @@ class RequestTrackerSink(TicketSink[RequestTrackerSettings]):
         open_certainty=Certainty.B,
         follow_up_certainty=Certainty.B,
         verified="Request Tracker 5.0.3 (Debian)",
+        verified_zh="Request Tracker 5.0.3（Debian）",
     )
     Settings = RequestTrackerSettings
     limits = Limits(

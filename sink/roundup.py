@@ -61,6 +61,7 @@ class RoundupSink(TicketSink[RoundupSettings]):
         open_certainty=Certainty.B,
         follow_up_certainty=Certainty.B,
         verified="Roundup 2.6.0",
+        verified_zh="Roundup 2.6.0",
     )
     Settings = RoundupSettings
     limits = Limits(

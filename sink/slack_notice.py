@@ -75,6 +75,7 @@ class SlackNoticeSink(TicketSink[SlackNoticeSettings]):
         open_certainty=Certainty.B,
         follow_up_certainty=Certainty.B,
         verified="a server of our own after Slack's documents, spoken to by slack-sdk",
+        verified_zh="按 Slack 文档自写的服务器，由 slack-sdk 与它对话",
     )
     Settings = SlackNoticeSettings
     limits = Limits(subject_chars=150, text_chars=7_000)

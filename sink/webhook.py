@@ -79,6 +79,7 @@ class WebhookSink(Sink[WebhookSettings]):
         wait_seconds=0,
         is_stream=True,
         verified="an aiohttp receiver that checks signatures with standardwebhooks 1.1",
+        verified_zh="aiohttp 接收端，用 standardwebhooks 1.1 校验签名",
     )
     Settings = WebhookSettings
 

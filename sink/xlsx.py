@@ -72,6 +72,7 @@ class XlsxSink(LineSink[XlsxSettings]):
         batches=True,
         is_stream=True,
         verified="ext4 and overlayfs on Linux; openpyxl",
+        verified_zh="Linux 上的 ext4 与 overlayfs；openpyxl",
     )
     Settings: ClassVar[type[XlsxSettings]] = XlsxSettings
 

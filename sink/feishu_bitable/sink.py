@@ -53,6 +53,7 @@ class FeishuBitableSink(TicketSink[FeishuBitableSettings]):
         follow_up_certainty=Certainty.C,
         wait_seconds=60,
         verified="a server of our own after Feishu's documents, which Feishu's own client (lark-oapi) understands",
+        verified_zh="按飞书文档自写的服务器，飞书官方客户端（lark-oapi）能与它对话",
     )
     Settings = FeishuBitableSettings
     limits = Limits(

@@ -64,6 +64,7 @@ class FreshdeskSink(TicketSink[FreshdeskSettings]):
         wait_seconds=300,
         tells=True,
         verified="a simulator, itself tried with python-freshdesk 1.3",
+        verified_zh="模拟器，其本身用 python-freshdesk 1.3 试过",
     )
     Settings = FreshdeskSettings
     limits = Limits(

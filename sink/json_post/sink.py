@@ -34,6 +34,7 @@ class JsonPostSink(TicketSink[JsonPostSettings]):
         open_certainty=Certainty.D,
         follow_up_certainty=Certainty.D,
         verified="an aiohttp server; of the examples only the shapes",
+        verified_zh="aiohttp 服务器；示例只核对了格式",
     )
     Settings = JsonPostSettings
     limits = Limits(subject_chars=200, text_chars=20_000)

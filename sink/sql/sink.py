@@ -27,6 +27,7 @@ class SqlSink(Sink[SqlSettings]):
         batches=True,
         is_stream=True,
         verified="SQLite 3, PostgreSQL 18, MariaDB 10.11",
+        verified_zh="SQLite 3、PostgreSQL 18、MariaDB 10.11",
     )
     Settings: ClassVar[type[SqlSettings]] = SqlSettings
 

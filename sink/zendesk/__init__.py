@@ -57,6 +57,7 @@ class ZendeskSink(TicketSink[ZendeskSettings]):
         follow_up_certainty=Certainty.B,
         tells=True,
         verified="a simulator, itself tried with zendesk-toolkit 0.2",
+        verified_zh="模拟器，其本身用 zendesk-toolkit 0.2 试过",
     )
     Settings = ZendeskSettings
     limits = Limits(
