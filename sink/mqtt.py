@@ -100,6 +100,7 @@ class MqttSink(BrokerSink[MqttSettings, Session]):
         batches=True,
         is_stream=True,
         verified="Mosquitto 2.0",
+        verified_zh="Mosquitto 2.0",
     )
     Settings = MqttSettings
 

@@ -90,6 +90,7 @@ class RabbitMqSink(BrokerSink[RabbitMqSettings, Session]):
         batches=True,
         is_stream=True,
         verified="RabbitMQ 3.10",
+        verified_zh="RabbitMQ 3.10",
     )
     Settings = RabbitMqSettings
 
