@@ -12,7 +12,7 @@ from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 from pydantic import Field, SecretStr
 
@@ -61,6 +61,16 @@ class BrokerSettings(DestinationSettings):
         except (OSError, ssl.SSLError) as error:
             raise ConfigError(f"ca_file, client_certificate_file, client_key_file: {error}") from None
         return context
+
+
+class UnaskedSettings(BrokerSettings):
+    """Of brokers that know no repetition and cannot be asked what they have."""
+
+    when_in_doubt: Literal["hold", "send_again"] = Field(
+        default="hold",
+        description="What happens to an event whose confirmation was lost: held for a person, or sent again, which is "
+        "right where every reader remembers the events' ids.",
+    )
 
 
 S = TypeVar("S", bound=BrokerSettings)

@@ -17,7 +17,7 @@ from pydantic import Field, field_validator
 from allears_sdk.connector import Identity
 from allears_sdk.errors import AllearsError, AuthError, ConfigError, InDoubt, Rejected, RetryLater, Unavailable
 from allears_sdk.sink import Certainty, Sending, SinkSpec, Ticket
-from sink._brokers import CONNECTING, BrokerSettings, BrokerSink, Line, extra
+from sink._brokers import CONNECTING, BrokerSink, Line, UnaskedSettings, extra
 from sink._cloudevents import MEDIA_TYPE, attributes, read_head
 from sink._mqtt_line import KEEP_ALIVE_SECONDS, WITHOUT_LIMIT, MqttLine, Welcome, Word
 
@@ -37,7 +37,7 @@ TOPIC_BYTES = 1024
 UTF_8 = 1
 
 
-class MqttSettings(BrokerSettings):
+class MqttSettings(UnaskedSettings):
     """Which broker, and where the events go."""
 
     url: str = Field(
@@ -95,8 +95,8 @@ class MqttSink(BrokerSink[MqttSettings, Session]):
         kind="mqtt",
         title_en="MQTT",
         title_zh="MQTT",
-        open_certainty=Certainty.A,
-        follow_up_certainty=Certainty.A,
+        open_certainty=Certainty.D,
+        follow_up_certainty=Certainty.D,
         batches=True,
         is_stream=True,
         verified="Mosquitto 2.0",

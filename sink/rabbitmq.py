@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from pydantic import Field, field_validator
 from yarl import URL
@@ -18,7 +18,7 @@ from yarl import URL
 from allears_sdk.connector import Identity
 from allears_sdk.errors import AllearsError, AuthError, ConfigError, InDoubt, Rejected, RetryLater, Unavailable
 from allears_sdk.sink import Certainty, Sending, SinkSpec, Ticket
-from sink._brokers import BrokerSettings, BrokerSink, Line, extra
+from sink._brokers import BrokerSink, Line, UnaskedSettings, extra
 from sink._cloudevents import MEDIA_TYPE, read_head
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ DEDUPLICATION = "x-deduplication-header"
 """What the community's deduplication plug-in looks at; nothing to others."""
 
 
-class RabbitMqSettings(BrokerSettings):
+class RabbitMqSettings(UnaskedSettings):
     """Which broker, and where the events go."""
 
     url: str = Field(
@@ -46,11 +46,6 @@ class RabbitMqSettings(BrokerSettings):
     )
     routing_key: str = Field(
         default="allears.complaints", description="Routing key, or the queue's name where `exchange` is empty."
-    )
-    when_in_doubt: Literal["hold", "send_again"] = Field(
-        default="hold",
-        description="What happens to an event whose confirmation was lost: held for a person, or sent again, which is "
-        "right where every consumer remembers `message_id`.",
     )
 
     @field_validator("routing_key")

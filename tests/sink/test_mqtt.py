@@ -116,16 +116,15 @@ class MqttStore:
     def make_sink(self, context: Context) -> MqttSink:
         return MqttSink(settings(f"mqtt://127.0.0.1:{self.cable.port}", username="allears", password=PASSWORD), context)
 
-    async def events(self) -> dict[str, dict[str, Any]]:
-        """By their ids, as a reader must take them."""
+    async def events(self) -> list[dict[str, Any]]:
+        """All that came, repetitions too."""
         messages = await asyncio.to_thread(self.reader.settle)
-        told = [json.loads(message.payload) for message in messages]
-        return {event["id"]: event["data"] for event in reversed(told)}
+        return [json.loads(message.payload) for message in messages]
 
 
 class TestMqtt(MqttStore, SinkContract):
     async def stored(self) -> list[Stored]:
-        return [Stored(key, data["complaint"]["description"]) for key, data in (await self.events()).items()]
+        return [Stored(event["id"], event["data"]["complaint"]["description"]) for event in await self.events()]
 
     async def fail_next(self, fault: Fault) -> None:
         snaps = {Fault.LOSE_ANSWER: Snap.AFTER, Fault.GARBAGE: Snap.GARBAGE}
@@ -141,8 +140,8 @@ class TestMqtt(MqttStore, SinkContract):
 
 class TestMqttStorm(MqttStore, Storms):
     async def stored(self) -> list[Stored]:
-        reader = Reader(remembers=True)
-        told = list(reversed((await self.events()).items()))
+        reader = Reader(remembers=False)
+        told = [(event["id"], event["data"]) for event in await self.events()]
         return [Stored(key, reader.read(data["event"], data["complaint"])) for key, data in told]
 
     def faults(self) -> Wire:
