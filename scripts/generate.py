@@ -97,7 +97,7 @@ def _row(component: Component, language: Language) -> str:
     folder = "channels" if component.family == "channels" else "sinks"
     link = f"[`{component.kind}`](docs/{folder}/{component.kind}{suffix}.md)"
     title = (component.title_en, component.title_zh)[index]
-    return f"| {link} | {title} | {_how(component, index)} | {component.verified} |"
+    return f"| {link} | {title} | {_how(component, index)} | {_tried(component, index)} |"
 
 
 def _store(component: Component, language: Language) -> str:
@@ -108,7 +108,11 @@ def _store(component: Component, language: Language) -> str:
     classes = ("–", "–") if spec.is_view else (spec.open_certainty.value, spec.follow_up_certainty.value)
     tells = ("yes", "有")[index] if spec.tells else ""
     link = f"[`{component.kind}`]({component.kind}{suffix}.md)"
-    return f"| {link} | {title} | {' | '.join(classes)} | {tells} | {component.verified} |"
+    return f"| {link} | {title} | {' | '.join(classes)} | {tells} | {_tried(component, index)} |"
+
+
+def _tried(component: Component, index: int) -> str:
+    return (component.verified, component.verified_zh)[index]
 
 
 def _how(component: Component, index: int) -> str:

@@ -14,12 +14,16 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from allears import settings
+from allears.settings import catalogue
 from allears.settings.catalogue import components
 from allears.settings.example import example
 from allears.settings.schema import config_schema
+from allears_sdk import registry
+from allears_sdk.testing.scripted import ScriptedConnector
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = ROOT / "config"
+CLASSES = {"channels": registry.connector_class, "destinations": registry.sink_class}
 
 SAME_IDEA: dict[str, str] = {
     r"(.*_)?timeout(_seconds)?": r"(.*_)?timeout_seconds",
@@ -71,6 +75,28 @@ def test_units_are_in_names() -> None:
         for name, field in component.model.model_fields.items():
             assert field.description, f"{component.kind}.{name} has no description"
             assert not re.search(r"(_ms|_sec|_secs|_min|_mins|_kb|_mb)$", name), f"{component.kind}.{name}"
+
+
+def test_every_shipped_kind_says_in_both_languages_what_it_was_tried_against() -> None:
+    for component in components(shipped=True):
+        loaded: Any = CLASSES[component.family](component.kind)
+        assert loaded.spec.verified, component.kind
+        assert loaded.spec.verified_zh, f"{component.kind}: verified_zh of its spec is empty"
+
+
+def test_each_page_says_it_in_its_own(generate: ModuleType) -> None:
+    markers = "<!-- channels -->\n<!-- /channels -->\n<!-- stores -->\n<!-- /stores -->\n"
+    english, chinese = generate.with_tables(markers, "en"), generate.with_tables(markers, "zh")
+    for component in components(shipped=True):
+        assert f"| {component.verified} |" in english, component.kind
+        assert f"| {component.verified_zh} |" in chinese, component.kind
+
+
+def test_without_chinese_the_english_one_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "connector_class", lambda kind: ScriptedConnector)
+    found = catalogue.component("channels", "scripted")
+    assert ScriptedConnector.spec.verified_zh == ""
+    assert found.verified_zh == found.verified == "tests"
 
 
 def test_every_setting_is_in_the_reference() -> None:
