@@ -67,7 +67,7 @@ class KafkaSink(BrokerSink[KafkaSettings, "AIOKafkaProducer"]):
         batches=True,
         is_stream=True,
         verified="the broker for tests inside librdkafka 2.16, by its protocol; no Apache Kafka",
-        verified_zh="librdkafka 2.16 自带的测试用 broker，使用同一协议；没有 Apache Kafka",
+        verified_zh="librdkafka 2.16 自带的测试用 broker，使用同一协议；未在 Apache Kafka 上试过",
     )
     Settings = KafkaSettings
     _log: TopicLog | None = None

@@ -74,7 +74,7 @@ class ChatwootSink(TicketSink[ChatwootSettings]):
         follow_up_certainty=Certainty.B,
         tells=True,
         verified="a simulator after Chatwoot's code, which chatwoot-sdk 0.2.0 takes for a Chatwoot; no real one",
-        verified_zh="按 Chatwoot 源码编写的模拟器，chatwoot-sdk 0.2.0 把它当作 Chatwoot；没有真实的 Chatwoot",
+        verified_zh="按 Chatwoot 源码编写的模拟器，chatwoot-sdk 0.2.0 把它当作 Chatwoot；未在真实的 Chatwoot 上试过",
     )
     Settings = ChatwootSettings
     limits = Limits(

@@ -53,7 +53,7 @@ class HubspotSink(TicketSink[HubspotSettings]):
         open_certainty=Certainty.B,
         follow_up_certainty=Certainty.B,
         verified="a simulator, which HubSpot's own client 12 takes for HubSpot; no account",
-        verified_zh="模拟器，HubSpot 官方客户端 12 把它当作 HubSpot；没有真实账户",
+        verified_zh="模拟器，HubSpot 官方客户端 12 把它当作 HubSpot；未在真实账户上试过",
     )
     Settings = HubspotSettings
     limits = Limits(

@@ -44,7 +44,7 @@ class JiraSink(TicketSink[JiraSettings]):
         wait_seconds=300,
         tells=True,
         verified="a simulator that python-jira 3.10.5 takes for a Jira; no real site",
-        verified_zh="模拟器，python-jira 3.10.5 把它当作 Jira；没有真实站点",
+        verified_zh="模拟器，python-jira 3.10.5 把它当作 Jira；未在真实站点上试过",
     )
     Settings = JiraSettings
     limits = Limits(

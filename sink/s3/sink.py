@@ -63,7 +63,7 @@ class S3Sink(Sink[S3Settings]):
         is_stream=True,
         looks_up=True,
         verified="moto's S3 server 5.2; no Amazon S3, MinIO, OSS or COS",
-        verified_zh="moto 5.2 的 S3 服务器；没有 Amazon S3、MinIO、OSS 和 COS",
+        verified_zh="moto 5.2 的 S3 服务器；未在 Amazon S3、MinIO、OSS 和 COS 上试过",
     )
     Settings = S3Settings
 

@@ -58,7 +58,7 @@ class SalesforceSink(TicketSink[SalesforceSettings]):
         follow_up_certainty=Certainty.B,
         looks_up=True,
         verified="a simulator, which simple-salesforce 1.12 takes for Salesforce; no org",
-        verified_zh="模拟器，simple-salesforce 1.12 把它当作 Salesforce；没有真实组织",
+        verified_zh="模拟器，simple-salesforce 1.12 把它当作 Salesforce；未在真实组织上试过",
     )
     Settings = SalesforceSettings
     limits = Limits(

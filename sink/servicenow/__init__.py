@@ -43,7 +43,7 @@ class ServiceNowSink(TicketSink[ServiceNowSettings]):
         open_certainty=Certainty.B,
         follow_up_certainty=Certainty.B,
         verified="a simulator that pysnc 1.2.1 takes for an instance; no real one",
-        verified_zh="模拟器，pysnc 1.2.1 把它当作实例；没有真实实例",
+        verified_zh="模拟器，pysnc 1.2.1 把它当作实例；未在真实实例上试过",
     )
     Settings = ServiceNowSettings
     limits = Limits(files=FileLimits(each_bytes=50 << 20, total_bytes=200 << 20, count=60))

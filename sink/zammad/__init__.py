@@ -64,7 +64,7 @@ class ZammadSink(TicketSink[ZammadSettings]):
         follow_up_certainty=Certainty.B,
         tells=True,
         verified="a simulator after Zammad's code, which zammad-py 3.2.1 takes for a Zammad; no real one",
-        verified_zh="按 Zammad 源码编写的模拟器，zammad-py 3.2.1 把它当作 Zammad；没有真实的 Zammad",
+        verified_zh="按 Zammad 源码编写的模拟器，zammad-py 3.2.1 把它当作 Zammad；未在真实的 Zammad 上试过",
     )
     Settings = ZammadSettings
     limits = Limits(
