@@ -35,6 +35,8 @@ class Note(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Post(msgspec.Struct, frozen=True, kw_only=True):
+    """X's documents name fields after tweets, its own library (xdk 0.10) after posts: either is read."""
+
     id: str
     text: str
     author_id: str = ""
@@ -44,7 +46,24 @@ class Post(msgspec.Struct, frozen=True, kw_only=True):
     referenced_tweets: list[Reference] = []
     edit_history_tweet_ids: list[str] = []
     note_tweet: Note | None = None
+    referenced_posts: list[Reference] = []
+    edit_history_post_ids: list[str] = []
+    note_post: Note | None = None
     lang: str = ""
+
+    @property
+    def references(self) -> Sequence[Reference]:
+        return self.referenced_tweets or self.referenced_posts
+
+    @property
+    def first(self) -> str:
+        """The id under which it was written, before any edit."""
+        return (self.edit_history_tweet_ids or self.edit_history_post_ids or [self.id])[0]
+
+    @property
+    def words(self) -> str:
+        note = self.note_tweet or self.note_post
+        return (note.text if note else "") or self.text
 
 
 class User(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,9 +89,9 @@ def parse(raw: Raw, settings: XSettings) -> Sequence[Message]:
     except (ValueError, RecursionError) as error:
         raise BadMessage(f"{raw.key}: {error}") from None
     post = item.post
-    if any(one.type == "retweeted" for one in post.referenced_tweets):
+    if any(one.type == "retweeted" for one in post.references):
         return ()
-    author, first = _author(item, settings), (post.edit_history_tweet_ids or [post.id])[0]
+    author, first = _author(item, settings), post.first
     conversation = post.conversation_id or first
     is_first = conversation in (post.id, first)
     is_ours = author.role is Role.COMPANY
@@ -80,7 +99,7 @@ def parse(raw: Raw, settings: XSettings) -> Sequence[Message]:
     matter = (f"{conversation}/{person}",) if person and person != (author.id if is_ours else "") else ()
     return (
         Message(
-            text=unescape((post.note_tweet.text if post.note_tweet else "") or post.text) or "[empty post]",
+            text=unescape(post.words) or "[empty post]",
             external_id=first,
             revision=post.id,
             kind=Kind.SAID if first == post.id else Kind.EDITED,
