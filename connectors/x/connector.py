@@ -36,7 +36,7 @@ class XConnector(Connector[XSettings]):
         threading=Threading.ITEM,
         public=True,
         look_back=LOOK_BACK,
-        verified="a simulator of the documented API",
+        verified="a simulator of the documented API; xdk 0.10.6 reads the same posts",
         verified_zh="按文档自写的模拟器",
     )
     Settings: ClassVar[type[ChannelSettings]] = XSettings

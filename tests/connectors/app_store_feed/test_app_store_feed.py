@@ -142,6 +142,7 @@ async def test_three_days_without_us_lose_nothing_but_what_the_feed_no_longer_gi
         (200, "[]", Unavailable, "not a feed"),
         (200, '{"feed": "x"}', Unavailable, "not a feed"),
         (503, "", RetryLater, "503"),
+        (429, "", RetryLater, "429"),
     ],
 )
 async def test_what_is_no_feed(
