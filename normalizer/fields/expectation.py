@@ -13,11 +13,18 @@ def expectation_of(signals: Signals, nature: str) -> tuple[tuple[str, ...], Prov
     found = dict(signals.of("expectation"))
     if nature not in ("complaint", "request") or not found:
         return _nothing(signals, nature)
+    if "reship" in found and all(_within(sign, found["reship"]) for sign in found.get("exchange", ())):
+        found.pop("exchange", None)
     narrow = sorted(value for value in found if value != "action")
     if "action" in found and (not narrow or _is_own(found["action"])):
         narrow.append("action")
     signs = [sign for value in narrow for sign in found[value]]
     return tuple(sorted(narrow)), signals.provenance(signs, 0.8)
+
+
+def _within(sign: Sign, others: list[Sign]) -> bool:
+    """A replacement for what was lost on its way is not exchanged but sent once more."""
+    return any(other.start <= sign.start and sign.end <= other.end for other in others)
 
 
 def _is_own(signs: list[Sign]) -> bool:
