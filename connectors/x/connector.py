@@ -37,7 +37,7 @@ class XConnector(Connector[XSettings]):
         public=True,
         look_back=LOOK_BACK,
         verified="a simulator of the documented API; xdk 0.10.6 reads the same posts",
-        verified_zh="按文档自写的模拟器",
+        verified_zh="按文档自写的模拟器；xdk 0.10.6 能读同样的帖子",
     )
     Settings: ClassVar[type[ChannelSettings]] = XSettings
 
