@@ -61,7 +61,7 @@ RARE = 10
 USUAL_WARMTH = 1.5
 ALONE = 0.4
 """The probability from which a wish is taken as said where no rules are asked."""
-HEARD = 0.08
+HEARD = 0.03
 """So improbable must a wish be that rules are not believed who hear it."""
 LOST = 0.4
 """Share of rules that a blurred text is taken to be unknown to."""
