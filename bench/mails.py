@@ -20,36 +20,8 @@ EN = (
     "I was charged twice for order {order} and nobody answers my mails.",
     "The app has been down since this morning and I cannot log in.",
 )
-PADDING_ZH = (
-    "以下是详细情况：当时我按照说明书操作，反复试了几次都不行，家里其他电器都正常。",
-    "周三晚上我打过一次热线，排了二十多分钟队，接线员说会登记，之后就没有消息了。",
-    "包装盒、小票和赠品我都留着，照片里可以看到右下角的标签。",
-    "家里老人腿脚不方便，来回跑一趟快递站要一个多小时，实在折腾不起。",
-    "我在你们店里买东西有四五年了，之前的电饭煲和吸尘器一直都挺好用。",
-    "师傅上门看过一次，说是里面的零件松了，但是手头没有配件。",
-    "页面上写的是三天内发货，现在已经过了一个星期，状态一直没有变。",
-    "同事同一天下的单，地址也在一个小区，他那份早就到了。",
-    "我把聊天记录翻了一遍，前后三位客服给的答复都不一样。",
-    "麻烦安排一位了解情况的人直接联系我，上午九点以后都方便。",
-    "说明书第七页讲的指示灯颜色，和我手里这台机器也对不上。",
-    "如果还需要别的材料，请一次说清楚，我这边尽量配合。",
-)
-PADDING_EN = (
-    "Here is what happened: I followed the manual step by step and tried several times without success. ",
-    "On Wednesday evening I waited twenty minutes on the hotline, and the agent promised to make a note of it. ",
-    "I have kept the box, the receipt and the small gift that came with it. ",
-    "My mother cannot walk far, and the parcel shop is almost an hour away by bus. ",
-    "I have been buying from you for about five years and was always pleased with the other devices. ",
-    "A technician came by once and said a part inside was loose, but he had no spare with him. ",
-    "The page says it is sent within three days; a week has gone by and the status is the same. ",
-    "A colleague ordered on the same day to the next street, and his has been there since Monday. ",
-    "I read our chat again from the beginning, and three agents gave me three different answers. ",
-    "Please let somebody who knows the case call me, any time after nine in the morning is fine. ",
-    "Page seven of the manual speaks of a green light, and mine has only a white one. ",
-    "If you need anything else from me, please ask for all of it at once. ",
-)
-"""What people write around what they want; each mail has sentences of its own, as a repeated one would weigh on
-quotation and rules as no real mail does."""
+PADDING_ZH = "以下是详细情况：当时我按照说明书操作，反复试了几次都不行，家里其他电器都正常。"
+PADDING_EN = "Here is what happened: I followed the manual step by step and tried several times without success. "
 
 
 def make(count: int, seed: int = 1) -> list[bytes]:
@@ -78,12 +50,8 @@ def _frame(rng: random.Random, number: int, subject: str) -> EmailMessage:
 def _words(rng: random.Random) -> tuple[str, str]:
     order = str(rng.randrange(10**12, 10**13))
     if rng.random() < 0.6:
-        return "投诉：" + order, rng.choice(ZH).format(order=order) + "\n\n" + _padding(rng, PADDING_ZH)
-    return "Complaint " + order, rng.choice(EN).format(order=order) + "\n\n" + _padding(rng, PADDING_EN)
-
-
-def _padding(rng: random.Random, sentences: tuple[str, ...]) -> str:
-    return "".join(rng.choices(sentences, k=rng.randrange(1, 40)))
+        return "投诉：" + order, rng.choice(ZH).format(order=order) + "\n\n" + PADDING_ZH * rng.randrange(1, 30)
+    return "Complaint " + order, rng.choice(EN).format(order=order) + "\n\n" + PADDING_EN * rng.randrange(1, 30)
 
 
 def _plain(rng: random.Random, number: int) -> bytes:
@@ -121,7 +89,7 @@ def _gbk(rng: random.Random, number: int) -> bytes:
     """A desktop client of 2008: GBK in the body, labelled gb2312, encoded words in the subject."""
     order = str(rng.randrange(10**12, 10**13))
     subject = base64.b64encode(f"投诉{order}".encode("gbk")).decode()
-    body = base64.encodebytes((rng.choice(ZH).format(order=order) + "".join(PADDING_ZH[:10])).encode("gbk"))
+    body = base64.encodebytes((rng.choice(ZH).format(order=order) + PADDING_ZH * 10).encode("gbk"))
     head = (
         f"From: =?gb2312?B?zfXQocP3?= <wang{number % 500}@example.cn>\r\nTo: kefu@example.com\r\n"
         f"Subject: =?gb2312?B?{subject}?=\r\nMessage-ID: <bench-{number}@example.cn>\r\n"
