@@ -13,32 +13,24 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import json
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 from typing import Any
 
-import evaluate
-import msgspec
 import numpy as np
+from examples import READ_FOR_RULES, WRITTEN, Example, Row, example_of, labelled_rows, native_labels, weak_rows
+from held_out import ASKED, GROUNDS, HEARD, SEED, held_out, print_figures, settle
 from scipy import sparse
 from sklearn.decomposition import TruncatedSVD
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import KFold
 
 from allears_sdk.complaint import CATEGORIES, NATURES, PRIORITIES
-from normalizer.derive import derive
-from normalizer.fields.consulted import measured, verdicts_of
-from normalizer.fields.reading import Reading, current, read
-from normalizer.fields.signals import weigh
-from normalizer.model import Measures, Model, Opinion, sequences, spaced
 from normalizer.model.opinion import FILE
 from normalizer.model.table import Head, Table, dump
-from normalizer.rules import load as load_rules
 
 LEAST_SEEN = 4
 """Texts in which a sequence must stand to be in the vocabulary."""
@@ -48,133 +40,13 @@ MOST_SEQUENCES = 12_000
 TOPICS = 120
 LEAST_EXAMPLES = {"nature": 5, "category": 3, "priority": 5, "expectation": 15}
 SMOOTHNESS = {"nature": 0.3, "category": 0.3, "priority": 0.2, "expectation": 0.5}
-RARE_KINDS = 4.0
-"""How much a text of a kind that is rare in the material (mail, chat, transcript) counts."""
-OF_EVERY_KIND = 8.0
-"""How much a text of the only set with every kind counts against one of the thousands of common kinds."""
-COMMON_KINDS = frozenset({"shop_review", "x", "web_form", "webchat"})
 NEVER = -12.0
 WORDS, TOPIC = 3.0, 5.0
-SEED = 1
 RARE = 10
 """Examples below which rules that name a category are not gainsaid."""
-USUAL_WARMTH = 1.5
-ALONE = 0.4
-"""The probability from which a wish is taken as said where no rules are asked."""
-HEARD = 0.03
-"""So improbable must a wish be that rules are not believed who hear it."""
-LOST = 0.4
-"""Share of rules that a blurred text is taken to be unknown to."""
 ROOT = Path(__file__).resolve().parent.parent
-READ_FOR_RULES = frozenset({"A", "B", "C", "D", "real_dev"})
-"""Labelled sets on which rules were written."""
-WRITTEN = "authored_dev"
-"""So was this one, of texts made for it: nobody's, but of every kind."""
-PLACES = ("public", "private")
-GROUNDS = tuple(f"{place}{strong}" for place in PLACES for strong in ("", " strong"))
-ASKED = ("action", "explanation", "refund", "compensation", "none")
-SHOWN = ("nature", "complaint_recall", "false_complaint", "category_1", "category_2", "priority", "f1_expectation")
-KINDS = {"shopping": "shop_review", "waimai": "shop_review", "civic": "web_form", "triage": "web_form"}
-KINDS |= {"tweets": "x", "airline": "x", "bitext": "webchat"}
-SAID = {True: "complaint", False: "praise"}
-FELT = {"negative": "complaint", "positive": "praise", "neutral": "neutral"}
 
-Row = dict[str, Any]
 Matrix = sparse.csr_matrix
-
-
-@dataclass(slots=True)
-class Example:
-    """A text as the model sees it."""
-
-    row: Row
-    reading: Reading
-    found: frozenset[str]
-    measures: Measures
-    verdicts: dict[str, str]
-
-    @property
-    def gold(self) -> Row:
-        return self.row["gold"]
-
-    @property
-    def is_new(self) -> bool:
-        """To those who wrote the rules."""
-        return self.row["set"] not in READ_FOR_RULES | {WRITTEN}
-
-    @property
-    def weight(self) -> float:
-        common = 1.0 if self.row["channel_kind"] in COMMON_KINDS else RARE_KINDS
-        return common * (1.0 if self.is_new else 0.5)
-
-    @property
-    def trusted(self) -> float:
-        """How much it counts where rules and model are weighed against each other."""
-        return OF_EVERY_KIND if self.row["set"] == WRITTEN else float(self.is_new)
-
-
-def read_lines(path: Path) -> list[Row]:
-    with path.open(encoding="utf-8") as file:
-        return [json.loads(line) for line in file]
-
-
-def labelled_rows(paths: Iterable[Path]) -> Iterator[Row]:
-    for path in paths:
-        if path.is_file():
-            yield from (row | {"set": path.stem} for row in read_lines(path))
-        for gold in sorted(path.glob("[A-Z].gold.jsonl")) if path.is_dir() else ():
-            texts = {row["id"]: row for row in read_lines(gold.with_name(gold.name.replace(".gold", "")))}
-            yield from (texts[row["id"]] | {"gold": row["gold"], "set": gold.name[0]} for row in read_lines(gold))
-
-
-def weak_rows(path: Path, labelled: Sequence[Row], without: Path | None) -> list[Row]:
-    known = {row["text"] for row in labelled if isinstance(row["text"], str)}
-    dropped = set(without.read_text(encoding="utf-8").split()) if without else set()
-    rows = [
-        row | {"id": f"u{number:05d}", "channel_kind": KINDS[row["src"]]} for number, row in enumerate(read_lines(path))
-    ]
-    return [row for row in rows if row["text"] not in known and row["id"] not in dropped]
-
-
-def example_of(row: Row, blur: Random | None = None) -> Example:
-    """As the model sees it; with `blur` some rules are taken to know nothing of it, as of a text nobody has seen."""
-    conversation, facts = evaluate.conversation_of(row)
-    messages = current(conversation)
-    signals = weigh(read(messages).words, load_rules())
-    if blur is not None:
-        names = sorted({sign.rule.id for signs in signals.signs.values() for sign in signs})
-        lost = {name for name in names if blur.random() < LOST}
-        kept = {key: [sign for sign in signs if sign.rule.id not in lost] for key, signs in signals.signs.items()}
-        signals.signs = {key: signs for key, signs in kept.items() if signs}
-    text = spaced(signals.reading.folded)
-    found = frozenset(one for one in sequences(text) if one in text)
-    verdicts = verdicts_of(signals, messages, facts)
-    return Example(row, signals.reading, found, measured(signals, messages, verdicts), verdicts.told())
-
-
-# ── what is known from texts without our labels ──────────────────────────────────────────────────────────────────────
-
-
-def native_labels(row: Row) -> dict[str, str]:
-    """Questions that some source answers, with its answer."""
-    native, source = row["native"], row["src"]
-    answers = {
-        f"{source} {name}": str(native[name])
-        for name in ("reason", "category_native", "goods", "level1", "urgency")
-        if name in native
-    }
-    return answers | {"nature": _weak_nature(native, source)}
-
-
-def _weak_nature(native: Row, source: str) -> str:
-    if source in ("shopping", "waimai"):
-        return SAID[native["complaint"]]
-    if source == "airline":
-        return FELT[native["sentiment"]]
-    if source == "tweets":
-        chatter = "other" if str(native["domain"]).startswith("random") else "neutral"
-        return "complaint" if native["complaint"] else chatter
-    return "complaint" if source in ("triage", "civic") else "service"
 
 
 @dataclass(slots=True)
@@ -326,157 +198,6 @@ class Trainer:
             bars=dict.fromkeys(ASKED[:-1], 0.5) | {"heard": HEARD},
         )
         return Table(head, weights)
-
-
-# ── what is set by texts that were held out ──────────────────────────────────────────────────────────────────────────
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    trust: dict[str, dict[str, float]]
-    warmth: dict[str, float]
-    bars: dict[str, float]
-
-    def put_into(self, head: Head) -> Head:
-        return msgspec.structs.replace(head, trust=self.trust, warmth=self.warmth, bars=self.bars)
-
-
-@dataclass(slots=True)
-class Held:
-    """An example with what a model that never saw it makes of it."""
-
-    example: Example
-    model: Model
-    opinion: Opinion
-
-
-def held_out(trainer: Trainer, examples: Sequence[Example], folds: int) -> list[Held]:
-    found: list[Held] = []
-    for known, unseen in KFold(folds, shuffle=True, random_state=SEED).split(examples):
-        model = Model(trainer.table([examples[at] for at in known]))
-        new = [examples[at] for at in unseen]
-        found += [Held(example, model, Opinion(model, example.reading, example.measures)) for example in new]
-    return found
-
-
-def settle(held: Sequence[Held]) -> Settings:
-    """Sets the few numbers that held-out texts decide: trust, warmth and bars."""
-    names = ("nature", "category", "priority")
-    trust = {name: best_trust(name, held) for name in names}
-    warmth = {name: best_warmth(name, trust[name], held) for name in names} | {"expectation": 1.0}
-    settings = Settings(trust, warmth, {value: best_bar(value, held) for value in ASKED[:-1]} | {"heard": HEARD})
-    for one in held:
-        one.model.table.head = settings.put_into(one.model.table.head)
-    return settings
-
-
-def judged(name: str, held: Iterable[Held]) -> list[Held]:
-    """Those of which the labels say something in that field."""
-    return [
-        one
-        for one in held
-        if one.example.gold[name] and (name != "priority" or one.example.gold["nature"] == "complaint")
-    ]
-
-
-def surprise(name: str, held: Iterable[Held], trust: Mapping[str, float], warmth: float) -> float:
-    """How little of the probability went to what is right, in natural units."""
-    total = 0.0
-    for one in judged(name, held):
-        sums = one.opinion.sums(name)
-        if (said := one.example.verdicts[name]) in sums:
-            sums[said] += trust[one.opinion.ground(name, said)]
-        given = np.array(list(sums.values())) / warmth
-        right = sums[one.example.gold[name]] / warmth
-        total += one.example.trusted * float(np.logaddexp.reduce(given) - right)
-    return total
-
-
-def best_trust(name: str, held: Sequence[Held]) -> dict[str, float]:
-    trust = {}
-    for ground in GROUNDS:
-        there = [one for one in held if one.opinion.ground(name, one.example.verdicts[name]) == ground]
-        trials = (step / 4 for step in range(13))
-        trust[ground] = min(trials, key=lambda trial: surprise(name, there, {ground: trial}, USUAL_WARMTH))
-    return trust
-
-
-def best_warmth(name: str, trust: Mapping[str, float], held: Sequence[Held]) -> float:
-    trials = (0.8 + step / 5 for step in range(9))
-    return min(trials, key=lambda trial: surprise(name, held, trust, trial))
-
-
-def best_bar(value: str, held: Sequence[Held]) -> float:
-    """Where F1 is best, together with what rules hear."""
-    cases = [
-        (wished(value, one), value in one.example.gold["expectation"], one.example.trusted)
-        for one in held
-        if one.example.gold["nature"] == "complaint"
-    ]
-
-    def overlap(bar: float) -> float:
-        hits = sum(weight for chance, wanted, weight in cases if chance >= bar and wanted)
-        taken = sum(weight for chance, _, weight in cases if chance >= bar)
-        stated = sum(weight for _, wanted, weight in cases if wanted)
-        return 2 * hits / ((taken + stated) or 1)
-
-    return max((0.3 + step / 25 for step in range(11)), key=overlap)
-
-
-def wished(value: str, one: Held) -> float:
-    chance = one.opinion.chances("expectation")[value]
-    return 1.0 if f"wants {value}" in one.example.verdicts and chance >= HEARD else chance
-
-
-# ── figures ──────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def answer(example: Example, model: Callable[[], Model | None]) -> Row:
-    record = derive(*evaluate.conversation_of(example.row), model=model)
-    return {
-        "id": example.row["id"],
-        "nature": record.nature,
-        "category": record.category,
-        "priority": record.priority,
-        "expectation": list(record.expectation),
-        "entities": {},
-    }
-
-
-def model_alone(held: Held) -> Row:
-    likely = {name: held.opinion.sums(name) for name in ("nature", "category", "priority")}
-    row: Row = {name: max(sums, key=sums.__getitem__) for name, sums in likely.items()}
-    wanted = sorted(value for value in ASKED[:-1] if held.opinion.chances("expectation")[value] >= ALONE)
-    if row["nature"] not in ("complaint", "suggestion"):
-        row |= {"category": "", "priority": ""}
-    return row | {"id": held.example.row["id"], "expectation": wanted if row["nature"] == "complaint" else []}
-
-
-def print_figures(held: Sequence[Held]) -> None:
-    scorer = evaluate.load_module(evaluate.FOLDER / "score_records.py")
-    answers = {
-        "rules": [answer(one.example, lambda: None) for one in held],
-        "model": [model_alone(one) for one in held],
-        "both": [answer(one.example, lambda one=one: one.model) for one in held],
-    }
-    for name, rows in groups([one.example.row for one in held]).items():
-        for method, given in answers.items():
-            figures = scorer.score(rows, {row["id"]: row for row in given})
-            print(f"{name:22} {len(rows):5} {method:6}" + "".join(f" {key} {figures.get(key, 0):.3f}" for key in SHOWN))
-
-
-def groups(rows: Sequence[Row]) -> dict[str, list[Row]]:
-    found: dict[str, list[Row]] = {"all": [row for row in rows if row["set"] != WRITTEN]}
-    for row in rows:
-        if row["set"] == WRITTEN:
-            names = [WRITTEN]
-        else:
-            language = "zh" if row["lang"].startswith("zh") else "en"
-            fresh = [] if row["set"] in READ_FOR_RULES else ["new", f"new {language}"]
-            names = [language, f"{language} {row['channel_kind']}", *fresh, f"set {row['set']}"]
-        for name in names:
-            found.setdefault(name, []).append(row)
-    return found
 
 
 def main() -> int:
