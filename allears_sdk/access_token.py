@@ -9,6 +9,7 @@ from typing import Any
 
 from allears_sdk.codec import encode_stable
 from allears_sdk.context import Context
+from allears_sdk.renewal import Renewals
 from allears_sdk.signing import sha256_hex
 
 EARLY_SECONDS = 300.0
@@ -32,19 +33,20 @@ class AccessToken:
         self._context = context
         self._name = f"access-{sha256_hex(encode_stable(list(identity)))[:24]}"
         self._ask = ask
+        self._renewals = Renewals()
 
     async def get(self, *, stale: str = "") -> str:
         """A token that is valid for some minutes. `stale` is one that the platform has just refused: another is got,
         unless somebody has done that meanwhile. Raises what `ask` raises."""
         kept = self._usable(await self._context.tokens.get(self._name), stale)
-        if kept:
-            return kept
+        return kept or await self._renewals.finish(self._renew(stale))
+
+    async def _renew(self, stale: str) -> str:
         async with self._context.tokens.lock(self._name):
             kept = self._usable(await self._context.tokens.get(self._name), stale)
-            return kept or await self._renew()
+            return kept or await self._keep(await self._ask())
 
-    async def _renew(self) -> str:
-        grant = await self._ask()
+    async def _keep(self, grant: Grant) -> str:
         usable = max(grant.seconds - EARLY_SECONDS, grant.seconds / 2)
         until = self._context.clock.now() + timedelta(seconds=usable)
         await self._context.tokens.put(self._name, {"token": grant.token, "until": until.isoformat()})

@@ -14,6 +14,7 @@ from allears_sdk.errors import AuthError
 from allears_sdk.oauth import assertion, browser, device
 from allears_sdk.oauth.answers import Tokens, Told, advice, announce, ask, error_of, load, tokens_of
 from allears_sdk.oauth.settings import OAuthSettings
+from allears_sdk.renewal import Renewals
 from allears_sdk.signing import sha256_hex
 
 _IDLE = {"microsoft": timedelta(days=90), "google": timedelta(days=180)}
@@ -41,7 +42,7 @@ class OAuth:
         identity = (settings.effective_token_url, settings.client_id, self._account, self._scope)
         self._name = "oauth-" + sha256_hex(encode_stable([*identity, settings.effective_grant]))[:24]
         self._kept: Tokens | None = None
-        self._renewals: set[asyncio.Future[Tokens]] = set()
+        self._renewals = Renewals()
 
     async def access_token(self, *, stale: str = "") -> str:
         """A token that is valid for some minutes. `stale` is one that a server has just refused: another is got,
@@ -51,16 +52,7 @@ class OAuth:
         """
         if self._kept is not None and self._serves(self._kept, stale):
             return self._kept.access_token
-        # Whoever asks may be cancelled at any time; an answer that is on its way must still be kept.
-        renewal = asyncio.ensure_future(self._renew(stale))
-        self._renewals.add(renewal)
-        renewal.add_done_callback(self._end)
-        return (await asyncio.shield(renewal)).access_token
-
-    def _end(self, renewal: asyncio.Future[Tokens]) -> None:
-        self._renewals.discard(renewal)
-        if not renewal.cancelled():
-            renewal.exception()  # told to whoever still waits
+        return (await self._renewals.finish(self._renew(stale))).access_token
 
     async def _renew(self, stale: str) -> Tokens:
         async with self._context.tokens.lock(self._name):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 from urllib.parse import urlencode
@@ -13,6 +12,7 @@ from allears_sdk.context import Context
 from allears_sdk.errors import AuthError, ConfigError
 from allears_sdk.oauth.answers import Tokens, advice, announce, load, tokens_of
 from allears_sdk.oauth.browser import PASTE, Visit
+from allears_sdk.renewal import Renewals
 from allears_sdk.signing import sha256_hex
 from connectors._marketplace.settings import ShopSettings
 
@@ -29,7 +29,7 @@ class Session:
         self._exchange = exchange
         identity = [settings.connector, app, settings.shop]
         self._name = f"shop-{sha256_hex(encode_stable(identity))[:24]}"
-        self._renewals: set[asyncio.Future[str]] = set()
+        self._renewals = Renewals()
 
     async def token(self, *, stale: str = "") -> str:
         """One that is valid for some minutes. `stale` was just refused: another is got, once for all who ask.
@@ -37,23 +37,12 @@ class Session:
         if self._settings.access_token is not None:
             return self._given(self._settings.access_token.get_secret_value(), stale)
         kept = self._usable(await self._kept(), stale)
-        if kept:
-            return kept
-        # Whoever asks may be cancelled at any time; an answer that is on its way must still be kept.
-        renewal = asyncio.ensure_future(self._renew(stale))
-        self._renewals.add(renewal)
-        renewal.add_done_callback(self._end)
-        return await asyncio.shield(renewal)
+        return kept or await self._renewals.finish(self._renew(stale))
 
     async def _renew(self, stale: str) -> str:
         async with self._context.tokens.lock(self._name):
             stored = await self._kept()
             return self._usable(stored, stale) or await self._renewed(stored)
-
-    def _end(self, renewal: asyncio.Future[str]) -> None:
-        self._renewals.discard(renewal)
-        if not renewal.cancelled():
-            renewal.exception()  # told to whoever still waits
 
     async def login(self, person: Ask, page: str, query: Mapping[str, str]) -> None:
         """The seller grants access at `page` and pastes the address it leads to."""

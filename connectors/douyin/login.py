@@ -14,6 +14,7 @@ from allears_sdk.connector import Ask
 from allears_sdk.context import Context
 from allears_sdk.errors import AllearsError, AuthError, InDoubt, Rejected, Unavailable
 from allears_sdk.remote import check_status
+from allears_sdk.renewal import Renewals
 from connectors.douyin.faults import code_of, error_of, object_of
 from connectors.douyin.settings import DouyinSettings
 
@@ -40,17 +41,20 @@ class Login:
         self._context = context
         self._name = f"douyin-{settings.client_key}-{settings.open_id}"
         self._tried: datetime | None = None
+        self._renewals = Renewals()
 
     async def token(self, *, stale: str = "") -> str:
         """One that lasts for a day at least; another than `stale`. Raises AuthError when somebody has to log in."""
         kept = self._load(await self._context.tokens.get(self._name))
         if not self._is_good(kept, stale):
-            async with self._context.tokens.lock(self._name):
-                kept = self._load(await self._context.tokens.get(self._name))
-                if not self._is_good(kept, stale):
-                    kept = await self._refreshed(kept)
+            kept = await self._renewals.finish(self._another(stale))
         self._context.accounts.expires("login", kept.refresh_until, advice=self._advice)
         return kept.access_token
+
+    async def _another(self, stale: str) -> Kept:
+        async with self._context.tokens.lock(self._name):
+            kept = self._load(await self._context.tokens.get(self._name))
+            return kept if self._is_good(kept, stale) else await self._refreshed(kept)
 
     async def log_in(self, ask: Ask) -> None:
         """A code by the page of the platform, or from inside a mini-app ("showDouyinOpenAuth")."""

@@ -17,10 +17,15 @@ class Platform:
     def __init__(self) -> None:
         self.asked = 0
         self.refuses = False
+        self.is_asked = asyncio.Event()
+        self.gate = asyncio.Event()
+        self.gate.set()
 
     async def grant(self) -> Grant:
         await asyncio.sleep(0)
         self.asked += 1
+        self.is_asked.set()
+        await self.gate.wait()
         if self.refuses:
             raise AuthError
         return Grant(token=f"t-{self.asked}", seconds=7200)
@@ -71,3 +76,17 @@ async def test_what_the_platform_raises_is_raised(tmp_path: Path, platform: Plat
     platform.refuses = True
     with pytest.raises(AuthError):
         await access(tmp_path, platform, clock, MemoryTokens()).get()
+
+
+async def test_what_is_on_its_way_is_kept_though_nobody_waits(
+    tmp_path: Path, platform: Platform, clock: FakeClock
+) -> None:
+    """Behind a grant there may be a refresh token that is good once."""
+    token = access(tmp_path, platform, clock, MemoryTokens())
+    platform.gate.clear()
+    asking = asyncio.ensure_future(token.get())
+    await platform.is_asked.wait()
+    asking.cancel()
+    platform.gate.set()
+    assert await token.get() == "t-1"
+    assert platform.asked == 1
