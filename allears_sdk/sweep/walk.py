@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from allears_sdk.connector import Batch, Cursor, Gap
 from allears_sdk.context import Context
 from allears_sdk.errors import Rejected, Unavailable
-from allears_sdk.message import Raw
 from allears_sdk.sweep.place import Page, Place, dump, ends, is_below, load, lowered, portions
 from allears_sdk.sweep.settings import SweepSettings
 
@@ -43,7 +42,7 @@ class Sweep:
         self._overlap = overlap
         self._window = window
         self._is_ordered = is_ordered
-        self._offered: set[int] = set()
+        self._offered: dict[int, int] = {}
         """Marks of what the last poll found at the top, and stored: not worth offering again."""
 
     @classmethod
@@ -69,6 +68,11 @@ class Sweep:
             window=window,
             is_ordered=is_ordered,
         )
+
+    def forget(self, keys: Iterable[str]) -> None:
+        """Of these something has come from elsewhere (a push, another list): what the list says is offered again."""
+        for key in keys:
+            self._offered.pop(hash(key), None)
 
     async def batches(self, cursor: Cursor | None, limit: int) -> AsyncIterator[Batch]:
         """At most `limit` raws in each; every cursor is true once its batch is stored."""
@@ -96,14 +100,14 @@ class Sweep:
 
     async def _read_top(self, place: Place, limit: int, top: _Top) -> AsyncIterator[Batch]:
         horizon = (place.newest or place.floor or self._context.clock.now()) - self._overlap
-        before, self._offered = self._offered, set()
+        before, self._offered = self._offered, {}
         while True:
             page, known = await self._page(top.last.next)
             for raws in portions(page, place, known, limit):
-                if new := [raw for raw in raws if _mark(raw) not in before]:
+                if new := [raw for raw in raws if before.get(hash(raw.key)) != hash(raw.digest)]:
                     top.has_news = True
                     yield Batch(raws=new, more=True)
-                self._offered |= {_mark(raw) for raw in raws}
+                self._offered |= {hash(raw.key): hash(raw.digest) for raw in raws}  # 64 bits: a first run has many
             top.add(page, known)
             if not page.next and not page.is_whole and not top.count and place.newest:
                 raise Unavailable("the list is empty, though it held items: a lapse of the source, or all are deleted")
@@ -148,11 +152,6 @@ class Sweep:
         if is_cut and place.newest and top.times and min(top.times) > place.newest:
             return (Gap(since=place.newest, until=min(top.times), reason="the list ends before what was read last"),)
         return ()
-
-
-def _mark(raw: Raw) -> int:
-    """Of a revision: 64 bits, salted by the interpreter, for a first run may hold very many."""
-    return hash((raw.key, raw.digest))
 
 
 class _Top:

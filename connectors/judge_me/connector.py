@@ -88,6 +88,7 @@ class JudgeMeConnector(Connector[JudgeMeSettings]):
             return Reception()
         raw = read_row(pushed.get("review") if isinstance(pushed, dict) else pushed, request.received_at).raws[0]
         is_late = what == CREATED and raw.key in await self.context.known([raw.key])
+        self._sweep.forget((raw.key,))
         return Reception(raws=() if is_late else (raw,))
 
     async def fetch(self, ref: Ref) -> Media:

@@ -91,6 +91,8 @@ class TrustpilotConnector(Connector[TrustpilotSettings]):
             return _refuse(f"method {request.method[:10]}", HTTPStatus.METHOD_NOT_ALLOWED)
         events = list(self._heard(request))
         first = await self.context.known([event.raw.key for event in events if event.is_first])
+        for sweep in self._sweeps.values():
+            sweep.forget(event.raw.key for event in events)
         return Reception(raws=[event.raw for event in events if not (event.is_first and event.raw.key in first)])
 
     @staticmethod

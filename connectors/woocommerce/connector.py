@@ -53,8 +53,15 @@ class WooCommerceConnector(Connector[WooCommerceSettings]):
     async def streams(self) -> Sequence[str]:
         return tuple(self._sweeps)
 
-    def poll(self, stream: str, cursor: Cursor | None, hint: Mapping[str, Any], limit: int) -> AsyncIterator[Batch]:
-        return self._sweeps[stream].batches(cursor, limit)
+    async def poll(
+        self, stream: str, cursor: Cursor | None, hint: Mapping[str, Any], limit: int
+    ) -> AsyncIterator[Batch]:
+        """What goes into the trash and comes back between two polls is news to both."""
+        others = [sweep for name, sweep in self._sweeps.items() if name != stream]
+        async for batch in self._sweeps[stream].batches(cursor, limit):
+            for other in others:
+                other.forget(raw.key for raw in batch.raws)
+            yield batch
 
     @staticmethod
     def parse(raw: Raw, settings: Any) -> Sequence[Message]:

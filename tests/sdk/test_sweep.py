@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from allears_sdk.connector import Cursor
+from allears_sdk.connector import Batch, Cursor
 from allears_sdk.errors import Rejected, RetryLater, Unavailable
 from allears_sdk.message import Raw
 from allears_sdk.sweep import Listed, Page, Sweep, digest_of
@@ -87,6 +87,9 @@ class Reader:
             self.journal.accept(STREAM, batch)
             count += 1
         return [raw.key for raw in self.journal.raws[before:] if not raw.baseline]
+
+    def forget(self, keys: list[str]) -> None:
+        self._sweep.forget(keys)
 
     @property
     def cursor(self) -> Cursor | None:
@@ -381,3 +384,14 @@ async def test_of_a_list_in_no_order_the_pages_never_read_are_not_news(shop: Sho
         del shop.reviews[f"old{number:02}"]
         reader.clock.advance(HOUR)
         assert await reader.poll() == []
+
+
+async def test_what_came_from_elsewhere_meanwhile_is_offered_again(shop: Shop, reader: Reader) -> None:
+    """A push told of an edit; it was taken back before the list was read again."""
+    shop.write("r1", START - HOUR)
+    assert await reader.poll() == ["r1"]
+    reader.journal.accept(STREAM, Batch(raws=(raw_of("r1", "已解决"),)))
+    reader.forget(["r1"])
+    assert await reader.poll() == ["r1"]
+    assert [raw.body.decode() for raw in reader.journal.raws] == ["坏了", "已解决", "坏了"]
+    assert await reader.poll() == []

@@ -133,6 +133,19 @@ async def test_stars_that_go_up_and_down_are_each_heard(
     assert [one.rating and one.rating.value for one in found] == [1, 5, 1]
 
 
+async def test_stars_that_go_back_are_heard_though_no_push_tells(
+    connect: Connect, judge_me: JudgeMe, journal: MiniJournal
+) -> None:
+    connector = connect()
+    judge_me.write(1, "Leaks", stars=1)
+    found = await heard(connector, journal)
+    found += await take(connector, journal, pushed(UPDATED, judge_me.write(1, "Leaks", stars=5)))
+    judge_me.write(1, "Leaks", stars=1)
+    found += await heard(connector, journal)
+    assert [one.rating and one.rating.value for one in found] == [1, 5, 1]
+    assert await heard(connector, journal) == []
+
+
 async def test_a_new_review_told_of_late_does_not_undo_its_edit(
     connect: Connect, judge_me: JudgeMe, journal: MiniJournal
 ) -> None:

@@ -91,6 +91,23 @@ async def test_the_trash_takes_back_what_was_heard_and_nothing_else(
     assert sorted(one.text for one in await heard(connector, journal)) == ["Leaks", "Never heard"]
 
 
+async def test_what_is_restored_between_two_looks_at_the_shown_ones_is_heard(
+    connect: Connect, shop: Shop, journal: MiniJournal
+) -> None:
+    connector = connect()
+    shop.write(1, "Leaks")
+    await heard(connector, journal)
+    _, trash = await connector.streams()
+    shop.write(1, "Leaks", status="trash")
+    async for batch in connector.poll(trash, journal.cursors[trash], {}, 10):
+        journal.accept(trash, batch)
+    shop.write(1, "Leaks")
+    (said,) = await heard(connector, journal)
+    assert said.text == "Leaks"
+    assert [bool(raw.context) for raw in journal.raws] == [False, True, False]
+    assert await heard(connector, journal) == []
+
+
 async def test_an_old_review_that_goes_into_the_trash_is_heard_within_a_day(
     connect: Connect, shop: Shop, journal: MiniJournal, clock: FakeClock
 ) -> None:
