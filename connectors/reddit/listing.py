@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from allears_sdk.codec import encode
@@ -20,6 +20,8 @@ NEARLY_ALL = 900
 JSON = "application/json"
 NAMES = ("t1_", "t3_")
 """Of posts and comments: what may be asked for by name."""
+ASKED_FOR = timedelta(hours=1)
+"""What has vanished is asked for so long: an answer may be lost, or the page it goes with not be stored."""
 DELETED_BY_AUTHOR = frozenset({"deleted", "author"})
 
 
@@ -34,6 +36,8 @@ class Listing:
         self._asked = asked
         self._top: dict[str, float] = {}
         """Names at the top of a community when it was last read, and when they were written."""
+        self._missing: dict[str, datetime] = {}
+        """Names that vanished from there, and until when they are asked for."""
 
     async def page(self, position: str, items: int = PAGE_ITEMS) -> Page:
         """`position`: the name of the last item above, and how many there are. Raises Rejected when that was deleted:
@@ -44,7 +48,7 @@ class Listing:
         if after and not rows and await self._is_gone(after):
             raise Rejected("the post by which the pages go on was deleted meanwhile")
         count = int(above or 0) + len(rows)
-        if not after and self.path.startswith("/r/"):
+        if not after and self.path.startswith("/r/") and items == PAGE_ITEMS:
             rows += await self._vanished(rows)
         listed = [self._listed(row) for row in rows]
         is_whole = count < NEARLY_ALL and (self.is_search or count > 0)
@@ -52,12 +56,15 @@ class Listing:
 
     async def _vanished(self, rows: Sequence[Any]) -> list[Any]:
         """What was there and is listed no more, as it is now: a list leaves out what was deleted, without a word."""
-        before, self._top = self._top, dict(_written(rows))
+        now, before, self._top = self._context.clock.now(), self._top, dict(_written(rows))
         oldest = min(self._top.values(), default=0.0)
-        missing = [name for name, at in before.items() if name not in self._top and at >= oldest][:PAGE_ITEMS]
-        if not missing:
-            return []
-        return _children(await self._api.get("/api/info", id=",".join(missing)))[0]
+        self._missing |= {name: now + ASKED_FOR for name, at in before.items() if at >= oldest}
+        self._missing = {one: until for one, until in self._missing.items() if until > now and one not in self._top}
+        names, found = list(self._missing), list[Any]()
+        for start in range(0, len(names), PAGE_ITEMS):
+            asked = ",".join(names[start : start + PAGE_ITEMS])
+            found += _children(await self._api.get("/api/info", id=asked))[0]
+        return found
 
     async def _is_gone(self, name: str) -> bool:
         if not name.startswith(NAMES):

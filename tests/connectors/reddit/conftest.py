@@ -32,6 +32,8 @@ class Reddit:
         self.gone: dict[str, Item] = {}
         self.pictures: dict[str, bytes] = {}
         self.failures: list[web.Response] = []
+        self.fail_from = ""
+        """A path that answers nothing but 502."""
         self.headers: dict[str, str] = {}
         self.asked: list[tuple[str, dict[str, str]]] = []
         self.grants: list[dict[str, str]] = []
@@ -89,6 +91,8 @@ class Reddit:
         assert ME in request.headers["User-Agent"], "Reddit throttles whoever does not say who they are"
         if self.failures:
             return self.failures.pop(0)
+        if path == self.fail_from:
+            return web.Response(status=502)
         if request.headers.get("Authorization", "").removeprefix("Bearer ") not in self.tokens:
             return web.json_response({"message": "Unauthorized", "error": 401}, status=401)
         if request.method == "POST":

@@ -159,7 +159,30 @@ async def test_what_is_deleted_is_withdrawn(reddit: Reddit, connect: Connect, jo
         ("t3_p1", Kind.WITHDRAWN, ""),
         ("t1_c1", Kind.WITHDRAWN, ""),
     ]
-    assert [path for path, _ in reddit.asked].count("/api/info") == 2
+
+
+async def test_a_deletion_is_heard_though_the_question_fails_or_the_page_is_not_stored(
+    reddit: Reddit, connect: Connect, journal: MiniJournal, clock: FakeClock
+) -> None:
+    reddit.post(1, "Mine broke", age=timedelta(hours=3))
+    reddit.post(2, "so did mine", age=timedelta(hours=4))
+    connector = connect()
+    await hear(connector, journal)
+    stream = (await connector.streams())[0]
+    reddit.delete("t3_p1")
+    reddit.fail_from = "/api/info"
+    with pytest.raises(Unavailable):
+        await hear(connector, journal)
+    reddit.fail_from = ""
+    async for batch in connector.poll(stream, journal.cursors[stream], {}, 10):
+        assert "t3_p1" in {raw.key for raw in batch.raws}
+        break  # the disk is full
+    await hear(connector, journal)
+    assert [raw.key for raw in journal.raws[2:]] == ["t3_p1"]
+    reddit.asked.clear()
+    clock.advance(timedelta(hours=1))
+    await hear(connector, journal)
+    assert "/api/info" not in {path for path, _ in reddit.asked}
 
 
 async def test_what_was_deleted_before_it_was_read_says_nothing(
