@@ -36,7 +36,7 @@ class Held:
 
 
 class Standing:
-    """Runs beside the stages until it is cancelled; `warning` may be changed while it does."""
+    """Runs beside the stages until it is cancelled."""
 
     def __init__(
         self, quotas: Quotas, holders: Callable[[], Iterable[Holder]], clock: Clock, *, warning: timedelta

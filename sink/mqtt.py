@@ -130,7 +130,7 @@ class MqttSink(BrokerSink[MqttSettings, Session]):
         try:
             welcome = await line.welcome()
             _check_welcome(welcome)
-        except BaseException:
+        except BaseException:  # cancelled too: nobody else knows of the line
             line.close()
             raise
         return Session(line, welcome)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import fields
 from typing import Any
 
 import msgspec
 
 from allears_sdk.connector import Accepted, Answer, Reception, Request
-from allears_sdk.message import MESSAGE_JSON, Raw
+from allears_sdk.message import MESSAGE_JSON, Message, Raw
 from connectors._web.problem import refuse
 
 MAX_BYTES = 1 << 20
@@ -26,7 +27,14 @@ class _Glance(msgspec.Struct, gc=False):
     thread: str | int | list[str | int] | None = ""
 
 
-_glance = msgspec.json.Decoder(_Glance).decode
+def _known_keys() -> list[tuple[str, type, msgspec.Raw]]:
+    """Those of a message that are passed over here; any other is a mistake its sender should hear of at once."""
+    names = {field.name for field in fields(Message)} | {"connector", "channel"}
+    return [(name, msgspec.Raw, msgspec.Raw()) for name in sorted(names - set(_Glance.__struct_fields__))]
+
+
+_checked: Any = msgspec.defstruct("_Checked", _known_keys(), bases=(_Glance,), gc=False, forbid_unknown_fields=True)
+_glance: Callable[[bytes], _Glance] = msgspec.json.Decoder(_checked).decode
 
 
 def receive(

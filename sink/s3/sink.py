@@ -157,7 +157,7 @@ class S3Sink(Sink[S3Settings]):
         attributes = {"Content-Type": media_type}
         try:
             await put_async(store, name, content, attributes=attributes, mode=mode, use_multipart=False)
-        except Exception as error:
+        except Exception as error:  # the library's errors have no common class of their own; `named` sorts them
             if not is_there(error):
                 raise named(error) from None
 
@@ -185,7 +185,7 @@ class S3Sink(Sink[S3Settings]):
         """What only looks leaves no doubt."""
         try:
             return await call
-        except Exception as error:
+        except Exception as error:  # as in `_put`
             why = named(error)
             raise (Unavailable(str(why), detail=why.detail) if isinstance(why, InDoubt) else why) from None
 
@@ -217,7 +217,7 @@ class S3Sink(Sink[S3Settings]):
                 retry_config={"max_retries": 0, "retry_timeout": timedelta(seconds=settings.timeout_seconds)},
                 **more,
             )
-        except Exception as error:
+        except Exception as error:  # whatever it is, these settings made it
             raise ConfigError("the settings cannot work: is ca_file PEM?", detail=str(error)[:300]) from None
 
     def _credentials(self) -> S3Credential:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 
 from allears_sdk.connector import Accepted, Answer, Reception, Request
 from allears_sdk.errors import BadMessage
-from allears_sdk.message import MESSAGE_JSON, Raw
+from allears_sdk.message import MESSAGE_JSON, Message, Raw
 from allears_sdk.testing import make_context
 from connectors.form import FormConnector, FormSettings
 
@@ -264,6 +265,14 @@ async def test_json_keys(folder: Path, fields: dict[str, Any], headers: dict[str
     assert (raw.key, raw.thread) == (key, thread)
 
 
+async def test_every_key_of_a_message_is_taken_and_a_mistyped_one_named(folder: Path) -> None:
+    keys = json.dumps({field.name: None for field in fields(Message)} | {"channel": "shop", "text": "杯子漏水"})
+    raw = await sent(make_form(folder), post(keys.encode(), "application/json"))
+    assert raw.media_type == MESSAGE_JSON
+    refused = answered(await make_form(folder).receive(post(said(e_mail="li@example.com"), "application/json")))
+    assert (refused.status, "`e_mail`" in json.loads(refused.body)["detail"]) == (400, True)
+
+
 async def test_the_same_key_with_other_words_is_a_correction_not_a_repeat(folder: Path) -> None:
     form = make_form(folder)
     first = await sent(form, post(said("坏了", external_id="T-1"), "application/json"))
@@ -285,6 +294,7 @@ async def test_the_same_key_with_other_words_is_a_correction_not_a_repeat(folder
         (b'{"text": "\xff\xfe"}', 400),
         (said("x" * 20_001), 400),
         (said(external_id="x" * 201), 400),
+        (said(contact="13800138000"), 400),
         (b" " * (1 << 20) + said(), 413),
     ],
 )
