@@ -87,9 +87,11 @@ class Reports:
         report = answer.get("reportId")
         if not isinstance(report, str) or not re.fullmatch(r"[\w.-]{1,100}", report):
             raise Unavailable("Amazon's answer names no report")
-        lost = place.until is not None and place.until < oldest
-        gaps = (Gap(since=place.until, until=oldest, reason="older than Amazon gives feedback"),) if lost else ()
-        return replace(place, report=report, ordered=now, end=end), gaps
+        place = replace(place, report=report, ordered=now, end=end)
+        if place.until is None or place.until >= oldest:
+            return place, ()
+        gap = Gap(since=place.until, until=oldest, reason="older than Amazon gives feedback")
+        return replace(place, until=oldest), (gap,)  # told once, though the report may have to be ordered again
 
     async def _look(self, place: Place, now: datetime) -> str:
         """The document's id; "" where there is nothing to report. Raises RetryLater, and Rejected where the report

@@ -233,6 +233,18 @@ async def test_a_long_outage_is_read_report_by_report_and_what_is_gone_is_a_gap(
     assert journal.gaps == [Gap(since=START, until=START + 35 * DAY, reason=reason)]
 
 
+async def test_what_is_gone_is_told_once_though_the_report_is_not_made(
+    connect: Connect, amazon: Amazon, journal: MiniJournal, clock: FakeClock
+) -> None:
+    await heard(connect(), journal)
+    clock.advance(400 * DAY)
+    amazon.statuses = ["FATAL"]
+    with pytest.raises(Unavailable):
+        await heard(connect(), journal)
+    await heard(connect(), journal)
+    assert [(gap.since, gap.until) for gap in journal.gaps] == [(START, START + 35 * DAY)]
+
+
 async def test_older_feedback_is_known_and_a_change_of_it_is_heard(
     connect: Connect, amazon: Amazon, journal: MiniJournal
 ) -> None:
