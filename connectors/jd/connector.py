@@ -35,7 +35,8 @@ from connectors.jd.settings import JdSettings
 LOOK_BACK = timedelta(days=7)
 PAGE_ITEMS = 50
 REVIEWS = Reach(width=timedelta(days=7), page_items=PAGE_ITEMS, most=5000)
-CASES = Reach(width=timedelta(hours=24), page_items=PAGE_ITEMS, most=5000)
+CASES = Reach(width=timedelta(hours=2), page_items=PAGE_ITEMS, most=5000)
+"""A case is a call, and a span that is broken off begins again: short ones get through whatever a day's limit is."""
 LIST_REVIEWS = "jingdong.pop.PopCommentJsfService.getVenderCommentsForJos"
 LIST_CASES = "/afs-orders"
 MAX_FAILURES = 3

@@ -43,6 +43,8 @@ class Jd:
         self.granted: list[dict[str, str]] = []
         self.pictures: dict[str, bytes] = {}
         self.page_items = 50
+        self.allowed = 10_000
+        """Calls; what is more is refused."""
 
     def rate(self, number: int, text: str, *, score: Any = 1, age: timedelta = timedelta(hours=2), **more: Any) -> Item:
         """Written, or edited under its id."""
@@ -90,6 +92,8 @@ class Jd:
         self.calls.append(request)
         if self.faults:
             return self.faults.pop(0)
+        if len(self.calls) > self.allowed:
+            return httpx.Response(429, headers={"Retry-After": "1"})
         return self._route(request) if request.url.path == "/routerjson" else self._rest(request)
 
     def _route(self, request: httpx.Request) -> httpx.Response:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -372,3 +373,20 @@ async def test_a_case_that_is_no_object_is_a_letter(connect: Connect, jd: Jd, jo
 def test_settings_that_cannot_work(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         make_settings(**wrong)
+
+
+async def test_a_limit_that_is_lower_than_a_days_cases_is_got_through(
+    connect: Connect, jd: Jd, journal: MiniJournal, clock: FakeClock
+) -> None:
+    """Each case is a call: what was read must not be read again each time the limit is met."""
+    for number in range(20):
+        jd.claim(number, "漏水", age=timedelta(hours=1 + number))
+    connector = connect(sources=["after_sales"], look_back="1d")
+    found: set[str] = set()
+    for _ in range(10):
+        jd.allowed = len(jd.calls) + 16
+        with suppress(RetryLater):
+            await hear(connector, journal)
+        clock.advance(timedelta(seconds=1))
+        found = {raw.key for raw in journal.raws}
+    assert len(found) == 20
