@@ -63,7 +63,7 @@ class Graph:
             if not cursor or cursor == after.get("after"):
                 return
             after = {"after": cursor}
-        raise Unavailable(f"{path}: {MAX_PAGES} pages and no end")
+        self._context.log.warning("list_cut", path=path, pages=MAX_PAGES)  # what else there is to read shall not wait
 
     async def look_at_token(self) -> None:
         """When it ends, once a day ("Debug a Token"). It is no part of hearing: what hinders it is not told here."""

@@ -44,7 +44,7 @@ class Api:
         return found
 
     async def pages(self, path: str, count: int, **params: Any) -> AsyncGenerator[list[Any], None]:
-        """From the newest; a position is good for this walk only."""
+        """From the newest, so many pages at most; a position is good for this walk only."""
         cursor: object = 0
         for _ in range(MAX_PAGES):
             found = await self.get(path, cursor=cursor, count=count, **params)
@@ -55,7 +55,7 @@ class Api:
             if found.get("has_more") is not True or following == cursor or not isinstance(following, int | str):
                 return
             cursor = following
-        raise Unavailable(f"{path}: {MAX_PAGES} pages and no end")
+        self._context.log.warning("list_cut", path=path, pages=MAX_PAGES)  # what else there is to read shall not wait
 
     async def _send(self, path: str, params: Mapping[str, Any], token: str) -> Response:
         response = await self._context.remote.request(

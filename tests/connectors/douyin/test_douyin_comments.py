@@ -304,3 +304,17 @@ async def test_without_comments_nothing_is_asked(context: Context, douyin: Douyi
 @pytest.mark.parametrize("told", [None, "", "gestern", -5, 0, True, 10**30, [1]])
 def test_no_moments(told: object) -> None:
     assert moment(told) is None
+
+
+async def test_a_video_without_end_keeps_us_from_no_other(
+    connect: Connect, douyin: Douyin, journal: MiniJournal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("connectors.douyin.api.MAX_PAGES", 2)
+    douyin.page_items = 1
+    for number in range(5):
+        douyin.say(number, f"第 {number} 条", age=timedelta(hours=number + 1))
+    douyin.film("@other==", age=timedelta(days=3))
+    douyin.say(9, "退款没到", video="@other==")
+    await hear(connect(), journal)
+    assert len(journal.raws) == 3
+    assert journal.cursors
