@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from allears_sdk.context import Context
-from allears_sdk.errors import AuthError, ConfigError, Rejected
+from allears_sdk.errors import AuthError, ConfigError, Rejected, Unavailable
 from allears_sdk.remote import Response
 from allears_sdk.remote.answers import check_status, detail_of
 from connectors.woocommerce.settings import WooCommerceSettings
@@ -34,6 +34,7 @@ class Api:
         self._account = f"woocommerce:{self._base}"
         self._key = settings.consumer_key.get_secret_value()
         self._secret = settings.consumer_secret.get_secret_value()
+        self._has_answered = False
         context.remote.limit(self._account, per_second=CALLS_PER_SECOND, burst=CALLS_AT_ONCE)
 
     async def reviews(self, asked: Mapping[str, Any]) -> Response:
@@ -62,5 +63,7 @@ class Api:
             raise AuthError(_CREDENTIALS, detail=detail)
         try:
             check_status(response, self._context.clock.now())
-        except Rejected:
-            raise ConfigError(f"{_NO_API} ({response.status})", detail=detail) from None
+        except Rejected:  # while a shop updates itself, it is gone for a minute
+            kind = Unavailable if self._has_answered else ConfigError
+            raise kind(f"{_NO_API} ({response.status})", detail=detail) from None
+        self._has_answered = True

@@ -194,6 +194,14 @@ async def test_check_counts_the_reviews(connect: Connect, shop: Shop) -> None:
     assert (found.account, [str(one) for one in found.details]) == (SHOP, ["2 reviews"])
 
 
+async def test_a_shop_that_updates_itself_is_only_away(connect: Connect, shop: Shop, journal: MiniJournal) -> None:
+    connector = connect()
+    await heard(connector, journal)
+    shop.faults = [refused(404, "rest_no_route", "No route")]
+    with pytest.raises(Unavailable, match="no such API"):
+        await heard(connector, journal)
+
+
 async def test_a_refused_key_is_not_shown(connect: Connect) -> None:
     for place in ("header", "query"):
         with pytest.raises(AuthError, match="REST API") as caught:
