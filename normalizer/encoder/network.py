@@ -7,6 +7,7 @@ mean of its pieces', at a fixed length. Weights lie in one file, a byte each, an
 from __future__ import annotations
 
 import mmap
+import os
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
@@ -148,6 +149,7 @@ class Encoder:
 @lru_cache(maxsize=1)
 def load() -> Encoder | None:
     """The packaged encoder, mapped once per process; None where no file is shipped or numpy is not installed."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # a text is too small to be worth a second one
     path = Path(str(resources.files("normalizer.encoder").joinpath(FILE)))
     try:
         with path.open("rb") as file:

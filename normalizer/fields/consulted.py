@@ -30,6 +30,10 @@ Load = Callable[[], Model | None]
 LoadEncoder = Callable[[], Encoder | None]
 
 
+def nobody() -> None:
+    """In an encoder's place."""
+
+
 class Voices(NamedTuple):
     """Who is asked beside the rules."""
 
