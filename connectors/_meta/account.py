@@ -70,7 +70,7 @@ class AccountConnector(Connector[S]):
 
     def __init__(self, settings: S, context: Context) -> None:
         super().__init__(settings, context)
-        self.graph = Graph(settings, context)
+        self.graph = self.make_graph()
         self._door = Door(settings)
         self._walk = Walk(
             self.source(),
@@ -81,6 +81,9 @@ class AccountConnector(Connector[S]):
         )
         self._attendance = Attendance(context, settings, reason=_GAP, offered=OFFERED, from_first=True)
         self._strange: set[str] = set()
+
+    def make_graph(self) -> Graph:
+        return Graph(self.settings, self.context)
 
     @abstractmethod
     def source(self) -> Source:

@@ -26,6 +26,7 @@ from allears_sdk.connector import (
 )
 from allears_sdk.context import Context
 from allears_sdk.errors import ConfigError, Rejected, Void
+from allears_sdk.expiry import Expiry
 from allears_sdk.message import Author, Message, Raw, Ref
 from allears_sdk.presence import Attendance
 from allears_sdk.settings import ChannelSettings
@@ -47,6 +48,7 @@ SILENT = frozenset(
 MAX_REPLY_TOKENS = 10_000
 MAX_STRANGE = 50
 _JSON = "application/json"
+_RENEW = "issue another channel access token in LINE's console, or set channel_id instead: its tokens renew themselves"
 _GAP = "nobody listened, and LINE has no history to read back: look into the chats of LINE Official Account Manager"
 
 
@@ -70,6 +72,7 @@ class LineConnector(Connector[LineSettings]):
         super().__init__(settings, context)
         self._api = LineApi(settings, context)
         self._attendance = Attendance(context, settings, reason=_GAP)
+        self._expiry = Expiry(context, self._api.ends, advice=_RENEW)
         self._reply_tokens: OrderedDict[str, tuple[str, datetime]] = OrderedDict()
         """Chat → the newest token and when it came: any of a chat's answers into it. They live for a minute: after a
         restart answers are pushes."""
@@ -82,8 +85,13 @@ class LineConnector(Connector[LineSettings]):
     async def streams(self) -> Sequence[str]:
         return ("line://pushed",)
 
-    def poll(self, stream: str, cursor: Cursor | None, hint: Mapping[str, Any], limit: int) -> AsyncIterator[Batch]:
-        return self._attendance.batches(cursor)
+    async def poll(
+        self, stream: str, cursor: Cursor | None, hint: Mapping[str, Any], limit: int
+    ) -> AsyncIterator[Batch]:
+        if self.settings.access_token is not None:
+            await self._expiry.look()
+        async for batch in self._attendance.batches(cursor):
+            yield batch
 
     async def receive(self, request: Request) -> Reception:
         if request.method != "POST":
