@@ -10,7 +10,7 @@ from urllib.parse import quote, urlsplit
 import msgspec
 
 from allears_sdk.context import Context
-from allears_sdk.errors import ConfigError, InDoubt, OverBudget, Rejected, Unavailable
+from allears_sdk.errors import ConfigError, OverBudget, Rejected, Unavailable
 from allears_sdk.expiry import Expiry
 from allears_sdk.quota import PERCENT, Quota
 from allears_sdk.remote import Response, check_status
@@ -43,11 +43,11 @@ class Graph:
 
     async def get(self, path: str, **params: Any) -> dict[str, Any]:
         """`path` is made of ids and edges. Raises Gone where there is no such thing."""
-        return self._object(await self._call("GET", path, params=params), path)
+        return (await self._call("GET", path, params=params)).json_object()
 
     async def post(self, path: str, given: Mapping[str, Any], *, repeatable: bool = False) -> dict[str, Any]:
         """Raises InDoubt when it may have been done, unless it may be done twice."""
-        return self._object(await self._call("POST", path, json=dict(given), repeatable=repeatable), path)
+        return (await self._call("POST", path, json=dict(given), repeatable=repeatable)).json_object()
 
     async def pages(self, path: str, **params: Any) -> AsyncGenerator[list[dict[str, Any]], None]:
         """The pages of a list, none of them while too much of the hourly limit is used: raises RetryLater."""
@@ -140,14 +140,6 @@ class Graph:
             said = error.message.replace(self._token or "\0", "…")  # "Malformed access token …"
             raise error_of(msgspec.structs.replace(error, message=said), response, what)
         check_status(response, self._context.clock.now())
-
-    @staticmethod
-    def _object(response: Response, path: str) -> dict[str, Any]:
-        found = response.json()
-        if not isinstance(found, dict):
-            lost = Unavailable if response.call.repeatable else InDoubt
-            raise lost(f"{path}: an answer that is no object")
-        return found
 
 
 def _moment(value: Any) -> datetime | None:

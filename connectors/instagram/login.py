@@ -61,7 +61,7 @@ class LoginGraph(Graph):
             raise_for_status=False,
         )
         self._check(response, "refresh_access_token")
-        found = self._object(response, "refresh_access_token")
+        found = response.json_object()
         token, seconds = found.get("access_token"), found.get("expires_in")
         if not isinstance(token, str) or not token or not isinstance(seconds, int) or not 0 < seconds < MAX_SECONDS:
             raise Unavailable("Meta's answer holds no token with an end")

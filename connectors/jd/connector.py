@@ -106,8 +106,7 @@ class JdConnector(Connector[JdSettings]):
         if not path:
             raise Rejected("this is not an address of JD's")
         response = await self.context.remote.fetch_public(f"https://{path}", self.settings.max_attachment_bytes)
-        media_type = response.header("content-type").partition(";")[0].strip().lower()
-        return Media(content=response.content, media_type=media_type or "application/octet-stream")
+        return Media.of(response)
 
     async def _reviews(self, span: Span, page: int) -> Rows:
         asked = {

@@ -73,10 +73,7 @@ class LineApi:
 
     async def get(self, path: str) -> dict[str, Any]:
         response = await self._call("GET", f"{self._settings.url}/v2/bot/{path}")
-        found = response.json()
-        if not isinstance(found, dict):
-            raise Unavailable(f"{response.call.place}: the answer is not what LINE documents")
-        return found
+        return response.json_object()
 
     async def content(self, message: str, max_bytes: int) -> Response:
         """What a customer sent. Raises Unavailable while LINE still prepares it (large videos and recordings)."""

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
-from http import HTTPStatus
 from typing import Any, ClassVar
 
 from allears_sdk.connector import (
-    Answer,
     Batch,
     Connector,
     ConnectorSpec,
@@ -22,6 +20,7 @@ from allears_sdk.connector import (
 )
 from allears_sdk.context import Context
 from allears_sdk.message import Message, Raw
+from allears_sdk.noting import Noting
 from allears_sdk.settings import ChannelSettings
 from allears_sdk.signing import same
 from allears_sdk.sweep import Page, Sweep
@@ -54,7 +53,7 @@ class TrustpilotConnector(Connector[TrustpilotSettings]):
         super().__init__(settings, context)
         self._api = Api(settings, context)
         self._secret = settings.webhook_secret.get_secret_value() if settings.webhook_secret else ""
-        self._unheard: set[str] = set()
+        self._noting = Noting(context)
         self._sweeps: dict[str, Sweep] = {}
         unit = settings.business_unit_id
         if settings.api_key is not None:
@@ -86,9 +85,9 @@ class TrustpilotConnector(Connector[TrustpilotSettings]):
 
     async def receive(self, request: Request) -> Reception:
         if not self._secret or not same(request.path.strip("/"), self._secret):
-            return _refuse("not the address with the webhook_secret", HTTPStatus.UNAUTHORIZED)
+            return Reception.refuse("not the address with the webhook_secret")
         if request.method != "POST":
-            return _refuse(f"method {request.method[:10]}", HTTPStatus.METHOD_NOT_ALLOWED)
+            return Reception.refuse(f"method {request.method[:10]}", 405)
         events = list(self._heard(request))
         first = await self.context.known([event.raw.key for event in events if event.is_first])
         for sweep in self._sweeps.values():
@@ -103,9 +102,8 @@ class TrustpilotConnector(Connector[TrustpilotSettings]):
         for event in read_events(request.body, request.received_at):
             if isinstance(event, Event):
                 yield event
-            elif event not in self._unheard and len(self._unheard) < 100:
-                self._unheard.add(event)
-                self.context.log.info("event_not_heard", event_name=event)
+            else:
+                self._noting.note("event_not_heard", event_name=event)
 
     def _sweep(self, ask: Callable[[str], Awaitable[Page]], *, is_ordered: bool) -> Sweep:
         return Sweep.deep(self.context, ask, self.settings, look_back=LOOK_BACK, is_ordered=is_ordered)
@@ -127,8 +125,3 @@ def _asked(position: str, limit: int) -> tuple[int, dict[str, int]]:
     """A position is the number of a page: what is new moves all pages by one item, which is then seen twice."""
     number = int(position or 1)
     return number, {"page": number, "perPage": limit}
-
-
-def _refuse(reason: str, status: HTTPStatus) -> Reception:
-    answer = Answer(status=int(status))
-    return Reception(refused=reason, answer=lambda accepted: answer)

@@ -26,6 +26,7 @@ from allears_sdk.context import Context
 from allears_sdk.errors import Rejected, Void
 from allears_sdk.expiry import Expiry
 from allears_sdk.message import Message, Raw, Ref
+from allears_sdk.noting import Noting
 from allears_sdk.presence import Attendance
 from allears_sdk.settings import ChannelSettings
 from allears_sdk.sweep import Sweep
@@ -40,7 +41,6 @@ LOOK_BACK = timedelta(days=7)
 OVERLAP = timedelta(hours=6)
 """Comments that are shown late, once somebody has looked at them."""
 WINDOW = timedelta(hours=48)
-MAX_STRANGE = 50
 _GAP = "nobody took what Weibo pushed, and private messages cannot be read back: look into the account's inbox"
 
 
@@ -69,7 +69,7 @@ class WeiboConnector(Connector[WeiboSettings]):
         self._messages = f"weibo://{settings.uid}/messages"
         advice = f"allears channels login {context.name}"
         self._expiry = Expiry(context, self._ends, advice=advice, is_strict=True)
-        self._strange: set[str] = set()
+        self._noting = Noting(context)
 
     def _list(self, name: ListName) -> WeiboList:
         kind = POST if name == "mentions" else COMMENT
@@ -125,8 +125,7 @@ class WeiboConnector(Connector[WeiboSettings]):
             response = await self._api.file(file, limit)
         else:
             raise Rejected("Weibo named no file")
-        media_type = response.header("content-type").partition(";")[0].strip()
-        return Media(content=response.content, media_type=media_type or "application/octet-stream")
+        return Media.of(response)
 
     async def reply(self, address: Address, text: str, key: str) -> None:
         room = address.thread[-1] if address.thread else ""
@@ -146,17 +145,12 @@ class WeiboConnector(Connector[WeiboSettings]):
         talk = read(request.body)
         kind = talk.type if talk is not None else ""
         if kind not in SAID:
-            self._note(kind)
+            self._noting.note("push_noted", type=kind or "unreadable")
         if kind == EVENT:
             return Reception()
         if kind == MENTION and self._mentions:
             return Reception(wakes=tuple(Wake(stream=name) for name in self._mentions))
         if talk is not None and str(talk.receiver_id) not in (self.settings.uid, ""):
-            self._note("a message to another account")
+            self._noting.note("push_noted", type="a message to another account")
         self._attendance.heard()
         return Reception(raws=(raw_of(talk, request.body, request.received_at),))
-
-    def _note(self, kind: str) -> None:
-        if kind not in self._strange and len(self._strange) < MAX_STRANGE:
-            self._strange.add(kind)
-            self.context.log.info("push_noted", type=kind[:80] or "unreadable")

@@ -14,6 +14,7 @@ from allears_sdk.oauth import OAuth
 from allears_sdk.quota import until_reset
 from allears_sdk.remote import Response, check_status
 from allears_sdk.remote.answers import detail_of
+from allears_sdk.renewal import asked_with
 from allears_sdk.signing import sha256_hex
 from allears_sdk.spending import LOOK_SECONDS, Purchase, Spending
 from connectors.x.settings import XSettings
@@ -131,16 +132,14 @@ class Api:
         purchase.got("media", _ids(includes.get("media"), "media_key"), prices.media)
 
     async def _get(self, path: str, params: Mapping[str, Any]) -> dict[str, Any]:
-        token = await self._token()
-        response = await self._send(path, params, token)
-        if response.status == 401 and self._oauth is not None:
-            response = await self._send(path, params, await self._oauth.access_token(stale=token))
+        response = await asked_with(
+            self._token,
+            lambda token: self._send(path, params, token),
+            lambda response: response.status == 401 and self._oauth is not None,
+        )
         if not 200 <= response.status < 300:
             raise self._error_of(response)
-        answer = response.json()
-        if not isinstance(answer, dict):
-            raise Unavailable(f"{response.call.place}: the answer is not what X documents")
-        return answer
+        return response.json_object()
 
     async def _send(self, path: str, params: Mapping[str, Any], token: str) -> Response:
         return await self._context.remote.request(
@@ -153,9 +152,9 @@ class Api:
             raise_for_status=False,
         )
 
-    async def _token(self) -> str:
+    async def _token(self, *, stale: str = "") -> str:
         if self._oauth is not None:
-            return await self._oauth.access_token()
+            return await self._oauth.access_token(stale=stale)
         assert self._settings.bearer_token is not None
         return self._settings.bearer_token.get_secret_value()
 

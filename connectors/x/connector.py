@@ -102,5 +102,4 @@ class XConnector(Connector[XSettings]):
         if not is_picture(name):
             raise Rejected("this names no picture at X")
         response = await self._api.picture(name)
-        media_type = response.header("content-type").partition(";")[0].strip()
-        return Media(content=response.content, media_type=media_type or "application/octet-stream", name=name)
+        return Media.of(response, name=name)

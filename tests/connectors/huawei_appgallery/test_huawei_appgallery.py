@@ -196,7 +196,7 @@ async def test_an_app_nobody_has_rated(connect: Connect, gallery: AppGallery, jo
         (failed(None), Unavailable, "-1"),
         (well([]), Unavailable, "not what it documents"),
         (well({}), Unavailable, "not a list"),
-        (httpx.Response(200, json=[]), Unavailable, "not what it documents"),
+        (httpx.Response(200, json=[]), Unavailable, "no object"),
         (httpx.Response(200, text="<html>"), Unavailable, "not JSON"),
     ],
 )

@@ -282,7 +282,7 @@ async def test_a_seller_logs_in_once_and_the_token_is_renewed(
         (REVIEWS, failed(None), Unavailable, "-1"),
         (REVIEWS, httpx.Response(200, json={"error_response": 5}), Unavailable, "-1"),
         (REVIEWS, httpx.Response(200, json={}), Unavailable, "not what it documents"),
-        (REVIEWS, httpx.Response(200, json=[]), Unavailable, "not what it documents"),
+        (REVIEWS, httpx.Response(200, json=[]), Unavailable, "no object"),
         (REVIEWS, httpx.Response(200, text="<html>"), Unavailable, "not JSON"),
         (REVIEWS, reviewed([{}], "many"), Unavailable, "not what it documents"),
         (REVIEWS, reviewed([{}], None), Unavailable, "not what it documents"),

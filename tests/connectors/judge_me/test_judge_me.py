@@ -258,7 +258,7 @@ async def test_a_refused_token_is_not_shown(connect: Connect, judge_me: JudgeMe)
         (httpx.Response(422), ConfigError, "shop_domain"),
         (httpx.Response(429, headers={"Retry-After": "7"}), RetryLater, "429"),
         (httpx.Response(500), Unavailable, "500"),
-        (httpx.Response(200, json=[]), Unavailable, "not a page"),
+        (httpx.Response(200, json=[]), Unavailable, "no object"),
         (httpx.Response(200, json={"reviews": {}}), Unavailable, "not a list"),
         (httpx.Response(200, json={"current_page": 2, "reviews": []}), Unavailable, "another page"),
         (httpx.Response(200, text="<html>"), Unavailable, "not JSON"),

@@ -181,7 +181,7 @@ async def test_a_wrong_code(connect: Connect, pinduoduo: Pinduoduo) -> None:
         (failed(None), Unavailable, "-1"),
         (httpx.Response(200, json={"error_response": "no"}), Unavailable, "-1"),
         (httpx.Response(200, json={}), Unavailable, "not what it documents"),
-        (httpx.Response(200, json=[]), Unavailable, "not what it documents"),
+        (httpx.Response(200, json=[]), Unavailable, "no object"),
         (httpx.Response(200, text="<html>"), Unavailable, "not JSON"),
         (listed([{}], "many"), Unavailable, "not what it documents"),
         (listed([{}, {}], 1), Unavailable, "not what it documents"),

@@ -236,7 +236,7 @@ async def test_a_log_in_that_comes_to_nothing(connect: Connect, taobao: Taobao) 
         (failed(None), Unavailable, "-1"),
         (httpx.Response(200, json={"error_response": []}), Unavailable, "-1"),
         (httpx.Response(200, json={}), Unavailable, "not what it documents"),
-        (httpx.Response(200, json=[]), Unavailable, "not what it documents"),
+        (httpx.Response(200, json=[]), Unavailable, "no object"),
         (httpx.Response(200, text="<html>"), Unavailable, "not JSON"),
         (listed("traderates_get_response", "trade_rates", "trade_rate", [{}], "many"), Unavailable, "how many rows"),
         (

@@ -301,7 +301,7 @@ async def test_a_wrong_secret(connect: Connect, journal: MiniJournal) -> None:
         (refused(404, "no"), ConfigError, "business_unit_id"),
         (httpx.Response(429, headers={"Retry-After": "7"}), RetryLater, "429"),
         (httpx.Response(500), Unavailable, "500"),
-        (httpx.Response(200, json=[]), Unavailable, "not what it documents"),
+        (httpx.Response(200, json=[]), Unavailable, "no object"),
         (httpx.Response(200, json={"reviews": {}}), Unavailable, "not a list"),
         (httpx.Response(200, text="<html>"), Unavailable, "not JSON"),
     ],
