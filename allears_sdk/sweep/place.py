@@ -93,8 +93,10 @@ def is_baseline(item: Listed, place: Place, known: Collection[str]) -> bool:
     return place.swept is None if item.at is None else place.floor is not None and item.at < place.floor
 
 
-def is_below(horizon: datetime, page: Page, place: Place, known: Collection[str]) -> bool:
-    """Whether there can be no news further down."""
+def is_below(horizon: datetime, page: Page, place: Place, known: Collection[str], *, is_strict: bool) -> bool:
+    """Whether there can be no news further down. `is_strict`: below a single old one there is none."""
+    if is_strict:
+        return any(item.at is not None and item.at < horizon for item in page.items)
     return bool(page.items) and all(
         (item.raws[0].key in known or is_baseline(item, place, known)) and (item.at is None or item.at < horizon)
         for item in page.items
