@@ -13,7 +13,7 @@ from allears_sdk.spans import Rows
 from allears_sdk.sweep import Listed, digest_of, raw_of, unreadable
 from connectors._marketplace.times import moment
 
-RATING, ANSWER, REFUND = "rate:", "answer:", "refund:"
+RATING, ANSWER, ADDED, REFUND = "rate:", "answer:", "added:", "refund:"
 """Begin the keys."""
 RATING_FIELDS = "tid,oid,role,nick,result,created,rated_nick,item_title,item_price,num_iid,content,reply,ouid"
 REFUND_FIELDS = (
@@ -57,6 +57,18 @@ def _ratings(row: Mapping[str, Any], order: str, now: datetime) -> Iterator[Raw]
     yield raw_of(key, row, now, matters)
     if row.get("reply"):
         yield raw_of(f"{ANSWER}{key.removeprefix(RATING)}", row, now, digest_of(row["reply"]))
+
+
+def order_of(rated: Raw) -> str:
+    """The order line that a rating is of."""
+    return rated.key.removeprefix(RATING).partition(":")[0]
+
+
+def added(info: Any, rated: Raw, now: datetime) -> Iterator[Raw]:
+    """What the buyer added to a rating weeks later, under a time of its own (追评)."""
+    words = info.get("append_content") if isinstance(info, dict) else None
+    if isinstance(words, str) and words.strip():
+        yield raw_of(f"{ADDED}{order_of(rated)}", info, now, digest_of(words), rating=rated.key)
 
 
 def refund(row: Any, now: datetime) -> Listed:
