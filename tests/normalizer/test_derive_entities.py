@@ -104,6 +104,7 @@ def test_quoted_replies_give_order_numbers_only() -> None:
         ("DeVonte R is a total professional", ("DeVonte R",)),
         ("@acmehelp Anna Palm Springs gate 4 was great", ("Anna",)),
         ("@kacyhill lol, thanks Kacy 😀", ("Kacy",)),
+        ("Ok so Megan The next train is late too", ("Megan",)),
         ("@AcmeAir Odile at Gatwick was lovely and quick", ("Odile",)),
         ("@acmehelp Tamsyn- the supervisor on duty, hung up on me", ("Tamsyn",)),
         ("I think her name was Quilla but she never said", ("Quilla",)),
@@ -189,6 +190,8 @@ def test_nobody(text: str) -> None:
         ("Mario Kart 8 will not install", Entities(product=("Mario Kart 8",))),
         ("a 2016 Kia Rio should start in winter", Entities(product=("2016 Kia Rio",))),
         ("荣耀平板，P3用起来很顺手", Entities(product=("P3",))),
+        ("我的中兴893机子总死机", Entities(product=("中兴893",))),
+        ("手机用了v37以后才知道好坏", Entities(product=("v37",))),
         ("Q98的键盘掉漆，屏幕也花了", Entities(product=("Q98",))),
     ],
 )
