@@ -226,6 +226,37 @@ async def test_a_case_whose_page_fails_holds_up_the_others_three_times(
     assert [raw.key for raw in journal.raws] == ["after-sales:1002"]
 
 
+async def test_an_outage_of_the_cases_pages_makes_no_letters(
+    connect: Connect, jd: Jd, journal: MiniJournal, clock: FakeClock
+) -> None:
+    for number in range(3):
+        jd.claim(number, "漏水")
+        jd.broken.add(str(1000 + number))
+    connector = connect(sources=AFTER_SALES)
+    for _ in range(10):
+        with pytest.raises(Unavailable):
+            await heard(connector, journal)
+        clock.advance(timedelta(minutes=5))
+    assert not journal.raws
+    assert not journal.missing
+    jd.broken.clear()
+    await heard(connector, journal)
+    assert len(journal.raws) == 3
+
+
+async def test_what_fails_for_hours_is_a_letter(
+    connect: Connect, jd: Jd, journal: MiniJournal, clock: FakeClock
+) -> None:
+    jd.claim(1, "漏水", age=timedelta(minutes=7))
+    jd.broken.add("1001")
+    connector = connect(sources=AFTER_SALES)
+    with pytest.raises(Unavailable):
+        await heard(connector, journal)
+    clock.advance(timedelta(hours=6))
+    await heard(connector, journal)
+    assert set(journal.missing) == {"after-sales:1001"}
+
+
 async def test_streams_and_check(connect: Connect, jd: Jd) -> None:
     jd.rate(1, "坏了")
     connector = connect()
