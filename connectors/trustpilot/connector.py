@@ -21,6 +21,7 @@ from allears_sdk.connector import (
 from allears_sdk.context import Context
 from allears_sdk.message import Message, Raw
 from allears_sdk.noting import Noting
+from allears_sdk.presence import Attendance
 from allears_sdk.settings import ChannelSettings
 from allears_sdk.signing import same
 from allears_sdk.sweep import Page, Sweep
@@ -32,6 +33,8 @@ from connectors.trustpilot.settings import TrustpilotSettings
 
 LOOK_BACK = timedelta(days=7)
 PAGE_ITEMS = 100
+PUSHED = "trustpilot://pushed"
+_GAP = "nobody took what Trustpilot pushed, and without api_key nothing is read back: look into Trustpilot's own inbox"
 
 
 class TrustpilotConnector(Connector[TrustpilotSettings]):
@@ -54,6 +57,7 @@ class TrustpilotConnector(Connector[TrustpilotSettings]):
         self._api = Api(settings, context)
         self._secret = settings.webhook_secret.get_secret_value() if settings.webhook_secret else ""
         self._noting = Noting(context)
+        self._attendance = Attendance(context, settings, reason=_GAP, from_first=True)
         self._sweeps: dict[str, Sweep] = {}
         unit = settings.business_unit_id
         if settings.api_key is not None:
@@ -78,16 +82,17 @@ class TrustpilotConnector(Connector[TrustpilotSettings]):
         return Identity(account=settings.business_unit_id, details=told)
 
     async def streams(self) -> Sequence[str]:
-        return tuple(self._sweeps)
+        return tuple(self._sweeps) or (PUSHED,)
 
     def poll(self, stream: str, cursor: Cursor | None, hint: Mapping[str, Any], limit: int) -> AsyncIterator[Batch]:
-        return self._sweeps[stream].batches(cursor, limit)
+        return self._attendance.batches(cursor) if stream == PUSHED else self._sweeps[stream].batches(cursor, limit)
 
     async def receive(self, request: Request) -> Reception:
         if not self._secret or not same(request.path.strip("/"), self._secret):
             return Reception.refuse("not the address with the webhook_secret")
         if request.method != "POST":
             return Reception.refuse(f"method {request.method[:10]}", 405)
+        self._attendance.heard()
         events = list(self._heard(request))
         first = await self.context.known([event.raw.key for event in events if event.is_first])
         for sweep in self._sweeps.values():

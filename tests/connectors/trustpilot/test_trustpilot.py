@@ -14,6 +14,7 @@ from allears_sdk.connector import Batch
 from allears_sdk.context import Context
 from allears_sdk.errors import AllearsError, AuthError, BadMessage, ConfigError, RetryLater, Unavailable
 from allears_sdk.message import Author, Kind, Message, Rating, Raw, Role, Visibility
+from allears_sdk.testing import FakeClock
 from allears_sdk.testing.clock import START
 from allears_sdk.testing.journal import MiniJournal, hear
 from connectors.trustpilot import TrustpilotConnector
@@ -192,9 +193,24 @@ async def test_only_the_address_with_the_secret_is_heard(connect: Connect) -> No
 
 async def test_what_is_pushed_alone_is_heard_without_a_key(connect: Connect, trustpilot: Trustpilot) -> None:
     connector = connect(api_key=None, api_secret=None, business_unit_id="")
-    assert await connector.streams() == ()
+    assert await connector.streams() == ("trustpilot://pushed",)
     assert [str(one) for one in (await connector.check()).details] == ["no api_key: what is pushed alone is heard"]
     assert trustpilot.asked == []
+
+
+async def test_without_a_key_an_outage_is_a_gap(
+    connect: Connect, trustpilot: Trustpilot, journal: MiniJournal, clock: FakeClock
+) -> None:
+    alone = {"api_key": None, "api_secret": None}
+    await hear(connect(**alone), journal)
+    assert not journal.cursors, "nothing was ever pushed"
+    connector = connect(**alone)
+    await connector.receive(post(event(CREATED, pushed(trustpilot.write(1, "Late")))))
+    await hear(connector, journal)
+    left = clock.now()
+    clock.advance(3 * DAY)
+    await hear(connect(**alone), journal)
+    assert [(gap.since, gap.until) for gap in journal.gaps] == [(left, clock.now())]
 
 
 @pytest.mark.parametrize(
