@@ -9,9 +9,12 @@ from typing import Any
 
 from allears_sdk.codec import encode_stable
 from allears_sdk.context import Context
+from allears_sdk.errors import AllearsError
+from allears_sdk.numbers import whole
 from allears_sdk.renewal import Renewals
 from allears_sdk.signing import sha256_hex
 
+MAX_SECONDS = 366 * 86_400.0
 EARLY_SECONDS = 300.0
 """A token is not used in its last minutes: the call it is for takes time, and clocks differ."""
 
@@ -23,6 +26,16 @@ class Grant:
     token: str
     seconds: float
     """How long it lasts from now."""
+
+
+def grant_of(answer: Mapping[str, Any], refused: AllearsError, *, usual_seconds: float = 3600.0) -> Grant:
+    """Of a token server's answer (RFC 6749 §5.1), whose `expires_in` may be in quotes. Raises `refused` where it holds
+    no token."""
+    token, seconds = answer.get("access_token"), answer.get("expires_in")
+    if not isinstance(token, str) or not token:
+        raise refused
+    lasts = seconds if isinstance(seconds, float) else float(whole(seconds, 0))
+    return Grant(token=token, seconds=lasts if 0 < lasts < MAX_SECONDS else usual_seconds)
 
 
 class AccessToken:

@@ -13,13 +13,16 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, ClassVar, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
 
 import msgspec
 
 from allears_sdk.context import Context
 from allears_sdk.message import Author, Message, Raw, Ref
 from allears_sdk.settings import ChannelSettings
+
+if TYPE_CHECKING:
+    from allears_sdk.remote import Response
 
 SDK_MAJOR = 1
 """Connectors and sinks state the SDK major they were built for in their `spec.sdk`."""
@@ -182,6 +185,12 @@ class Reception(msgspec.Struct, frozen=True, kw_only=True):
     refused: str = ""
     """Why this is not ours to store (bad signature, replay): counted, logged once, `answer` sent at once."""
 
+    @classmethod
+    def refuse(cls, reason: str, status: int = 401, *, allow: str = "POST") -> Reception:
+        """`allow`: what a 405 names."""
+        answer = Answer(status=int(status), headers={"Allow": allow} if status == 405 else {})
+        return cls(refused=reason, answer=lambda accepted: answer)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Media:
@@ -190,6 +199,11 @@ class Media:
     content: bytes
     media_type: str = "application/octet-stream"
     name: str = ""
+
+    @classmethod
+    def of(cls, response: Response, *, name: str = "", usual: str = "application/octet-stream") -> Media:
+        """`usual`: what it is where the server does not say."""
+        return cls(content=response.content, media_type=response.media_type or usual, name=name)
 
 
 class Words(str):

@@ -82,7 +82,8 @@ class Journal(Protocol):
         """Count an attempt; at the third, or at once with `quarantine`, the raw becomes a letter."""
 
     async def join(self, readings: Sequence[Reading], policies: Mapping[str, Policy], router: Router) -> None:
-        """Store messages, find or make their conversations, and file at once what has nothing to settle."""
+        """Store messages, find or make their conversations, and file at once what has nothing to settle. What the
+        router raises is raised; the raws stay leased until `fail_raws` or `release_raws`."""
 
     async def due_conversations(self, now: datetime, limit: int) -> Sequence[DueConversation]:
         """Conversations whose timer has run out, channels in turn; leased like raws."""
@@ -98,7 +99,8 @@ class Journal(Protocol):
 
     async def file(self, conversation: DueConversation, draft: Draft, router: Router, *, settles: bool) -> bool:
         """Write the event and its deliveries; where things settle, one event for all that is new. False: the
-        conversation moved on meanwhile and stays due."""
+        conversation moved on meanwhile and stays due. What the router raises is raised; the conversation stays leased
+        until `fail_conversation` or `release_conversations`."""
 
     async def resume_timers(self, silences: Mapping[str, float]) -> None:
         """After a start: conversations of these channels are due so many seconds from now at the earliest, so that

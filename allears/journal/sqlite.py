@@ -173,7 +173,7 @@ class SqliteJournal:
 
         lacks = any(fetches.refs(message) for one in readings for message in one.messages)
         ring = self._ring_fetches if lacks else self._ring_filed
-        await self._leasing(self._leased_raws, [one.raw_id for one in readings], work, ring)
+        await self._leasing(self._leased_raws, [one.raw_id for one in readings], work, ring, keeps=True)
 
     async def due_conversations(self, now: datetime, limit: int) -> Sequence[DueConversation]:
         async with self._taking:
@@ -194,7 +194,7 @@ class SqliteJournal:
         def work(sql: sqlite3.Connection) -> bool:
             return filing.file_due(sql, conversation, draft, router, before, now, settles=settles)
 
-        return await self._leasing(self._leased_conversations, [conversation.id], work, self._ring_filed)
+        return await self._leasing(self._leased_conversations, [conversation.id], work, self._ring_filed, keeps=True)
 
     async def release_conversations(self, ids: Sequence[int]) -> None:
         if not self._leased_conversations.isdisjoint(ids):
@@ -389,18 +389,30 @@ class SqliteJournal:
             raise failure from error
 
     async def _leasing(
-        self, leased: set[int], ids: Sequence[int], work: Callable[[sqlite3.Connection], T], ring: Callable[[], None]
+        self,
+        leased: set[int],
+        ids: Sequence[int],
+        work: Callable[[sqlite3.Connection], T],
+        ring: Callable[[], None],
+        *,
+        keeps: bool = False,
     ) -> T:
-        """Run a step that ends leases. They end with it whether it worked or not: who failed takes the work again."""
+        """Run a step that ends leases. They end with it whether it worked or not: who failed takes the work again.
+        `keeps`: not with an error of the router's; its caller notes the failure first, and gives them back then."""
 
         def end() -> None:
             leased.difference_update(ids)  # before the bell: whom it wakes would find nothing free
             ring()
 
+        kept = False
         try:
             return await asyncio.shield(self._writer.submit(work, ring=end))
+        except Exception as error:
+            kept = keeps and not isinstance(error, JournalUnavailable)
+            raise
         finally:
-            leased.difference_update(ids)
+            if not kept:
+                leased.difference_update(ids)
 
     def _note_served(self, stage: str, channels: Sequence[str]) -> None:
         """Next time the channel after the last one goes first."""

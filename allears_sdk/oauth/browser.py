@@ -54,6 +54,16 @@ class Visit:
         return found if is_ours else None
 
 
+def code_in(pasted: str) -> str:
+    """Of an address that somebody was led to, or the code alone; "" where there is none."""
+    pasted = pasted.strip()
+    try:
+        found = dict(parse_qsl(urlsplit(pasted).query)).get("code", "")
+    except ValueError:
+        return ""
+    return found or ("" if "/" in pasted else pasted)
+
+
 async def log_in(
     context: Context, settings: OAuthSettings, scope: str, person: Ask, login_hint: str
 ) -> Mapping[str, Any]:

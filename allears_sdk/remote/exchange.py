@@ -76,6 +76,19 @@ class Response:
             lost = Unavailable if self.call.repeatable else InDoubt
             raise lost(f"{self.call.place}: {self.status} whose body is not JSON") from None
 
+    def json_object(self) -> dict[str, Any]:
+        """The same, of a body that is an object. Raises as `json`."""
+        found = self.json()
+        if not isinstance(found, dict):
+            lost = Unavailable if self.call.repeatable else InDoubt
+            raise lost(f"{self.call.place}: {self.status} whose body is not what its API documents: no object")
+        return found
+
+    @property
+    def media_type(self) -> str:
+        """Lower case, without its parameters; "" where the server does not say."""
+        return self.header("content-type").partition(";")[0].strip().lower()
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stream:

@@ -5,8 +5,8 @@ At a slow interval it goes on from there, deeper, and finds the edits that the o
 (baseline) what is older than the look-back. A sweep that was interrupted goes on where it was, after the top.
 """
 
-from allears_sdk.sweep.place import Listed, Page, digest_of, unreadable
+from allears_sdk.sweep.place import Listed, Page, digest_of, raw_of, unreadable
 from allears_sdk.sweep.settings import SweepSettings
 from allears_sdk.sweep.walk import OVERLAP, Sweep
 
-__all__ = ["OVERLAP", "Listed", "Page", "Sweep", "SweepSettings", "digest_of", "unreadable"]
+__all__ = ["OVERLAP", "Listed", "Page", "Sweep", "SweepSettings", "digest_of", "raw_of", "unreadable"]

@@ -21,12 +21,18 @@ class Listed:
     """What the list is ordered by: when it was written, or changed. Aware."""
 
 
+def raw_of(key: str, item: Any, now: datetime, digest: str = "", /, **context: Any) -> Raw:
+    """An item as JSON."""
+    return Raw(
+        key=key, digest=digest, body=encode(item), media_type="application/json", received_at=now, context=context
+    )
+
+
 def unreadable(item: Any, now: datetime, reason: str, said: Sequence[str] = ()) -> Listed:
     """An item that is none: kept as it is, for a person. `said`: what to know it by, where it says something, for
     counts change daily."""
-    key = sha256_hex(encode_stable(said if any(said) else item))
-    raw = Raw(key=key, body=encode(item), media_type="application/json", received_at=now, quarantine=reason)
-    return Listed(raws=(raw,), at=None)
+    raw = raw_of(sha256_hex(encode_stable(said if any(said) else item)), item, now)
+    return Listed(raws=(replace(raw, quarantine=reason),), at=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,8 +93,10 @@ def is_baseline(item: Listed, place: Place, known: Collection[str]) -> bool:
     return place.swept is None if item.at is None else place.floor is not None and item.at < place.floor
 
 
-def is_below(horizon: datetime, page: Page, place: Place, known: Collection[str]) -> bool:
-    """Whether there can be no news further down."""
+def is_below(horizon: datetime, page: Page, place: Place, known: Collection[str], *, is_strict: bool) -> bool:
+    """Whether there can be no news further down. `is_strict`: below a single old one there is none."""
+    if is_strict:
+        return any(item.at is not None and item.at < horizon for item in page.items)
     return bool(page.items) and all(
         (item.raws[0].key in known or is_baseline(item, place, known)) and (item.at is None or item.at < horizon)
         for item in page.items

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from allears_sdk.connector import Batch, Cursor, Gap
 from allears_sdk.context import Context
@@ -12,6 +12,8 @@ from allears_sdk.errors import Rejected, Unavailable
 from allears_sdk.sweep.place import Page, Place, dump, ends, is_below, load, lowered, portions
 from allears_sdk.sweep.settings import SweepSettings
 
+_EVER = datetime(2000, 1, 1, tzinfo=UTC)
+"""Older than anything: the list was empty when it was last read."""
 OVERLAP = timedelta(hours=48)
 """Moderation shows a review late, under the date it was written."""
 
@@ -20,7 +22,8 @@ class Sweep:
     """One stream. `ask` gives the page at a position, "" being the top, and raises the SDK's errors: Rejected for a
     position it no longer knows. `every`: between two sweeps; none where edits come to the top by themselves. `window`:
     how far back the source gives anything, if it does not say so by a last page that is not whole. `is_ordered`: false
-    where nobody promises that the newest come first; a sweep then finds what the top does not show."""
+    where nobody promises that the newest come first; a sweep then finds what the top does not show. `is_strict`: the
+    order is kept, so that reading ends at the first that is older than the newest less the overlap."""
 
     def __init__(
         self,
@@ -33,6 +36,7 @@ class Sweep:
         overlap: timedelta = OVERLAP,
         window: timedelta | None = None,
         is_ordered: bool = True,
+        is_strict: bool = False,
     ) -> None:
         self._context = context
         self._ask = ask
@@ -42,6 +46,7 @@ class Sweep:
         self._overlap = overlap
         self._window = window
         self._is_ordered = is_ordered
+        self._is_strict = is_strict
         self._offered: dict[int, int] = {}
         """Marks of what the last poll found at the top, and stored: not worth offering again."""
 
@@ -99,7 +104,8 @@ class Sweep:
             yield Batch(cursor=dump(place), more=bool(place.position))
 
     async def _read_top(self, place: Place, limit: int, top: _Top) -> AsyncIterator[Batch]:
-        horizon = (place.newest or place.floor or self._context.clock.now()) - self._overlap
+        known_to = place.newest or place.floor or (_EVER if self._is_strict else self._context.clock.now())
+        horizon = known_to - self._overlap
         before, self._offered = self._offered, {}
         while True:
             page, known = await self._page(top.last.next)
@@ -111,7 +117,7 @@ class Sweep:
             top.add(page, known)
             if not page.next and not page.is_whole and not top.count and place.newest:
                 raise Unavailable("the list is empty, though it held items: a lapse of the source, or all are deleted")
-            if not page.next or is_below(horizon, page, place, known):
+            if not page.next or is_below(horizon, page, place, known, is_strict=self._is_strict):
                 return
 
     async def _page(self, position: str) -> tuple[Page, Collection[str]]:

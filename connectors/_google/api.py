@@ -8,11 +8,12 @@ from typing import Any
 
 from allears_sdk.budget import Budget
 from allears_sdk.context import Context
-from allears_sdk.errors import AllearsError, AuthError, ConfigError, RetryLater, Unavailable
+from allears_sdk.errors import AllearsError, AuthError, ConfigError, RetryLater
 from allears_sdk.oauth import OAuth, OAuthSettings
 from allears_sdk.oauth.assertion import load_key
 from allears_sdk.remote import Response
 from allears_sdk.remote.answers import check_status, detail_of, retry_after
+from allears_sdk.renewal import asked_with
 
 WAIT_SECONDS = 600.0
 """Where a limit is reached and Google does not say for how long."""
@@ -53,16 +54,13 @@ class Api:
         """`account`: whose limit it counts against, `budget`: and what it spends a call of. Raises the SDK's errors,
         Rejected for what Google does not know."""
         given = {name: value for name, value in params.items() if value != ""}
-        token = await self.oauth.access_token()
-        response = await self._send(url, given, token, account, budget)
-        if response.status == 401:
-            token = await self.oauth.access_token(stale=token)
-            response = await self._send(url, given, token, account, budget)
+        response = await asked_with(
+            self.oauth.access_token,
+            lambda token: self._send(url, given, token, account, budget),
+            lambda response: response.status == 401,
+        )
         self._check(response)
-        answer = response.json()
-        if not isinstance(answer, dict):
-            raise Unavailable(f"{response.call.place}: the answer is not what Google documents")
-        return answer
+        return response.json_object()
 
     async def _send(
         self, url: str, params: Mapping[str, Any], token: str, account: str, budget: Budget | None

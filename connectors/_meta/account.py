@@ -17,6 +17,7 @@ from allears_sdk.connector import Address, Batch, Connector, Cursor, Media, Rece
 from allears_sdk.context import Context
 from allears_sdk.errors import Rejected, Void
 from allears_sdk.message import Author, Raw, Ref
+from allears_sdk.noting import Noting
 from allears_sdk.posts import Source, Walk
 from allears_sdk.presence import Attendance
 from connectors._meta.door import Door, refuse
@@ -27,7 +28,6 @@ from connectors._meta.talk import raw_of
 
 WINDOW = timedelta(hours=24)
 COMMENT_WINDOW = timedelta(days=7)
-MAX_STRANGE = 50
 OFFERED = timedelta(hours=1)
 """After an hour in which nobody took a message Meta stops delivering ("Webhooks Disabled")."""
 _GAP = "nobody took what Meta delivered, and messages cannot be read back: look into the account's inbox"
@@ -70,7 +70,7 @@ class AccountConnector(Connector[S]):
 
     def __init__(self, settings: S, context: Context) -> None:
         super().__init__(settings, context)
-        self.graph = Graph(settings, context)
+        self.graph = self.make_graph()
         self._door = Door(settings)
         self._walk = Walk(
             self.source(),
@@ -80,7 +80,10 @@ class AccountConnector(Connector[S]):
             sweep=timedelta(hours=settings.sweep_hours),
         )
         self._attendance = Attendance(context, settings, reason=_GAP, offered=OFFERED, from_first=True)
-        self._strange: set[str] = set()
+        self._noting = Noting(context)
+
+    def make_graph(self) -> Graph:
+        return Graph(self.settings, self.context)
 
     @abstractmethod
     def source(self) -> Source:
@@ -137,8 +140,7 @@ class AccountConnector(Connector[S]):
         if customer := str(ref.locator.get("profile") or ""):
             return await self.profile(customer)
         response = await self.graph.download(str(ref.locator["url"]), self.settings.max_attachment_bytes, is_ours=False)
-        media_type = response.header("content-type").partition(";")[0].strip()
-        return Media(content=response.content, media_type=media_type or "application/octet-stream")
+        return Media.of(response)
 
     async def reply(self, address: Address, text: str, key: str) -> None:
         customer = (address.thread[-1] if address.thread else "").partition("/")[2]
@@ -159,7 +161,7 @@ class AccountConnector(Connector[S]):
                 yield unreadable(part, received_at)
             elif raw := self._raw(part, received_at):
                 if part.account != self.settings.account_id:
-                    self._note("another_account", part.account)
+                    self._noting.note("delivery_noted", another_account=part.account)
                 yield raw
 
     def _raw(self, item: Item, received_at: datetime) -> Raw | None:
@@ -179,9 +181,4 @@ class AccountConnector(Connector[S]):
 
     def note(self, field: str) -> None:
         """What is delivered and not heard is told of once."""
-        self._note("ignored_field", field)
-
-    def _note(self, what: str, name: str) -> None:
-        if name not in self._strange and len(self._strange) < MAX_STRANGE:
-            self._strange.add(name)
-            self.context.log.info("delivery_noted", **{what: name[:80]})
+        self._noting.note("delivery_noted", ignored_field=field)

@@ -10,7 +10,8 @@ from urllib.parse import quote, urlsplit
 import msgspec
 
 from allears_sdk.context import Context
-from allears_sdk.errors import AllearsError, ConfigError, InDoubt, OverBudget, Rejected, Unavailable
+from allears_sdk.errors import ConfigError, OverBudget, Rejected, Unavailable
+from allears_sdk.expiry import Expiry
 from allears_sdk.quota import PERCENT, Quota
 from allears_sdk.remote import Response, check_status
 from allears_sdk.signing import hmac_hex, sha256_hex
@@ -21,7 +22,6 @@ MAX_ANSWER_BYTES = 16 << 20
 MAX_PAGES = 1000
 """In one list: a cursor that goes in a circle ends somewhere."""
 REST = timedelta(minutes=10)
-LOOK = timedelta(days=1)
 RENEW = "make a new token in Meta's console, best that of a system user, which does not end"
 _LATEST = 32_503_680_000
 """In the year 3000."""
@@ -33,7 +33,7 @@ class Graph:
         self._settings = settings
         self._context = context
         self._token = settings.token
-        self._looked_at: datetime | None = None
+        self._expiry = Expiry(context, self._ends, advice=RENEW)
         self._account = f"meta {sha256_hex(self._token)[:16]}"
         context.remote.limit(self._account, per_second=CALLS_PER_SECOND, burst=10)
 
@@ -43,11 +43,11 @@ class Graph:
 
     async def get(self, path: str, **params: Any) -> dict[str, Any]:
         """`path` is made of ids and edges. Raises Gone where there is no such thing."""
-        return self._object(await self._call("GET", path, params=params), path)
+        return (await self._call("GET", path, params=params)).json_object()
 
     async def post(self, path: str, given: Mapping[str, Any], *, repeatable: bool = False) -> dict[str, Any]:
         """Raises InDoubt when it may have been done, unless it may be done twice."""
-        return self._object(await self._call("POST", path, json=dict(given), repeatable=repeatable), path)
+        return (await self._call("POST", path, json=dict(given), repeatable=repeatable)).json_object()
 
     async def pages(self, path: str, **params: Any) -> AsyncGenerator[list[dict[str, Any]], None]:
         """The pages of a list, none of them while too much of the hourly limit is used: raises RetryLater."""
@@ -66,19 +66,14 @@ class Graph:
         self._context.log.warning("list_cut", path=path, pages=MAX_PAGES)  # what else there is to read shall not wait
 
     async def look_at_token(self) -> None:
-        """When it ends, once a day ("Debug a Token"). It is no part of hearing: what hinders it is not told here."""
-        now = self._context.clock.now()
-        if self._looked_at is not None and now - self._looked_at < LOOK:
-            return
-        self._looked_at = now
-        try:
-            told = (await self.get("debug_token", input_token=self._token)).get("data")
-        except AllearsError as error:
-            self._context.log.debug("token_not_explained", reason=str(error))
-            return
+        """When it ends, once a day ("Debug a Token")."""
+        await self._expiry.look()
+
+    async def _ends(self) -> Mapping[str, datetime | None]:
+        told = (await self.get("debug_token", input_token=self._token)).get("data")
         facts = told if isinstance(told, dict) else {}
-        for name, field in (("access_token", "expires_at"), ("data access", "data_access_expires_at")):
-            self._context.accounts.expires(name, _moment(facts.get(field)), advice=RENEW)
+        named = {"access_token": "expires_at", "data access": "data_access_expires_at"}
+        return {name: _moment(facts.get(field)) for name, field in named.items()}
 
     async def download(self, url: str, max_bytes: int, *, is_ours: bool) -> Response:
         """A file at an address that Meta named. `is_ours`: it asks for the token, as WhatsApp's do."""
@@ -145,14 +140,6 @@ class Graph:
             said = error.message.replace(self._token or "\0", "…")  # "Malformed access token …"
             raise error_of(msgspec.structs.replace(error, message=said), response, what)
         check_status(response, self._context.clock.now())
-
-    @staticmethod
-    def _object(response: Response, path: str) -> dict[str, Any]:
-        found = response.json()
-        if not isinstance(found, dict):
-            lost = Unavailable if response.call.repeatable else InDoubt
-            raise lost(f"{path}: an answer that is no object")
-        return found
 
 
 def _moment(value: Any) -> datetime | None:

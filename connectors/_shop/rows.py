@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-JSON = "application/json"
+from allears_sdk.numbers import id_of
+
 BEST = 5
 
 
@@ -32,9 +33,7 @@ def line(row: Any, name: str) -> str:
 
 def name_of(row: Any) -> str:
     """Its `id`, a number or a text; "" where it has none."""
-    found = row.get("id") if isinstance(row, dict) else None
-    is_name = isinstance(found, str | int) and not isinstance(found, bool)
-    return str(found).strip() if is_name else ""
+    return id_of(row.get("id")) if isinstance(row, dict) else ""
 
 
 def inner(row: Any, name: str) -> Mapping[str, Any]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from allears_sdk.access_token import AccessToken, Grant
+from allears_sdk.access_token import AccessToken, Grant, grant_of
 from allears_sdk.context import Context
-from allears_sdk.errors import AuthError, ConfigError, InDoubt, Rejected, RetryLater, Unavailable
+from allears_sdk.errors import AuthError, ConfigError, Rejected, RetryLater, Unavailable
 from allears_sdk.remote import Response
 from allears_sdk.remote.answers import check_status, detail_of
+from allears_sdk.renewal import asked_with
 from connectors.amazon.settings import AmazonSettings
 
 REPORTS = "/reports/2021-06-30"
@@ -48,17 +49,12 @@ class Api:
 
     async def call(self, what: str, method: str, path: str, **asked: Any) -> Mapping[str, Any]:
         """`what` is one of `_RATES`. Raises the SDK's errors; Rejected where Amazon knows no such thing."""
-        token = await self._token.get()
-        response = await self._send(what, method, path, token, asked)
-        if response.status == 401 or (response.status == 403 and "token" in detail_of(response).lower()):
-            token = await self._token.get(stale=token)
-            response = await self._send(what, method, path, token, asked)
+        response = await asked_with(
+            self._token.get, lambda token: self._send(what, method, path, token, asked), _is_token_refused
+        )
         self._heed(what, response)
         self._check(what, response)
-        answer = response.json()
-        if not isinstance(answer, dict):
-            raise Unavailable("Amazon's answer is not what it documents")
-        return answer
+        return response.json_object()
 
     async def download(self, url: str) -> Response:
         """The document behind a link that lives five minutes and needs no token."""
@@ -112,26 +108,18 @@ class Api:
             "client_id": settings.client_id,
             "client_secret": settings.client_secret.get_secret_value(),
         }
-        try:
-            response = await self._context.remote.request(
-                "POST",
-                settings.token_url,
-                data=form,
-                timeout_seconds=settings.timeout_seconds,
-                repeatable=True,
-                raise_for_status=False,
-            )
-        except InDoubt as error:
-            raise Unavailable(str(error)) from None
+        response = await self._context.remote.request(
+            "POST",
+            settings.token_url,
+            data=form,
+            timeout_seconds=settings.timeout_seconds,
+            repeatable=True,
+            raise_for_status=False,
+        )
         if response.status in (400, 401, 403):
             raise AuthError(_CREDENTIALS)
         check_status(response, self._context.clock.now())
-        answer = response.json()
-        token = answer.get("access_token") if isinstance(answer, dict) else None
-        if not isinstance(token, str) or not token:
-            raise Unavailable("Amazon's answer holds no access token")
-        seconds = answer.get("expires_in")
-        return Grant(token=token, seconds=float(seconds) if isinstance(seconds, int | float) else 3600.0)
+        return grant_of(response.json_object(), Unavailable("Amazon's answer holds no access token"))
 
     @staticmethod
     def _rate(response: Response) -> float:
@@ -141,6 +129,10 @@ class Api:
         except ValueError:
             return 0.0
         return rate if 1e-5 < rate < 1e4 else 0.0
+
+
+def _is_token_refused(response: Response) -> bool:
+    return response.status == 401 or (response.status == 403 and "token" in detail_of(response).lower())
 
 
 def refused(error: Rejected) -> ConfigError:

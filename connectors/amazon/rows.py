@@ -5,17 +5,17 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime
 
 import msgspec
 
-from allears_sdk.codec import encode, encode_stable
+from allears_sdk.codec import encode_stable
 from allears_sdk.message import Raw
 from allears_sdk.signing import sha256_hex
-from allears_sdk.sweep import digest_of
+from allears_sdk.sweep import digest_of, raw_of
 from connectors.amazon.settings import Part
 
-JSON = "application/json"
 ANSWER = "answer:"
 """Begins the keys of what the seller answered."""
 MAX_TEXT_BYTES = 256 << 20
@@ -93,7 +93,6 @@ def read_rows(text: str) -> Iterator[Row]:
 def read_raws(rows: Iterator[Row], marketplace: str, chosen: Mapping[Part, str], now: datetime) -> Iterator[Raw]:
     """Each feedback, and behind it the seller's answer. Two on one order and day are told apart by their words."""
     keys: set[str] = set()
-    about = {"marketplace": marketplace}
     for row in rows:
         parts = row.parts(chosen)
         digest = digest_of(parts.get("rating", ""), parts.get("comments", ""))
@@ -101,26 +100,10 @@ def read_raws(rows: Iterator[Row], marketplace: str, chosen: Mapping[Part, str],
         key = f"{key}:{digest[:12]}" if key in keys else key
         keys.add(key)
         fault = "" if len(row.cells) >= len(row.titles) - 1 else "the row is shorter than its titles"
-        body = encode(row)
-        yield Raw(
-            key=key,
-            digest=digest,
-            body=body,
-            media_type=JSON,
-            received_at=now,
-            quarantine=fault,
-            context={**about, "key": key},
-        )
+        raw = raw_of(key, row, now, digest, marketplace=marketplace, key=key)
+        yield replace(raw, quarantine=fault)
         if parts.get("response") and not fault:
-            said = digest_of(parts["response"])
-            yield Raw(
-                key=f"{ANSWER}{key}",
-                digest=said,
-                body=body,
-                media_type=JSON,
-                received_at=now,
-                context={**about, "key": key},
-            )
+            yield replace(raw, key=f"{ANSWER}{key}", digest=digest_of(parts["response"]))
 
 
 def _key(parts: Mapping[Part, str], marketplace: str, row: Row) -> str:

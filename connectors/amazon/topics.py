@@ -6,11 +6,9 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from allears_sdk.codec import encode
 from allears_sdk.errors import Unavailable
 from allears_sdk.message import Raw
-from allears_sdk.sweep import digest_of, unreadable
-from connectors.amazon.rows import JSON
+from allears_sdk.sweep import digest_of, raw_of, unreadable
 
 TOPIC = "topic:"
 """Begins their keys."""
@@ -41,11 +39,5 @@ def _raw(topic: Any, about: Mapping[str, str], now: datetime) -> Raw:
     name = topic.get("topic") if isinstance(topic, dict) else None
     if not isinstance(name, str) or not name.strip():
         return unreadable(topic, now, "a topic without a name").raws[0]
-    return Raw(
-        key=f"{TOPIC}{about['marketplace']}:{about['asin']}:{name.strip().casefold()[:200]}",
-        digest=digest_of(name, sorted(snippets_of(topic))),
-        body=encode(topic),
-        media_type=JSON,
-        received_at=now,
-        context=dict(about),
-    )
+    key = f"{TOPIC}{about['marketplace']}:{about['asin']}:{name.strip().casefold()[:200]}"
+    return raw_of(key, topic, now, digest_of(name, sorted(snippets_of(topic))), **about)

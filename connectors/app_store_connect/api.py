@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from allears_sdk.context import Context
-from allears_sdk.errors import AuthError, ConfigError, RetryLater, Unavailable
+from allears_sdk.errors import AuthError, ConfigError, RetryLater
 from allears_sdk.jwt import sign_es256
 from allears_sdk.remote import Response
 from allears_sdk.remote.answers import check_status, detail_of
@@ -49,10 +49,7 @@ class Api:
             raise_for_status=False,
         )
         self._check(response)
-        answer = response.json()
-        if not isinstance(answer, dict):
-            raise Unavailable("App Store Connect's answer is not what it documents")
-        return answer
+        return response.json_object()
 
     def _bearer(self) -> str:
         now = int(self._context.clock.now().timestamp())

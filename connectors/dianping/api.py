@@ -71,7 +71,7 @@ class Api:
             timeout_seconds=self._settings.timeout_seconds,
             account=self._account,
         )
-        answer = _object(response.json())
+        answer = response.json_object()
         if str(answer.get("code")) != WELL:
             raise error_of("Dianping", answer.get("code"), str(answer.get("msg") or ""))
         return answer.get("data")
@@ -117,14 +117,8 @@ class Api:
             response = await self._context.remote.request(
                 "POST", self._settings.url + TOKEN, data=form, timeout_seconds=self._settings.timeout_seconds
             )
+            return response.json_object()
         except InDoubt as error:
             raise Unavailable(str(error)) from None
         except Rejected as error:
             raise AuthError(_EXPIRED, detail=error.detail) from None
-        return _object(response.json())
-
-
-def _object(answer: Any) -> Mapping[str, Any]:
-    if not isinstance(answer, dict):
-        raise Unavailable("Dianping's answer is not what it documents")
-    return answer

@@ -5,10 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from allears_sdk.codec import encode
 from allears_sdk.errors import Unavailable
-from allears_sdk.message import Raw
-from allears_sdk.sweep import Listed, digest_of, unreadable
+from allears_sdk.numbers import id_of
+from allears_sdk.sweep import Listed, digest_of, raw_of, unreadable
 from connectors._marketplace.times import moment
 
 
@@ -22,17 +21,10 @@ def read_rows(data: Any, about: dict[str, Any], text_field: str, now: datetime) 
 
 def _listed(row: Any, about: dict[str, Any], text_field: str, now: datetime) -> Listed:
     known = row if isinstance(row, dict) else {}
-    review = known.get("reviewId") or known.get("reviewid")
-    if isinstance(review, bool) or not isinstance(review, str | int) or not str(review).strip():
+    review = id_of(known.get("reviewId") or known.get("reviewid"))
+    if not review:
         said = [str(known.get(name) or "") for name in ("reviewTime", "consumeOrderId")]
         return unreadable(row, now, "a review without an id", said)
     parts = [known.get(name) for name in ("star", "accurateStar", "scoreDetails")]
-    raw = Raw(
-        key=str(review).strip(),
-        digest=digest_of(*parts, known.get(text_field) if text_field else ""),
-        body=encode(row),
-        media_type="application/json",
-        received_at=now,
-        context=about,
-    )
-    return Listed(raws=(raw,), at=moment(known.get("reviewTime")))
+    digest = digest_of(*parts, known.get(text_field) if text_field else "")
+    return Listed(raws=(raw_of(review, row, now, digest, **about),), at=moment(known.get("reviewTime")))

@@ -8,7 +8,8 @@ from typing import Any
 from allears_sdk.context import Context
 from allears_sdk.errors import ConfigError, Rejected, Unavailable
 from allears_sdk.remote import Response, check_status
-from connectors.douyin.faults import STALE, code_of, error_of, object_of
+from allears_sdk.renewal import asked_with
+from connectors.douyin.faults import STALE, code_of, error_of
 from connectors.douyin.login import Login
 from connectors.douyin.settings import DouyinSettings
 
@@ -30,12 +31,12 @@ class Api:
 
     async def get(self, path: str, **params: Any) -> Mapping[str, Any]:
         """The `data` of an answer. Raises the SDK's errors, Rejected for what Douyin refuses: one video, perhaps."""
-        token = await self._login.token()
-        response = await self._send(path, params, token)
-        answer = object_of(response)
-        if code_of(answer) in STALE:
-            response = await self._send(path, params, await self._login.token(stale=token))
-            answer = object_of(response)
+        response = await asked_with(
+            self._login.token,
+            lambda token: self._send(path, params, token),
+            lambda response: code_of(response.json_object()) in STALE,
+        )
+        answer = response.json_object()
         if code := code_of(answer):
             raise error_of(code, answer, response)
         found = answer.get("data")

@@ -23,6 +23,7 @@ from allears_sdk.connector import (
 )
 from allears_sdk.context import Context
 from allears_sdk.message import Message, Raw
+from allears_sdk.noting import Noting
 from allears_sdk.posts import LOOK_BACK, Walk
 from allears_sdk.presence import Attendance
 from allears_sdk.settings import ChannelSettings
@@ -41,14 +42,12 @@ from connectors.douyin.events import (
     is_signed,
     raw_of,
     read,
-    refuse,
 )
 from connectors.douyin.login import Login
 from connectors.douyin.parse import parse
 from connectors.douyin.settings import DouyinSettings
 from connectors.douyin.source import Videos
 
-MAX_STRANGE = 50
 _GAP = "nobody took what Douyin pushed, and messages cannot be read back: look into the account's inbox"
 
 
@@ -79,7 +78,7 @@ class DouyinConnector(Connector[DouyinSettings]):
             sweep=timedelta(hours=settings.sweep_hours),
         )
         self._attendance = Attendance(context, settings, reason=_GAP, from_first=True)
-        self._strange: set[str] = set()
+        self._noting = Noting(context)
 
     @staticmethod
     def parse(raw: Raw, settings: Any) -> Sequence[Message]:
@@ -120,9 +119,11 @@ class DouyinConnector(Connector[DouyinSettings]):
 
     async def receive(self, request: Request) -> Reception:
         if request.method != "POST":
-            return refuse(f"method {request.method[:10]}", 405)
+            return Reception.refuse(f"method {request.method[:10]}", 405)
         if not is_signed(request, self.settings.secrets):
-            return refuse("the signature does not fit: client_secret, or webhook_secret, is another in the console")
+            return Reception.refuse(
+                "the signature does not fit: client_secret, or webhook_secret, is another in the console"
+            )
         event = read(request.body)
         if event is not None and event.event == VERIFY:
             return _verified(event)
@@ -144,14 +145,13 @@ class DouyinConnector(Connector[DouyinSettings]):
         """Of each kind once; that the account has taken its grant back, each time."""
         if kind == ENDED:
             self.context.log.warning("grant_taken_back", advice=f"allears channels login {self.context.name}")
-        elif kind not in SILENT and kind not in self._strange and len(self._strange) < MAX_STRANGE:
-            self._strange.add(kind)
-            self.context.log.info("push_noted", type=kind[:80] or "unreadable")
+        elif kind not in SILENT:
+            self._noting.note("push_noted", type=kind or "unreadable")
 
 
 def _verified(event: Event) -> Reception:
     try:
         answer = challenge(event)
     except (ValueError, RecursionError):
-        return refuse("no challenge", 400)
+        return Reception.refuse("no challenge", 400)
     return Reception(answer=lambda accepted: answer)

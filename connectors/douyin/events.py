@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from allears_sdk.codec import convert, decode
-from allears_sdk.connector import Answer, Reception, Request
+from allears_sdk.connector import Answer, Request
 from allears_sdk.message import Raw
 from allears_sdk.signing import same, sha256_hex
 
@@ -103,8 +103,3 @@ def _key(event: Event | None, request: Request) -> str:
         return f"recall:{message}" if event.event == RECALLED else f"m:{message}"
     delivery = request.header(DELIVERY)
     return f"d:{delivery}" if delivery else f"unread:{sha256_hex(request.body)}"
-
-
-def refuse(reason: str, status: int = 401) -> Reception:
-    answer = Answer(status=status, headers={"Allow": "POST"} if status == 405 else {})
-    return Reception(refused=reason, answer=lambda accepted: answer)

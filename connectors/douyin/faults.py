@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from allears_sdk.errors import AllearsError, AuthError, ConfigError, InDoubt, Rejected, RetryLater, Unavailable
+from allears_sdk.errors import AllearsError, AuthError, ConfigError, Rejected, RetryLater, Unavailable
+from allears_sdk.numbers import whole
 from allears_sdk.remote import Response
 
 STALE = frozenset({10008, 2190008})
@@ -18,19 +19,10 @@ LIMIT_SECONDS = 300.0
 DOWN = frozenset({10001, 2100001, 2100004})
 
 
-def object_of(response: Response) -> Mapping[str, Any]:
-    """What was answered. Raises Unavailable for what is none, InDoubt where it may have been done."""
-    found = response.json()
-    if not isinstance(found, dict):
-        raise (Unavailable if response.call.repeatable else InDoubt)(f"{response.call.place}: no object")
-    return found
-
-
 def code_of(answer: Mapping[str, Any]) -> int:
     """0: well."""
     told = [answer.get("err_no"), *(_inner(answer, name).get("error_code") for name in ("data", "extra"))]
-    codes = [int(str(one)) for one in told if str(one).isascii() and str(one).isdigit() and len(str(one)) < 12]
-    return next((code for code in codes if code), 0)
+    return next((code for code in (whole(one, 0) for one in told) if code), 0)
 
 
 def error_of(code: int, answer: Mapping[str, Any], response: Response) -> AllearsError:

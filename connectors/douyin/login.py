@@ -7,15 +7,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import urlencode
 
 from allears_sdk.codec import convert, plain
 from allears_sdk.connector import Ask
 from allears_sdk.context import Context
 from allears_sdk.errors import AllearsError, AuthError, InDoubt, Rejected, Unavailable
+from allears_sdk.numbers import whole
+from allears_sdk.oauth.browser import code_in
 from allears_sdk.remote import check_status
 from allears_sdk.renewal import Renewals
-from connectors.douyin.faults import code_of, error_of, object_of
+from connectors.douyin.faults import code_of, error_of
 from connectors.douyin.settings import DouyinSettings
 
 EARLY = timedelta(days=1)
@@ -59,7 +61,7 @@ class Login:
     async def log_in(self, ask: Ask) -> None:
         """A code by the page of the platform, or from inside a mini-app ("showDouyinOpenAuth")."""
         await ask.show(self._page(), "")
-        code = _code_in(await ask.prompt("The code, or the address of the page you were led to: "))
+        code = code_in(await ask.prompt("The code, or the address of the page you were led to: "))
         if not code:
             raise AuthError("no code in it: log in, and paste the code or the whole address")
         secret = self._settings.client_secret.get_secret_value()
@@ -112,7 +114,7 @@ class Login:
                 raise_for_status=False,
             )
             check_status(response, self._context.clock.now())
-            answer = object_of(response)
+            answer = response.json_object()
         except InDoubt as error:
             raise Unavailable(str(error)) from None
         except Rejected as error:
@@ -155,16 +157,4 @@ class Login:
 
 def _span(told: object, usual: int) -> timedelta:
     """Seconds, sometimes in quotes."""
-    text = str(told)
-    is_number = text.isascii() and text.isdigit() and len(text) < 12
-    return timedelta(seconds=min(int(text), 10**9) if is_number else usual)
-
-
-def _code_in(pasted: str) -> str:
-    """Of an address, or the code alone."""
-    pasted = pasted.strip()
-    try:
-        found = parse_qs(urlsplit(pasted).query).get("code", [""])[0]
-    except ValueError:
-        return ""
-    return found or ("" if "/" in pasted else pasted)
+    return timedelta(seconds=min(whole(told, usual), 10**9))

@@ -11,12 +11,10 @@ from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import Any
 
-from allears_sdk.codec import encode
 from allears_sdk.context import Context
 from allears_sdk.errors import Rejected, Unavailable
-from allears_sdk.message import Raw
 from allears_sdk.posts import Found, Post
-from allears_sdk.sweep import digest_of, unreadable
+from allears_sdk.sweep import digest_of, raw_of, unreadable
 from connectors.douyin.api import COMMENTS, REPLIES, VIDEOS, Api
 from connectors.douyin.times import moment
 
@@ -128,14 +126,7 @@ class Videos:
             said = [str(row.get(name) or "") for name in ("content", "create_time")] if isinstance(row, Mapping) else []
             return Found(raw=unreadable(row, now, reason, said=(comment, *said)).raws[0], said_at=None)
         context = {"kind": COMMENT, **post.facts, **({"parent": parent} if parent else {})}
-        raw = Raw(
-            key=f"c:{comment}",
-            digest=digest_of(row.get("content")),
-            body=encode(row),
-            media_type="application/json",
-            received_at=now,
-            context=context,
-        )
+        raw = raw_of(f"c:{comment}", row, now, digest_of(row.get("content")), **context)
         return Found(raw=raw, said_at=at, is_pinned=bool(parent or row.get("top")))
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from allears_sdk.access_token import AccessToken, Grant
+from allears_sdk.access_token import AccessToken, Grant, grant_of
 from allears_sdk.context import Context
-from allears_sdk.errors import AllearsError, AuthError, ConfigError, InDoubt, Rejected, Unavailable
+from allears_sdk.errors import AllearsError, AuthError, ConfigError, Rejected, Unavailable
+from allears_sdk.numbers import whole
 from allears_sdk.remote import Response
 from allears_sdk.remote.answers import check_status, detail_of
+from allears_sdk.renewal import asked_with
 from connectors.huawei_appgallery.settings import HuaweiAppGallerySettings
 
 CALLS_PER_SECOND, CALLS_AT_ONCE = 1.0, 10
@@ -38,13 +40,11 @@ class Api:
 
     async def reviews(self, asked: Mapping[str, Any]) -> Mapping[str, Any]:
         """The `data` of a page; empty where the app has no reviews yet. Raises the SDK's errors."""
-        token = await self._token.get()
-        response = await self._send(asked, token)
-        if response.status == 401:
-            token = await self._token.get(stale=token)
-            response = await self._send(asked, token)
+        response = await asked_with(
+            self._token.get, lambda token: self._send(asked, token), lambda response: response.status == 401
+        )
         self._check(response)
-        answer = _object(response)
+        answer = response.json_object()
         code = _code_of(answer)
         if code == _NOTHING_YET:
             return {"reviewList": []}
@@ -70,25 +70,19 @@ class Api:
         settings = self._settings
         secret = settings.client_secret.get_secret_value()
         form = {"grant_type": "client_credentials", "client_id": settings.client_id, "client_secret": secret}
-        try:
-            response = await self._context.remote.request(
-                "POST",
-                f"{settings.url}/api/oauth2/v1/token",
-                json=form,
-                timeout_seconds=settings.timeout_seconds,
-                repeatable=True,
-                raise_for_status=False,
-            )
-        except InDoubt as error:
-            raise Unavailable(str(error)) from None
+        response = await self._context.remote.request(
+            "POST",
+            f"{settings.url}/api/oauth2/v1/token",
+            json=form,
+            timeout_seconds=settings.timeout_seconds,
+            repeatable=True,
+            raise_for_status=False,
+        )
         if response.status in (400, 401, 403):
             raise AuthError(_CREDENTIALS)
         check_status(response, self._context.clock.now())
-        answer = _object(response)
-        token, seconds = answer.get("access_token"), answer.get("expires_in")
-        if not isinstance(token, str) or not token:
-            raise AuthError(f"{_CREDENTIALS} ({_code_of(answer)})")
-        return Grant(token=token, seconds=float(seconds) if isinstance(seconds, int | float) else 3600.0)
+        answer = response.json_object()
+        return grant_of(answer, AuthError(f"{_CREDENTIALS} ({_code_of(answer)})"))
 
     def _check(self, response: Response) -> None:
         if response.status in (401, 403):
@@ -108,15 +102,7 @@ def _error(code: int, detail: str) -> AllearsError:
     return Unavailable(f"AppGallery Connect answers {code}", detail=detail)
 
 
-def _object(response: Response) -> Mapping[str, Any]:
-    answer = response.json()
-    if not isinstance(answer, dict):
-        raise Unavailable("AppGallery Connect's answer is not what it documents")
-    return answer
-
-
 def _code_of(answer: Mapping[str, Any]) -> int:
     """0: well."""
     ret = answer.get("ret")
-    code = ret.get("code", 0) if isinstance(ret, dict) else 0
-    return int(code) if str(code).isascii() and str(code).isdigit() and len(str(code)) < 12 else -1
+    return whole(ret.get("code", 0), -1) if isinstance(ret, dict) else 0

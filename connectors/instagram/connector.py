@@ -26,7 +26,9 @@ from allears_sdk.posts import LOOK_BACK
 from allears_sdk.settings import ChannelSettings
 from connectors._meta.account import AccountConnector
 from connectors._meta.envelope import Item
+from connectors._meta.graph import Graph
 from connectors.instagram.items import COMMENTS, MENTIONS, comment, mention
+from connectors.instagram.login import LoginGraph
 from connectors.instagram.parse import parse
 from connectors.instagram.payload import Mention
 from connectors.instagram.settings import InstagramSettings
@@ -58,6 +60,9 @@ class InstagramConnector(AccountConnector[InstagramSettings]):
         self._comments = self.source()
         self._mentions: dict[str, Mention] = {}
         """Told, and not read yet. After a restart they stand as they were told."""
+
+    def make_graph(self) -> Graph:
+        return (LoginGraph if self.settings.effective_renew_token else Graph)(self.settings, self.context)
 
     def source(self) -> Comments:
         return Comments(self.settings.instagram_id, self.graph, self.context.clock)

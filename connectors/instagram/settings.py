@@ -29,9 +29,18 @@ class InstagramSettings(AccountSettings):
         pattern=r"^\d{0,30}$",
         description="Page that the account is linked with: answers go through it. Empty with Instagram Login.",
     )
+    renew_token: bool | None = Field(
+        default=None,
+        description="Renew the token of Instagram Login before its 60 days end. Unset: where `url` is Instagram "
+        "Login's.",
+    )
     interval_seconds: float = Field(
         default=3600, ge=60, le=86_400, description="Time between two looks for comments that were not delivered."
     )
+
+    @property
+    def effective_renew_token(self) -> bool:
+        return "//graph.instagram.com" in self.url if self.renew_token is None else self.renew_token
 
     @property
     def account_id(self) -> str:

@@ -8,7 +8,9 @@ from typing import Any
 from allears_sdk.codec import encode
 from allears_sdk.context import Context
 from allears_sdk.errors import AllearsError, AuthError, ConfigError, RetryLater, Unavailable
+from allears_sdk.numbers import whole
 from allears_sdk.remote import Response, check_status
+from allears_sdk.renewal import asked_with
 from allears_sdk.sorted_signing import sign_md5
 from connectors._marketplace.session import Session
 from connectors._marketplace.times import in_beijing
@@ -41,27 +43,29 @@ class Api:
 
     async def call(self, method: str, asked: Mapping[str, object]) -> Mapping[str, Any]:
         """By routerjson: what is inside the answer. Raises the SDK's errors."""
-        token = await self.session.token()
-        answer = await self._route(method, asked, token)
-        if _number(_told(answer).get("code")) == _STALE:
-            answer = await self._route(method, asked, await self.session.token(stale=token))
+        answer = await asked_with(
+            self.session.token,
+            lambda token: self._route(method, asked, token),
+            lambda answer: whole(_told(answer).get("code"), -1) == _STALE,
+        )
         if "error_response" in answer:
             raise _error(method, _told(answer))
         name = method.replace(".", "_")
         inside = answer.get(f"{name}_responce", answer.get(f"{name}_response"))  # spelled so by JD
         if not isinstance(inside, dict):
             raise Unavailable(f"{method}: JD's answer is not what it documents")
-        if _number(inside.get("resultCode")) == 403:
+        if whole(inside.get("resultCode"), -1) == 403:
             raise _error(method, {"code": 403, "zh_desc": inside.get("resultMsg")})
         return inside
 
     async def get(self, path: str, query: Mapping[str, str], named: Mapping[str, str]) -> Mapping[str, Any]:
         """By SP-API: the answer, its wrapper taken off. `named`: parameters that stand in the path. Raises the SDK's
         errors."""
-        token = await self.session.token()
-        response = await self._ask(path, query, named, token)
-        if response.status == 401:
-            response = await self._ask(path, query, named, await self.session.token(stale=token))
+        response = await asked_with(
+            self.session.token,
+            lambda token: self._ask(path, query, named, token),
+            lambda response: response.status == 401,
+        )
         answer = self._object(response)
         inside = answer.get("Response", answer)
         if not isinstance(inside, dict):
@@ -138,10 +142,7 @@ class Api:
 
     def _object(self, response: Response) -> Mapping[str, Any]:
         check_status(response, self._context.clock.now())
-        answer = response.json()
-        if not isinstance(answer, dict):
-            raise Unavailable("JD's answer is not what it documents")
-        return answer
+        return response.json_object()
 
 
 def _told(answer: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -150,7 +151,7 @@ def _told(answer: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _error(place: str, said: Mapping[str, Any]) -> AllearsError:
-    code = _number(said.get("code"))
+    code = whole(said.get("code"), -1)
     what = f"JD: {place}: {code}"
     told = (said.get(name) for name in ("zh_desc", "en_desc", "message"))
     detail = " ".join(str(one) for one in told if one)[:300]
@@ -160,9 +161,3 @@ def _error(place: str, said: Mapping[str, Any]) -> AllearsError:
     if code in _LIMITS:
         return RetryLater(f"too many calls ({what})", detail=detail)
     return Unavailable(what, detail=detail)
-
-
-def _number(code: object) -> int:
-    """-1: none."""
-    text = str(code)
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 16 else -1

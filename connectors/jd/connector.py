@@ -40,7 +40,9 @@ CASES = Reach(width=timedelta(hours=2), page_items=PAGE_ITEMS, most=5000)
 LIST_REVIEWS = "jingdong.pop.PopCommentJsfService.getVenderCommentsForJos"
 LIST_CASES = "/afs-orders"
 MAX_FAILURES = 3
-"""So often a case whose page fails holds up the others."""
+"""So often a case whose page fails holds up the others; and so many on a page may."""
+PATIENCE = timedelta(hours=6)
+"""So long where no other was given either."""
 _ALL = "0"
 
 
@@ -73,7 +75,8 @@ class JdConnector(Connector[JdSettings]):
             ),
             f"jd://{settings.shop}/after_sales": Spans(context, self._cases, CASES, look_back=look_back),
         }
-        self._failures: dict[str, int] = {}
+        self._failures: dict[str, tuple[datetime, int]] = {}
+        """Cases: since when, and how often while others were given."""
 
     async def login(self, ask: Ask) -> None:
         query = {"app_key": self.settings.app_key, "scope": "snsapi_base"}
@@ -106,8 +109,7 @@ class JdConnector(Connector[JdSettings]):
         if not path:
             raise Rejected("this is not an address of JD's")
         response = await self.context.remote.fetch_public(f"https://{path}", self.settings.max_attachment_bytes)
-        media_type = response.header("content-type").partition(";")[0].strip().lower()
-        return Media(content=response.content, media_type=media_type or "application/octet-stream")
+        return Media.of(response)
 
     async def _reviews(self, span: Span, page: int) -> Rows:
         asked = {
@@ -128,10 +130,16 @@ class JdConnector(Connector[JdSettings]):
     async def _cases(self, span: Span, page: int) -> Rows:
         """The list names them; what they say is asked for one by one."""
         rows, total = read_cases(await self._list(span, page))
-        now = self.context.clock.now()
-        found = [await self._case(row, now) for row in rows]
+        now, failed = self.context.clock.now(), dict[str, Unavailable]()
+        found = [await self._case(row, now, failed) for row in rows]
+        items = [one for one in found if isinstance(one, Listed)]
         missing = [one for one in found if isinstance(one, Missing)]
-        return Rows(items=[one for one in found if isinstance(one, Listed)], total=total, missing=missing)
+        hopeless = [self._is_hopeless(number, now, works=bool(items)) for number in failed]
+        if not all(hopeless):
+            raise next(iter(failed.values()))
+        missing += [_missing(number, error) for number, error in failed.items()]
+        self._failures = {number: told for number, told in self._failures.items() if number not in failed}
+        return Rows(items=items, total=total, missing=missing)
 
     async def _list(self, span: Span, page: int) -> Mapping[str, Any]:
         asked = {
@@ -145,21 +153,34 @@ class JdConnector(Connector[JdSettings]):
         except Rejected as error:
             raise ConfigError(f"JD does not take this call; compare `url` with its documents: {error}") from None
 
-    async def _case(self, row: Any, now: datetime) -> Listed | Missing:
-        """One that JD refuses, or fails to give again and again while it gives the list, becomes a letter."""
+    async def _case(self, row: Any, now: datetime, failed: dict[str, Unavailable]) -> Listed | Missing | None:
+        """One that JD refuses becomes a letter; one that it fails to give is noted. When it fails to give many, it is
+        down."""
         number = number_of(row)
         if not number:
             return case(row, "", now)
         path, scope = f"{LIST_CASES}/{quote(number, safe='')}", {"scopeSet": "refundInfo,skuExtInfo"}
         try:
             answer = await self._api.get(path, scope, {"afsOrderId": number})
-        except (Rejected, Unavailable) as error:
-            count = self._failures[number] = self._failures.get(number, 0) + 1
-            if isinstance(error, Unavailable) and count < MAX_FAILURES:
+        except Rejected as error:
+            return _missing(number, error)
+        except Unavailable as error:
+            failed[number] = error
+            if len(failed) > MAX_FAILURES:
                 raise
-            return Missing(key=f"{CASE}{number}", reason=str(error), locator={"afsOrderId": number})
+            return None
         self._failures.pop(number, None)
         return case(answer.get("data"), number, now)
+
+    def _is_hopeless(self, number: str, now: datetime, *, works: bool) -> bool:
+        """It failed again and again while others were given (`works`), or for hours."""
+        since, count = self._failures.get(number, (now, 0))
+        self._failures[number] = since, count + works
+        return count + works >= MAX_FAILURES or now - since >= PATIENCE
+
+
+def _missing(number: str, error: Exception) -> Missing:
+    return Missing(key=f"{CASE}{number}", reason=str(error), locator={"afsOrderId": number})
 
 
 def _milliseconds(at: datetime) -> str:

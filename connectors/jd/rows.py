@@ -6,14 +6,13 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from allears_sdk.codec import encode
 from allears_sdk.errors import Unavailable
 from allears_sdk.message import Raw
+from allears_sdk.numbers import id_of, whole
 from allears_sdk.spans import Rows
-from allears_sdk.sweep import Listed, digest_of, unreadable
+from allears_sdk.sweep import Listed, digest_of, raw_of, unreadable
 from connectors._marketplace.times import moment
 
-JSON = "application/json"
 REVIEW, REPLY, CASE = "review:", "reply:", "after-sales:"
 """Begin the keys."""
 _TELLING = ("afsOrderStatusInfo", "customerApplyInfo", "refundInfo")
@@ -24,7 +23,7 @@ def read_reviews(answer: Mapping[str, Any], now: datetime) -> Rows:
     if "comments" not in answer:  # some methods wrap their result once more
         answer = next((one for one in answer.values() if isinstance(one, dict) and "totalItem" in one), answer)
     rows = answer.get("comments") or []
-    total = _count(answer.get("totalItem"))
+    total = whole(answer.get("totalItem"), -1)
     if not isinstance(rows, list) or total < len(rows):
         raise Unavailable("JD's list of reviews is not what it documents")
     return Rows(items=[_review(row, now) for row in rows], total=total)
@@ -40,25 +39,18 @@ def _review(row: Any, now: datetime) -> Listed:
 
 def _raws(row: Mapping[str, Any], review: str, now: datetime) -> Iterator[Raw]:
     matters = digest_of(str(row.get("score")), row.get("content"))
-    yield Raw(key=f"{REVIEW}{review}", digest=matters, body=encode(row), media_type=JSON, received_at=now)
+    yield raw_of(f"{REVIEW}{review}", row, now, matters)
     replies = row.get("replies")
     for reply in replies if isinstance(replies, list) else ():
         number = id_of(reply.get("replyId")) if isinstance(reply, dict) else ""
         if number:
-            yield Raw(
-                key=f"{REPLY}{number}",
-                digest=digest_of(reply.get("content")),
-                body=encode(reply),
-                media_type=JSON,
-                received_at=now,
-                context={"review": review},
-            )
+            yield raw_of(f"{REPLY}{number}", reply, now, digest_of(reply.get("content")), review=review)
 
 
 def read_cases(answer: Mapping[str, Any]) -> tuple[list[Any], int]:
     """The rows of a page, and how many there are in all. Raises Unavailable."""
     rows, pages = answer.get("data") or [], answer.get("paginationData")
-    total = _count(pages.get("totalItems")) if isinstance(pages, dict) else -1
+    total = whole(pages.get("totalItems"), -1) if isinstance(pages, dict) else -1
     if not isinstance(rows, list) or total < len(rows):
         raise Unavailable("JD's list of after-sales cases is not what it documents")
     return rows, total
@@ -74,21 +66,5 @@ def case(found: Any, number: str, now: datetime) -> Listed:
     if not number or not isinstance(found, dict):
         return unreadable(found, now, f"after-sales case {number or 'without a number'}: this is none")
     base = found.get("afsOrderBaseInfo")
-    raw = Raw(
-        key=f"{CASE}{number}",
-        digest=digest_of(*(found.get(name) for name in _TELLING)),
-        body=encode(found),
-        media_type=JSON,
-        received_at=now,
-    )
+    raw = raw_of(f"{CASE}{number}", found, now, digest_of(*(found.get(name) for name in _TELLING)))
     return Listed(raws=(raw,), at=moment(base.get("modifiedTime")) if isinstance(base, dict) else None)
-
-
-def id_of(value: object) -> str:
-    return str(value) if isinstance(value, str | int) and not isinstance(value, bool) and len(str(value)) < 64 else ""
-
-
-def _count(value: object) -> int:
-    """-1: none."""
-    text = str(value)
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 12 else -1

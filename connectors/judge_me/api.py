@@ -50,9 +50,7 @@ class Api:
         except Rejected:
             what = f"Judge.me does not know this call ({response.status}): see `url`, `reviews_path` and `shop_domain`"
             raise ConfigError(what, detail=detail) from None
-        answer = response.json()
-        if not isinstance(answer, dict):
-            raise Unavailable("Judge.me's answer is not a page of reviews")
+        answer = response.json_object()
         if answer.get("current_page", page) not in (page, str(page)):
             raise Unavailable("Judge.me gives another page than the one asked for")
         return answer
@@ -64,5 +62,4 @@ class Api:
             response = await self._context.remote.fetch_public(url, self._settings.max_attachment_bytes)
         except AuthError as error:
             raise Rejected("the picture is not public", detail=error.detail) from None
-        media_type = response.header("content-type").partition(";")[0].strip()
-        return Media(content=response.content, media_type=media_type or "application/octet-stream")
+        return Media.of(response)

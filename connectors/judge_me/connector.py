@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import timedelta
-from http import HTTPStatus
 from typing import Any, ClassVar
 
 import msgspec
 
 from allears_sdk.connector import (
-    Answer,
     Batch,
     Connector,
     ConnectorSpec,
@@ -25,6 +23,7 @@ from allears_sdk.connector import (
 )
 from allears_sdk.context import Context
 from allears_sdk.message import Message, Raw, Ref
+from allears_sdk.noting import Noting
 from allears_sdk.settings import ChannelSettings
 from allears_sdk.signing import BadSignature, hmac_hex, same, sha256_hex
 from allears_sdk.sweep import Page, Sweep
@@ -60,6 +59,7 @@ class JudgeMeConnector(Connector[JudgeMeSettings]):
         self._api = Api(settings, context)
         secrets = (settings.api_token, settings.app_secret)
         self._secrets = tuple(secret.get_secret_value() for secret in secrets if secret is not None)
+        self._noting = Noting(context)
         self._sweep = Sweep.deep(context, self._page, settings, look_back=LOOK_BACK, is_ordered=False)
 
     async def check(self) -> Identity:
@@ -75,8 +75,7 @@ class JudgeMeConnector(Connector[JudgeMeSettings]):
     async def receive(self, request: Request) -> Reception:
         """Raises BadSignature."""
         if request.method != "POST":
-            answer = Answer(status=int(HTTPStatus.METHOD_NOT_ALLOWED))
-            return Reception(refused=f"method {request.method[:10]}", answer=lambda accepted: answer)
+            return Reception.refuse(f"method {request.method[:10]}", 405)
         self._verify(request)
         try:
             pushed = msgspec.json.decode(request.body)
@@ -84,7 +83,7 @@ class JudgeMeConnector(Connector[JudgeMeSettings]):
             return Reception(raws=(_unread(request),))
         what = pushed.get("event") if isinstance(pushed, dict) else None
         if isinstance(what, str) and what not in (CREATED, UPDATED):
-            self.context.log.info("event_not_heard", event_name=what[:60])
+            self._noting.note("event_not_heard", event_name=what)
             return Reception()
         raw = read_row(pushed.get("review") if isinstance(pushed, dict) else pushed, request.received_at).raws[0]
         is_late = what == CREATED and raw.key in await self.context.known([raw.key])

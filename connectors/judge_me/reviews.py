@@ -6,11 +6,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from allears_sdk.codec import encode
 from allears_sdk.errors import Unavailable
-from allears_sdk.message import Raw
-from allears_sdk.sweep import Listed, Page, digest_of, unreadable
-from connectors._shop.rows import JSON, line, moment, name_of, words
+from allears_sdk.sweep import Listed, Page, digest_of, raw_of, unreadable
+from connectors._shop.rows import line, moment, name_of, words
 
 
 def read_page(answer: Mapping[str, Any], now: datetime, following: str) -> Page:
@@ -28,7 +26,7 @@ def read_row(row: Any, now: datetime) -> Listed:
     if not review or at is None:
         return unreadable(row, now, "a review without an id or a date", [review, words(row, "body")])
     matters = digest_of(_number(row.get("rating")), line(row, "title"), line(row, "body"))
-    return Listed(raws=(Raw(key=review, digest=matters, body=encode(row), media_type=JSON, received_at=now),), at=at)
+    return Listed(raws=(raw_of(review, row, now, matters),), at=at)
 
 
 def _number(rating: object) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 from uuid import NAMESPACE_URL, uuid5
@@ -18,6 +20,7 @@ from connectors.line.settings import LineSettings
 GONE = frozenset({404, 410})
 _LATER = frozenset({408, 425, 429})
 _OVER = "monthly limit"
+ENDLESS_SECONDS = 10 * 366 * 86_400
 
 
 class Told(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,6 +33,12 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
 class Token(msgspec.Struct, frozen=True, kw_only=True):
     access_token: str
     expires_in: float
+
+
+class Verified(msgspec.Struct, frozen=True, kw_only=True):
+    """Of a token."""
+
+    expires_in: int
 
 
 class Gone(Rejected):
@@ -48,12 +57,23 @@ class LineApi:
     def has_token(self) -> bool:
         return bool(self._settings.channel_id or self._settings.access_token)
 
+    async def ends(self) -> Mapping[str, datetime | None]:
+        """Of the token that the settings name ("Verify channel access token"). A long-lived one ends in a century."""
+        token, url = {"access_token": await self._token()}, self._settings.url
+        response = await self._verified("GET", f"{url}/oauth2/v2.1/verify", params=token)
+        if response.status == 400:  # one of another kind
+            response = await self._verified("POST", f"{url}/v2/oauth/verify", data=token)
+        check_status(response, self._context.clock.now())
+        try:
+            seconds = decode(response.content, Verified).expires_in
+        except ValueError:
+            raise Unavailable("LINE does not tell when the token ends") from None
+        is_soon = 0 <= seconds < ENDLESS_SECONDS
+        return {"access_token": self._context.clock.now() + timedelta(seconds=seconds) if is_soon else None}
+
     async def get(self, path: str) -> dict[str, Any]:
         response = await self._call("GET", f"{self._settings.url}/v2/bot/{path}")
-        found = response.json()
-        if not isinstance(found, dict):
-            raise Unavailable(f"{response.call.place}: the answer is not what LINE documents")
-        return found
+        return response.json_object()
 
     async def content(self, message: str, max_bytes: int) -> Response:
         """What a customer sent. Raises Unavailable while LINE still prepares it (large videos and recordings)."""
@@ -97,6 +117,12 @@ class LineApi:
             timeout_seconds=self._settings.timeout_seconds,
             raise_for_status=False,
             **given,
+        )
+
+    async def _verified(self, method: str, url: str, **given: Any) -> Response:
+        seconds = self._settings.timeout_seconds
+        return await self._context.remote.request(
+            method, url, timeout_seconds=seconds, repeatable=True, raise_for_status=False, **given
         )
 
     async def _token(self) -> str:

@@ -11,7 +11,6 @@ from urllib.parse import quote
 from allears_sdk.codec import decode, encode
 from allears_sdk.connector import (
     Address,
-    Answer,
     Batch,
     Connector,
     ConnectorSpec,
@@ -26,7 +25,9 @@ from allears_sdk.connector import (
 )
 from allears_sdk.context import Context
 from allears_sdk.errors import ConfigError, Rejected, Void
+from allears_sdk.expiry import Expiry
 from allears_sdk.message import Author, Message, Raw, Ref
+from allears_sdk.noting import Noting
 from allears_sdk.presence import Attendance
 from allears_sdk.settings import ChannelSettings
 from allears_sdk.signing import hmac_base64, same, sha256_hex
@@ -45,8 +46,8 @@ SILENT = frozenset(
 )
 """Told, but nothing that anybody says."""
 MAX_REPLY_TOKENS = 10_000
-MAX_STRANGE = 50
 _JSON = "application/json"
+_RENEW = "issue another channel access token in LINE's console, or set channel_id instead: its tokens renew themselves"
 _GAP = "nobody listened, and LINE has no history to read back: look into the chats of LINE Official Account Manager"
 
 
@@ -70,10 +71,11 @@ class LineConnector(Connector[LineSettings]):
         super().__init__(settings, context)
         self._api = LineApi(settings, context)
         self._attendance = Attendance(context, settings, reason=_GAP)
+        self._expiry = Expiry(context, self._api.ends, advice=_RENEW)
         self._reply_tokens: OrderedDict[str, tuple[str, datetime]] = OrderedDict()
         """Chat → the newest token and when it came: any of a chat's answers into it. They live for a minute: after a
         restart answers are pushes."""
-        self._strange: set[str] = set()
+        self._noting = Noting(context)
 
     @staticmethod
     def parse(raw: Raw, settings: Any) -> Sequence[Message]:
@@ -82,15 +84,20 @@ class LineConnector(Connector[LineSettings]):
     async def streams(self) -> Sequence[str]:
         return ("line://pushed",)
 
-    def poll(self, stream: str, cursor: Cursor | None, hint: Mapping[str, Any], limit: int) -> AsyncIterator[Batch]:
-        return self._attendance.batches(cursor)
+    async def poll(
+        self, stream: str, cursor: Cursor | None, hint: Mapping[str, Any], limit: int
+    ) -> AsyncIterator[Batch]:
+        if self.settings.access_token is not None:
+            await self._expiry.look()
+        async for batch in self._attendance.batches(cursor):
+            yield batch
 
     async def receive(self, request: Request) -> Reception:
         if request.method != "POST":
-            return _refuse(f"method {request.method[:10]}", 405)
+            return Reception.refuse(f"method {request.method[:10]}", 405)
         expected = hmac_base64(self.settings.channel_secret.get_secret_value(), request.body)
         if not same(request.header(SIGNATURE), expected):
-            return _refuse("the signature does not fit: is channel_secret the secret of this channel?", 401)
+            return Reception.refuse("the signature does not fit: is channel_secret the secret of this channel?")
         try:
             delivery = decode(request.body, Delivery)
         except (ValueError, RecursionError):
@@ -111,12 +118,7 @@ class LineConnector(Connector[LineSettings]):
             response = await self._api.content(str(ref.locator["message"]), self.settings.max_attachment_bytes)
         except Gone:
             raise Rejected("LINE does not have this file any more") from None
-        media_type = response.header("content-type").partition(";")[0].strip()
-        return Media(
-            content=response.content,
-            media_type=media_type or "application/octet-stream",
-            name=str(ref.locator.get("name") or ""),
-        )
+        return Media.of(response, name=str(ref.locator.get("name") or ""))
 
     async def reply(self, address: Address, text: str, key: str) -> None:
         to = address.thread[-1] if address.thread else ""
@@ -144,7 +146,7 @@ class LineConnector(Connector[LineSettings]):
             if heading.type in SILENT:
                 continue
             if heading.type not in HEARD:
-                self._note(heading.type)
+                self._noting.note("unknown_event", type=heading.type)
             self._keep(heading, received_at)
             yield _raw(body, heading.webhook_event_id or f"unread:{sha256_hex(bytes(event))}", received_at)
 
@@ -159,12 +161,6 @@ class LineConnector(Connector[LineSettings]):
         self._reply_tokens.move_to_end(room)
         while len(self._reply_tokens) > MAX_REPLY_TOKENS:
             self._reply_tokens.popitem(last=False)
-
-    def _note(self, kind: str) -> None:
-        """An event that LINE did not have when this was written is kept, and told of once."""
-        if kind not in self._strange and len(self._strange) < MAX_STRANGE:
-            self._strange.add(kind)
-            self.context.log.info("unknown_event", type=kind[:80])
 
     async def _profile(self, locator: dict[str, Any]) -> Author:
         user = quote(str(locator["user"]), safe="")
@@ -192,9 +188,3 @@ class LineConnector(Connector[LineSettings]):
 
 def _raw(body: bytes, key: str, received_at: datetime) -> Raw:
     return Raw(key=key, body=body, media_type=_JSON, received_at=received_at)
-
-
-def _refuse(reason: str, status: int) -> Reception:
-    headers = {"Allow": "POST"} if status == 405 else {}
-    answer = Answer(status=status, headers=headers)
-    return Reception(refused=reason, answer=lambda accepted: answer)

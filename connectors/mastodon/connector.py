@@ -107,9 +107,8 @@ class MastodonConnector(Connector[MastodonSettings]):
         if media is None or not (media.url or media.remote_url):
             raise Rejected("the post no longer has this file")
         response = await self._api.download(str(media.url or media.remote_url), self.settings.max_attachment_bytes)
-        media_type = response.header("content-type").partition(";")[0].strip()
         name = str(media.url or media.remote_url).partition("?")[0].rpartition("/")[2]
-        return Media(content=response.content, media_type=media_type or "application/octet-stream", name=name)
+        return Media.of(response, name=name)
 
     async def reply(self, address: Address, text: str, key: str) -> None:
         try:

@@ -58,7 +58,7 @@ class Api:
             timeout_seconds=self._settings.timeout_seconds,
             account=self._account,
         )
-        return _rows(response.json())
+        return _rows(response.json_object())
 
     def _signed(self, asked: Mapping[str, str]) -> Mapping[str, str]:
         seconds = self._context.clock.now().timestamp()
@@ -68,9 +68,7 @@ class Api:
         return {**known, "sig": sign(self._settings.url + COMMENTS, known, secret)}
 
 
-def _rows(answer: Any) -> list[Any]:
-    if not isinstance(answer, dict):
-        raise Unavailable("Meituan's answer is not what it documents")
+def _rows(answer: Mapping[str, Any]) -> list[Any]:
     if error := answer.get("error"):
         told = error if isinstance(error, dict) else {}
         raise error_of("Meituan", told.get("code"), str(told.get("msg") or error))

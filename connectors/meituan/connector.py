@@ -80,8 +80,7 @@ class MeituanConnector(Connector[MeituanSettings]):
         """A customer's picture."""
         limit, seconds = self.settings.max_attachment_bytes, self.settings.timeout_seconds
         response = await self.context.remote.fetch_public(str(ref.locator["url"]), limit, timeout_seconds=seconds)
-        media_type = response.header("content-type").partition(";")[0].strip().lower()
-        return Media(content=response.content, media_type=media_type or "image/jpeg")
+        return Media.of(response, usual="image/jpeg")
 
     async def _rows(self, poi: str, span: Span, page: int) -> Rows:
         begin, end = _day(span.begin), _day(span.end)

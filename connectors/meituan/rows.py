@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from allears_sdk.codec import encode
 from allears_sdk.message import Raw
-from allears_sdk.sweep import Listed, digest_of, unreadable
+from allears_sdk.numbers import id_of
+from allears_sdk.sweep import Listed, digest_of, raw_of, unreadable
 from connectors._marketplace.times import moment
 
 REPLY = "reply:"
@@ -24,22 +24,14 @@ def listed(rows: Iterable[Any], poi: str, now: datetime) -> list[Listed]:
 
 def _listed(row: Any, poi: str, now: datetime) -> Listed:
     known = row if isinstance(row, dict) else {}
-    comment = known.get("comment_id")
-    if isinstance(comment, bool) or not isinstance(comment, str | int) or not str(comment).strip():
+    key = id_of(known.get("comment_id"))
+    if not key:
         said = [str(known.get(name) or "") for name in ("comment_time", "comment_content")]
         return unreadable(row, now, "a comment without an id", said)
-    key = str(comment).strip()
     return Listed(raws=tuple(_raws(known, key, poi, now)), at=moment(known.get("comment_time")))
 
 
 def _raws(row: Mapping[str, Any], key: str, poi: str, now: datetime) -> Iterator[Raw]:
-    matters, about = digest_of(*(row.get(name) for name in _SAID)), {"poi": poi}
-    yield Raw(key=key, digest=matters, body=encode(row), media_type=_JSON, received_at=now, context=about)
+    yield raw_of(key, row, now, digest_of(*(row.get(name) for name in _SAID)), poi=poi)
     if answer := row.get("e_reply_content"):
-        digest = digest_of(answer)
-        yield Raw(
-            key=f"{REPLY}{key}", digest=digest, body=encode(row), media_type=_JSON, received_at=now, context=about
-        )
-
-
-_JSON = "application/json"
+        yield raw_of(f"{REPLY}{key}", row, now, digest_of(answer), poi=poi)

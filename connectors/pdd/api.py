@@ -7,7 +7,9 @@ from typing import Any
 
 from allears_sdk.context import Context
 from allears_sdk.errors import AllearsError, AuthError, ConfigError, RetryLater, Unavailable
+from allears_sdk.numbers import whole
 from allears_sdk.remote import check_status
+from allears_sdk.renewal import asked_with
 from allears_sdk.sorted_signing import sign_md5
 from connectors._marketplace.session import Session
 from connectors.pdd.settings import PddSettings
@@ -35,11 +37,11 @@ class Api:
 
     async def call(self, method: str, asked: Mapping[str, object], envelope: str) -> Mapping[str, Any]:
         """What is inside the envelope. Raises the SDK's errors."""
-        token = await self.session.token()
-        answer = await self._send(method, {**asked, "access_token": token})
-        if _code(answer) == _EXPIRED:
-            token = await self.session.token(stale=token)
-            answer = await self._send(method, {**asked, "access_token": token})
+        answer = await asked_with(
+            self.session.token,
+            lambda token: self._send(method, {**asked, "access_token": token}),
+            lambda answer: _code(answer) == _EXPIRED,
+        )
         return _inside(method, answer, envelope)
 
     async def _send(self, method: str, asked: Mapping[str, object]) -> Mapping[str, Any]:
@@ -53,10 +55,7 @@ class Api:
             raise_for_status=False,
         )
         check_status(response, self._context.clock.now())
-        answer = response.json()
-        if not isinstance(answer, dict):
-            raise Unavailable("Pinduoduo's answer is not what it documents")
-        return answer
+        return response.json_object()
 
     def _signed(self, method: str, asked: Mapping[str, object]) -> dict[str, str]:
         given = {name: str(value) for name, value in asked.items() if value != ""} | {
@@ -106,5 +105,4 @@ def _error(method: str, answer: Mapping[str, Any]) -> AllearsError:
 def _code(answer: Mapping[str, Any]) -> int:
     """0: none."""
     error = answer.get("error_response", {"error_code": 0})
-    code = str(error.get("error_code")) if isinstance(error, dict) else ""
-    return int(code) if code.isascii() and code.isdecimal() and len(code) < 12 else -1
+    return whole(error.get("error_code"), -1) if isinstance(error, dict) else -1

@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from allears_sdk.codec import encode
 from allears_sdk.errors import Unavailable
-from allears_sdk.message import Raw
+from allears_sdk.numbers import id_of
 from allears_sdk.spans import Rows
-from allears_sdk.sweep import Listed, digest_of, unreadable
+from allears_sdk.sweep import Listed, digest_of, raw_of, unreadable
 from connectors._marketplace.times import moment
 
 PREFIX = "after-sales:"
@@ -27,9 +26,8 @@ def read_rows(answer: Mapping[str, Any], now: datetime) -> Rows:
 
 def _listed(row: Any, now: datetime) -> Listed:
     known = row if isinstance(row, dict) else {}
-    case = known.get("id")
-    if not isinstance(case, str | int) or isinstance(case, bool) or not 0 < len(str(case)) < 64:
+    case = id_of(known.get("id"))
+    if not case:
         return unreadable(row, now, "an after-sales case without its number")
     matters = digest_of(*(str(known.get(name)) for name in _TELLING))
-    raw = Raw(key=f"{PREFIX}{case}", digest=matters, body=encode(row), media_type="application/json", received_at=now)
-    return Listed(raws=(raw,), at=moment(known.get("updated_time")))
+    return Listed(raws=(raw_of(f"{PREFIX}{case}", row, now, matters),), at=moment(known.get("updated_time")))

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from allears_sdk.access_token import AccessToken, Grant
+from allears_sdk.access_token import AccessToken, Grant, grant_of
 from allears_sdk.context import Context
 from allears_sdk.errors import AuthError, ConfigError, Rejected, RetryLater, Unavailable
-from allears_sdk.remote import Response, check_status
+from allears_sdk.remote import Response, basic_auth, check_status
 from allears_sdk.remote.answers import detail_of
+from allears_sdk.renewal import asked_with
 from connectors.reddit.settings import RedditSettings
 
 BURST = 20
-USUAL_SECONDS = 3600.0
-"""How long a token lasts where the answer does not say."""
 WAIT_SECONDS = 60.0
 
 
@@ -45,11 +43,11 @@ class Api:
         response = await self._send("GET", path, params={**given, "raw_json": 1})
         if urlsplit(response.url).path != urlsplit(f"{self._settings.url}{path}").path:
             raise Refused(f"Reddit leads from {path} elsewhere: there is none of that name")
-        return self._object(response)
+        return response.json_object()
 
     async def post(self, path: str, form: Mapping[str, str]) -> dict[str, Any]:
         """Raises InDoubt, too."""
-        return self._object(await self._send("POST", path, data={**form, "api_type": "json"}))
+        return (await self._send("POST", path, data={**form, "api_type": "json"})).json_object()
 
     async def picture(self, name: str) -> Response:
         url = f"{self._settings.images_url}/{name}"
@@ -59,10 +57,11 @@ class Api:
         )
 
     async def _send(self, method: str, path: str, **given: Any) -> Response:
-        token = await self._token.get()
-        response = await self._once(method, path, token, given)
-        if response.status == 401:
-            response = await self._once(method, path, await self._token.get(stale=token), given)
+        response = await asked_with(
+            self._token.get,
+            lambda token: self._once(method, path, token, given),
+            lambda response: response.status == 401,
+        )
         if response.status == 401:
             raise AuthError("Reddit refuses the access token: look at the application and the account")
         if response.status in (403, 404):
@@ -93,20 +92,14 @@ class Api:
             seconds = (quota.resets_at - now).total_seconds()
             raise RetryLater("Reddit's quota is used up for now", after_seconds=seconds)
 
-    def _object(self, response: Response) -> dict[str, Any]:
-        answer = response.json()
-        if not isinstance(answer, dict):
-            raise Unavailable(f"{response.call.place}: the answer is not what Reddit documents")
-        return answer
-
     async def _grant(self) -> Grant:
         settings = self._settings
-        client = f"{settings.client_id}:{settings.client_secret.get_secret_value()}".encode()
+        client = basic_auth(settings.client_id, settings.client_secret.get_secret_value())
         response = await self._context.remote.request(
             "POST",
             f"{settings.login_url}/api/v1/access_token",
             data=self._form(),
-            headers={"Authorization": f"Basic {base64.b64encode(client).decode()}", "User-Agent": self._agent},
+            headers={"Authorization": client, "User-Agent": self._agent},
             timeout_seconds=settings.timeout_seconds,
             repeatable=True,
             raise_for_status=False,
@@ -114,7 +107,7 @@ class Api:
         if response.status == 401:
             raise AuthError("Reddit refuses client_id or client_secret")
         check_status(response, self._context.clock.now())
-        return _granted(self._object(response))
+        return _granted(response.json_object())
 
     def _form(self) -> dict[str, str]:
         settings = self._settings
@@ -128,12 +121,9 @@ class Api:
 
 def _granted(answer: Mapping[str, Any]) -> Grant:
     """A wrong password is told with status 200."""
-    code, token = answer.get("error"), answer.get("access_token")
+    code = answer.get("error")
     if code == "invalid_grant":
         raise AuthError("Reddit refuses username and password, or the refresh token was withdrawn")
     if code is not None:
         raise ConfigError(f"Reddit does not grant access ({str(code)[:60]}): is the application of the type script?")
-    if not isinstance(token, str) or not token:
-        raise Unavailable("Reddit's answer holds no access token")
-    seconds = answer.get("expires_in")
-    return Grant(token=token, seconds=float(seconds) if isinstance(seconds, int | float) else USUAL_SECONDS)
+    return grant_of(answer, Unavailable("Reddit's answer holds no access token"))

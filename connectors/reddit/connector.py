@@ -108,8 +108,7 @@ class RedditConnector(Connector[RedditSettings]):
         if not is_picture(name):
             raise Rejected("this names no picture at Reddit")
         response = await self._api.picture(name)
-        media_type = response.header("content-type").partition(";")[0].strip()
-        return Media(content=response.content, media_type=media_type or "application/octet-stream", name=name)
+        return Media.of(response, name=name)
 
     async def reply(self, address: Address, text: str, key: str) -> None:
         if not self.settings.has_login:

@@ -6,18 +6,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from allears_sdk.codec import encode
 from allears_sdk.context import Context
 from allears_sdk.errors import Rejected, Unavailable
-from allears_sdk.message import Raw
-from allears_sdk.sweep import Listed, Page, digest_of, unreadable
+from allears_sdk.sweep import Listed, Page, digest_of, raw_of, unreadable
 from connectors.reddit.api import Api
 
 PAGE_ITEMS = 100
 MOST_ITEMS = 1000
 NEARLY_ALL = 900
 """Reddit lists no more than the newest thousand, less what was taken down; so many may be all that it gives."""
-JSON = "application/json"
 NAMES = ("t1_", "t3_")
 """Of posts and comments: what may be asked for by name."""
 ASKED_FOR = timedelta(hours=1)
@@ -80,7 +77,7 @@ class Listing:
             return unreadable(row, now, "an item without a name or a date", [str(name or "")])
         is_deleted = data.get("removed_by_category") in DELETED_BY_AUTHOR
         matters = digest_of(*(data.get(field) for field in ("title", "selftext", "body")), is_deleted)
-        return Listed(raws=(Raw(key=name, digest=matters, body=encode(row), media_type=JSON, received_at=now),), at=at)
+        return Listed(raws=(raw_of(name, row, now, matters),), at=at)
 
 
 def _children(answer: Mapping[str, Any]) -> tuple[list[Any], str]:

@@ -8,7 +8,9 @@ from typing import Any
 
 from allears_sdk.context import Context
 from allears_sdk.errors import AllearsError, AuthError, ConfigError, Rejected, RetryLater, Unavailable
+from allears_sdk.numbers import whole
 from allears_sdk.remote import Response, check_status
+from allears_sdk.renewal import asked_with
 from allears_sdk.sorted_signing import sign_hmac, sign_md5
 from connectors._marketplace.session import Session
 from connectors._marketplace.times import in_beijing
@@ -33,10 +35,11 @@ class Api:
 
     async def call(self, method: str, asked: Mapping[str, object]) -> Mapping[str, Any]:
         """What is inside the answer's envelope. Raises the SDK's errors; Rejected for what Taobao does not take."""
-        session = await self.session.token()
-        answer = await self._send(method, asked, session)
-        if _code(answer) in _SESSION_CODES:
-            answer = await self._send(method, asked, await self.session.token(stale=session))
+        answer = await asked_with(
+            self.session.token,
+            lambda session: self._send(method, asked, session),
+            lambda answer: _code(answer) in _SESSION_CODES,
+        )
         if "error_response" in answer:
             raise _error(method, answer["error_response"])
         inside = answer.get(f"{method.removeprefix('taobao.').replace('.', '_')}_response")
@@ -103,17 +106,13 @@ class Api:
 
     def _object(self, response: Response) -> Mapping[str, Any]:
         check_status(response, self._context.clock.now())
-        answer = response.json()
-        if not isinstance(answer, dict):
-            raise Unavailable("Taobao's answer is not what it documents")
-        return answer
+        return response.json_object()
 
 
 def _code(answer: Mapping[str, Any]) -> int:
     """0: none."""
     error = answer.get("error_response", {"code": 0})
-    code = str(error.get("code")) if isinstance(error, dict) else ""
-    return int(code) if code.isascii() and code.isdecimal() and len(code) < 6 else -1
+    return whole(error.get("code"), -1) if isinstance(error, dict) else -1
 
 
 def _error(method: str, error: Any) -> AllearsError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, ClassVar
 
@@ -12,11 +13,12 @@ from allears_sdk.errors import ConfigError, Rejected
 from allears_sdk.message import Message, Raw
 from allears_sdk.settings import ChannelSettings
 from allears_sdk.spans import Reach, Rows, Span, Spans
+from allears_sdk.sweep import Listed
 from connectors._marketplace.times import in_beijing
 from connectors.taobao import parse
 from connectors.taobao.api import Api
 from connectors.taobao.messages import Messages
-from connectors.taobao.rows import RATING_FIELDS, REFUND_FIELDS, rating, read_rows, refund
+from connectors.taobao.rows import RATING_FIELDS, REFUND_FIELDS, added, order_of, rating, read_rows, refund
 from connectors.taobao.settings import TaobaoSettings
 
 LOOK_BACK = timedelta(days=7)
@@ -47,7 +49,7 @@ class TaobaoConnector(Connector[TaobaoSettings]):
             "ratings": Spans(
                 context,
                 self._ratings,
-                RATINGS,
+                replace(RATINGS, width=DAY) if settings.additional_reviews else RATINGS,
                 look_back=look_back,
                 every=timedelta(hours=settings.sweep_hours),
                 depth=timedelta(days=settings.sweep_days),
@@ -65,7 +67,7 @@ class TaobaoConnector(Connector[TaobaoSettings]):
         now = self.context.clock.now()
         day, details = Span(begin=now - DAY, end=now), []
         if "ratings" in self.settings.sources:
-            count = (await self._ratings(day, 1)).total
+            count = (await self._rated(day, 1)).total
             details.append(Words(f"{count} ratings in a day", zh=f"一天内 {count} 条评价"))
         if "refunds" in self.settings.sources:
             count = (await self._refunds(day, 1)).total
@@ -84,6 +86,22 @@ class TaobaoConnector(Connector[TaobaoSettings]):
         return parse.parse(raw, settings)
 
     async def _ratings(self, span: Span, page: int) -> Rows:
+        rows = await self._rated(span, page)
+        return replace(rows, items=[await self._with_added(item) for item in rows.items])
+
+    async def _with_added(self, item: Listed) -> Listed:
+        """And what the buyer added later: Tmall alone tells, one by one."""
+        rated = item.raws[0]
+        if rated.quarantine or not self.settings.additional_reviews:
+            return item
+        try:
+            answer = await self._api.call("tmall.traderate.feeds.get", {"child_trade_id": order_of(rated)})
+        except Rejected:  # nothing was added, or it is no order of Tmall's
+            return item
+        more = added(answer.get("tmall_rate_info"), rated, self.context.clock.now())
+        return replace(item, raws=(*item.raws, *more))
+
+    async def _rated(self, span: Span, page: int) -> Rows:
         asked = _of_buyers(page, start_date=in_beijing(span.begin), end_date=in_beijing(span.end))
         answer = await self._listed("taobao.traderates.get", asked)
         return read_rows(answer, "trade_rates", self.context.clock.now(), rating)
@@ -117,7 +135,7 @@ class TaobaoConnector(Connector[TaobaoSettings]):
     async def _ratings_of(self, trade: str) -> Sequence[Raw]:
         answer = await self._api.call("taobao.traderates.get", _of_buyers(1, tid=trade))
         rows = read_rows(answer, "trade_rates", self.context.clock.now(), rating)
-        return [raw for item in rows.items for raw in item.raws]
+        return [raw for item in rows.items for raw in (await self._with_added(item)).raws]
 
 
 def _of_buyers(page: int, **which: object) -> dict[str, object]:

@@ -14,6 +14,7 @@ from allears_sdk.connector import Batch, Missing
 from allears_sdk.context import Context
 from allears_sdk.errors import Rejected, Unavailable
 from allears_sdk.message import Raw
+from allears_sdk.noting import Noting
 from allears_sdk.sweep import unreadable
 from connectors.taobao.api import Api
 from connectors.taobao.rows import list_in
@@ -51,7 +52,7 @@ class Messages:
         self._settings = settings
         self._context = context
         self._details = {REFUNDED: ("refund_id", refund), RATED: ("tid", ratings)}
-        self._noted: set[str] = set()
+        self._noting = Noting(context)
         self._failed: dict[str, int] = {}
 
     async def batches(self, limit: int) -> AsyncIterator[Batch]:
@@ -115,7 +116,7 @@ class Messages:
             return self._ignored("taobao.message_of_another_shop", shop=shop)
         found = self._details.get(REFUNDED if topic.startswith(REFUNDED) else topic)
         if found is None:
-            return self._ignored("taobao.message_ignored", topic=topic[:80])
+            return self._ignored("taobao.message_ignored", topic=topic)
         name, details = found
         try:
             number = str(decode(str(message.get("content")), dict[str, Any])[name])
@@ -125,9 +126,7 @@ class Messages:
 
     def _ignored(self, event: str, **facts: str) -> Sequence[Raw]:
         """Confirmed all the same: in a queue of our own nobody else wants it."""
-        if (said := f"{event} {facts}") not in self._noted:
-            self._noted.add(said)
-            self._context.log.warning(event, **facts)
+        self._noting.note(event, **facts)
         return ()
 
 

@@ -11,7 +11,7 @@ from allears_sdk.errors import BadMessage
 from allears_sdk.message import Author, Kind, Message, Rating, Raw, Role, Visibility
 from connectors._marketplace.after_sales import Case, messages_of
 from connectors._marketplace.times import moment
-from connectors.taobao.rows import ANSWER, RATING, REFUND
+from connectors.taobao.rows import ADDED, ANSWER, RATING, REFUND
 from connectors.taobao.settings import TaobaoSettings
 
 _RESULTS = {"good": 3, "neutral": 2, "bad": 1}
@@ -42,6 +42,12 @@ class TradeRate(msgspec.Struct, frozen=True, kw_only=True):
     num_iid: str | int | None = None
 
 
+class Added(msgspec.Struct, frozen=True, kw_only=True):
+    append_content: str
+    append_time: str | None = None
+    user_nick: str | None = None
+
+
 class Refund(msgspec.Struct, frozen=True, kw_only=True):
     refund_id: str | int
     tid: str | int | None = None
@@ -64,6 +70,8 @@ def parse(raw: Raw, settings: TaobaoSettings) -> Sequence[Message]:
     try:
         if raw.key.startswith(REFUND):
             return messages_of(_case(decode(raw.body, Refund)), raw, settings.plain_reasons)
+        if raw.key.startswith(ADDED):
+            return (_added(raw, decode(raw.body, Added)),)
         rate = decode(raw.body, TradeRate)
         return (_answer(raw, rate) if raw.key.startswith(ANSWER) else _rating(raw, rate),)
     except ValueError as error:
@@ -84,6 +92,19 @@ def _rating(raw: Raw, rate: TradeRate) -> Message:
         product=rate.item_title or "",
         order=str(rate.tid or rate.oid),
         permalink=f"https://item.taobao.com/item.htm?id={rate.num_iid}" if rate.num_iid else "",
+        visibility=Visibility.PUBLIC,
+    )
+
+
+def _added(raw: Raw, added: Added) -> Message:
+    rated = str(raw.context.get("rating") or "")
+    return Message(
+        text=added.append_content.strip(),
+        external_id=raw.key,
+        kind=Kind.EDITED if raw.ordinal > 1 else Kind.SAID,
+        thread=(rated, ":".join(rated.split(":")[:3])),  # as `_root`
+        author=Author(name=added.user_nick or ""),
+        posted_at=moment(added.append_time),
         visibility=Visibility.PUBLIC,
     )
 

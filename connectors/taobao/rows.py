@@ -6,15 +6,14 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from allears_sdk.codec import encode
 from allears_sdk.errors import Unavailable
 from allears_sdk.message import Raw
+from allears_sdk.numbers import id_of, whole
 from allears_sdk.spans import Rows
-from allears_sdk.sweep import Listed, digest_of, unreadable
+from allears_sdk.sweep import Listed, digest_of, raw_of, unreadable
 from connectors._marketplace.times import moment
 
-JSON = "application/json"
-RATING, ANSWER, REFUND = "rate:", "answer:", "refund:"
+RATING, ANSWER, ADDED, REFUND = "rate:", "answer:", "added:", "refund:"
 """Begin the keys."""
 RATING_FIELDS = "tid,oid,role,nick,result,created,rated_nick,item_title,item_price,num_iid,content,reply,ouid"
 REFUND_FIELDS = (
@@ -28,10 +27,10 @@ Lister = Callable[[Any, datetime], Listed]
 def read_rows(answer: Mapping[str, Any], name: str, now: datetime, listed: Lister) -> Rows:
     """Raises Unavailable for what is no list."""
     rows = list_in(answer, name)
-    total = answer.get("total_results", 0)
-    if not str(total).isascii() or not str(total).isdecimal() or len(str(total)) > 12 or int(total) < len(rows):
+    total = whole(answer.get("total_results", 0), -1)
+    if total < len(rows):
         raise Unavailable("Taobao does not say how many rows there are")
-    return Rows(items=[listed(row, now) for row in rows], total=int(total))
+    return Rows(items=[listed(row, now) for row in rows], total=total)
 
 
 def list_in(answer: Mapping[str, Any], name: str) -> list[Any]:
@@ -46,7 +45,7 @@ def list_in(answer: Mapping[str, Any], name: str) -> list[Any]:
 def rating(row: Any, now: datetime) -> Listed:
     """A rating has no id and a buyer rates an order line once: known by both and its time."""
     known = row if isinstance(row, dict) else {}
-    order, at = _id(known.get("oid")), moment(known.get("created"))
+    order, at = id_of(known.get("oid")), moment(known.get("created"))
     if not order or at is None:
         return unreadable(row, now, "a rating without an order or a time")
     return Listed(raws=tuple(_ratings(known, order, now)), at=at)
@@ -55,21 +54,28 @@ def rating(row: Any, now: datetime) -> Listed:
 def _ratings(row: Mapping[str, Any], order: str, now: datetime) -> Iterator[Raw]:
     key = f"{RATING}{order}:{str(row.get('role') or 'buyer')[:20]}:{row['created']}"
     matters = digest_of(row.get("result"), row.get("content"))
-    yield Raw(key=key, digest=matters, body=encode(row), media_type=JSON, received_at=now)
+    yield raw_of(key, row, now, matters)
     if row.get("reply"):
-        answer = f"{ANSWER}{key.removeprefix(RATING)}"
-        yield Raw(key=answer, digest=digest_of(row["reply"]), body=encode(row), media_type=JSON, received_at=now)
+        yield raw_of(f"{ANSWER}{key.removeprefix(RATING)}", row, now, digest_of(row["reply"]))
+
+
+def order_of(rated: Raw) -> str:
+    """The order line that a rating is of."""
+    return rated.key.removeprefix(RATING).partition(":")[0]
+
+
+def added(info: Any, rated: Raw, now: datetime) -> Iterator[Raw]:
+    """What the buyer added to a rating weeks later, under a time of its own (追评)."""
+    words = info.get("append_content") if isinstance(info, dict) else None
+    if isinstance(words, str) and words.strip():
+        yield raw_of(f"{ADDED}{order_of(rated)}", info, now, digest_of(words), rating=rated.key)
 
 
 def refund(row: Any, now: datetime) -> Listed:
     known = row if isinstance(row, dict) else {}
-    case = _id(known.get("refund_id"))
+    case = id_of(known.get("refund_id"))
     if not case:
         return unreadable(row, now, "a refund without its number")
     matters = digest_of(*(known.get(name) for name in _TELLING))
-    raw = Raw(key=f"{REFUND}{case}", digest=matters, body=encode(known), media_type=JSON, received_at=now)
+    raw = raw_of(f"{REFUND}{case}", known, now, matters)
     return Listed(raws=(raw,), at=moment(known.get("modified")))
-
-
-def _id(value: object) -> str:
-    return str(value) if isinstance(value, str | int) and not isinstance(value, bool) and len(str(value)) < 64 else ""

@@ -34,6 +34,10 @@ class TaobaoSettings(ShopSettings):
         default=24, ge=1, le=720, description="How often ratings are read again: Taobao tells no time of an edit."
     )
     sweep_days: float = Field(default=30, ge=1, le=180, description="How old the ratings are that are read again.")
+    additional_reviews: bool = Field(
+        default=False,
+        description="Ask Tmall for additional reviews (追评): a call for each rating that is read, or read again.",
+    )
     sign_method: Literal["md5", "hmac", "hmac-sha256"] = Field(default="md5", description="How calls are signed.")
     url: Url = Field(
         default="https://gw.api.taobao.com/router/rest",

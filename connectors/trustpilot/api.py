@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping
 from typing import Any
 
-from allears_sdk.access_token import AccessToken, Grant
+from allears_sdk.access_token import AccessToken, Grant, grant_of
 from allears_sdk.context import Context
-from allears_sdk.errors import AuthError, ConfigError, Rejected, Unavailable
-from allears_sdk.remote import Response
-from allears_sdk.remote.answers import check_status, detail_of
+from allears_sdk.errors import AuthError, ConfigError, Rejected
+from allears_sdk.remote import Response, basic_auth, check_status
+from allears_sdk.remote.answers import detail_of
+from allears_sdk.renewal import asked_with
 from connectors.trustpilot.settings import TrustpilotSettings
 
 CALLS_PER_SECOND, CALLS_AT_ONCE = 2.5, 10
@@ -40,15 +40,13 @@ class Api:
         if self._settings.api_secret is None:
             response = await self._send(f"/v1{path}", asked, {"apikey": self._key})
         else:
-            token = await self._token.get()
-            response = await self._send_as(token, path, asked)
-            if response.status == 401:
-                response = await self._send_as(await self._token.get(stale=token), path, asked)
+            response = await asked_with(
+                self._token.get,
+                lambda token: self._send(f"/v1/private{path}", asked, {"Authorization": f"Bearer {token}"}),
+                lambda response: response.status == 401,
+            )
         self._check(response)
-        return _object(response)
-
-    async def _send_as(self, token: str, path: str, asked: Mapping[str, Any]) -> Response:
-        return await self._send(f"/v1/private{path}", asked, {"Authorization": f"Bearer {token}"})
+        return response.json_object()
 
     async def _send(self, path: str, asked: Mapping[str, Any], headers: Mapping[str, str]) -> Response:
         return await self._context.remote.request(
@@ -63,12 +61,11 @@ class Api:
 
     async def _ask_token(self) -> Grant:
         secret = self._settings.api_secret.get_secret_value() if self._settings.api_secret else ""
-        basic = base64.b64encode(f"{self._key}:{secret}".encode()).decode()
         response = await self._context.remote.request(
             "POST",
             f"{self._settings.url}{TOKEN_PATH}",
             data={"grant_type": "client_credentials"},
-            headers={"Authorization": f"Basic {basic}"},
+            headers={"Authorization": basic_auth(self._key, secret)},
             timeout_seconds=self._settings.timeout_seconds,
             account=self._account,
             repeatable=True,
@@ -77,11 +74,7 @@ class Api:
         if response.status in (400, 401, 403):
             raise AuthError(_CREDENTIALS, detail=detail_of(response))
         check_status(response, self._context.clock.now())
-        answer = _object(response)
-        token = answer.get("access_token")
-        if not isinstance(token, str) or not token:
-            raise AuthError(_CREDENTIALS)
-        return Grant(token=token, seconds=_seconds(answer.get("expires_in")))
+        return grant_of(response.json_object(), AuthError(_CREDENTIALS))
 
     def _check(self, response: Response) -> None:
         if response.status == 401:
@@ -90,16 +83,3 @@ class Api:
             check_status(response, self._context.clock.now())
         except Rejected as error:
             raise ConfigError(f"{_UNIT} ({response.status})", detail=error.detail) from None
-
-
-def _object(response: Response) -> Mapping[str, Any]:
-    answer = response.json()
-    if not isinstance(answer, dict):
-        raise Unavailable("Trustpilot's answer is not what it documents")
-    return answer
-
-
-def _seconds(lasts: object) -> float:
-    """A number, or one in quotes; an hour for anything else."""
-    text = str(lasts)
-    return float(text) if text.isascii() and text.isdigit() and len(text) < 10 else 3600.0

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
-from http import HTTPStatus
 from typing import Any, ClassVar
 
 from allears_sdk.connector import (
-    Answer,
     Batch,
     Connector,
     ConnectorSpec,
@@ -22,6 +20,8 @@ from allears_sdk.connector import (
 )
 from allears_sdk.context import Context
 from allears_sdk.message import Message, Raw
+from allears_sdk.noting import Noting
+from allears_sdk.presence import Attendance
 from allears_sdk.settings import ChannelSettings
 from allears_sdk.signing import same
 from allears_sdk.sweep import Page, Sweep
@@ -33,6 +33,8 @@ from connectors.trustpilot.settings import TrustpilotSettings
 
 LOOK_BACK = timedelta(days=7)
 PAGE_ITEMS = 100
+PUSHED = "trustpilot://pushed"
+_GAP = "nobody took what Trustpilot pushed, and without api_key nothing is read back: look into Trustpilot's own inbox"
 
 
 class TrustpilotConnector(Connector[TrustpilotSettings]):
@@ -54,7 +56,8 @@ class TrustpilotConnector(Connector[TrustpilotSettings]):
         super().__init__(settings, context)
         self._api = Api(settings, context)
         self._secret = settings.webhook_secret.get_secret_value() if settings.webhook_secret else ""
-        self._unheard: set[str] = set()
+        self._noting = Noting(context)
+        self._attendance = Attendance(context, settings, reason=_GAP, from_first=True)
         self._sweeps: dict[str, Sweep] = {}
         unit = settings.business_unit_id
         if settings.api_key is not None:
@@ -79,16 +82,17 @@ class TrustpilotConnector(Connector[TrustpilotSettings]):
         return Identity(account=settings.business_unit_id, details=told)
 
     async def streams(self) -> Sequence[str]:
-        return tuple(self._sweeps)
+        return tuple(self._sweeps) or (PUSHED,)
 
     def poll(self, stream: str, cursor: Cursor | None, hint: Mapping[str, Any], limit: int) -> AsyncIterator[Batch]:
-        return self._sweeps[stream].batches(cursor, limit)
+        return self._attendance.batches(cursor) if stream == PUSHED else self._sweeps[stream].batches(cursor, limit)
 
     async def receive(self, request: Request) -> Reception:
         if not self._secret or not same(request.path.strip("/"), self._secret):
-            return _refuse("not the address with the webhook_secret", HTTPStatus.UNAUTHORIZED)
+            return Reception.refuse("not the address with the webhook_secret")
         if request.method != "POST":
-            return _refuse(f"method {request.method[:10]}", HTTPStatus.METHOD_NOT_ALLOWED)
+            return Reception.refuse(f"method {request.method[:10]}", 405)
+        self._attendance.heard()
         events = list(self._heard(request))
         first = await self.context.known([event.raw.key for event in events if event.is_first])
         for sweep in self._sweeps.values():
@@ -103,9 +107,8 @@ class TrustpilotConnector(Connector[TrustpilotSettings]):
         for event in read_events(request.body, request.received_at):
             if isinstance(event, Event):
                 yield event
-            elif event not in self._unheard and len(self._unheard) < 100:
-                self._unheard.add(event)
-                self.context.log.info("event_not_heard", event_name=event)
+            else:
+                self._noting.note("event_not_heard", event_name=event)
 
     def _sweep(self, ask: Callable[[str], Awaitable[Page]], *, is_ordered: bool) -> Sweep:
         return Sweep.deep(self.context, ask, self.settings, look_back=LOOK_BACK, is_ordered=is_ordered)
@@ -127,8 +130,3 @@ def _asked(position: str, limit: int) -> tuple[int, dict[str, int]]:
     """A position is the number of a page: what is new moves all pages by one item, which is then seen twice."""
     number = int(position or 1)
     return number, {"page": number, "perPage": limit}
-
-
-def _refuse(reason: str, status: HTTPStatus) -> Reception:
-    answer = Answer(status=int(status))
-    return Reception(refused=reason, answer=lambda accepted: answer)

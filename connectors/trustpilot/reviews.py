@@ -6,11 +6,10 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from allears_sdk.codec import encode
 from allears_sdk.errors import Unavailable
 from allears_sdk.message import Raw
-from allears_sdk.sweep import Listed, Page, digest_of, unreadable
-from connectors._shop.rows import JSON, inner, line, moment, name_of, words
+from allears_sdk.sweep import Listed, Page, digest_of, raw_of, unreadable
+from connectors._shop.rows import inner, line, moment, name_of, words
 
 PRODUCT = "product:"
 """Begins the keys of what is said about a product."""
@@ -39,22 +38,14 @@ def _listed(row: Any, prefix: str, now: datetime) -> Listed:
 def _raws(row: Mapping[str, Any], key: str, now: datetime) -> Iterator[Raw]:
     yield written(row, key, now)
     if answer := inner(row, "companyReply"):
-        yield Raw(
-            key=f"{ANSWER}{key}",
-            digest=digest_of(line(answer, "text")),
-            body=encode(answer),
-            media_type=JSON,
-            received_at=now,
-            context={"review": key},
-        )
+        yield raw_of(f"{ANSWER}{key}", answer, now, digest_of(line(answer, "text")), review=key)
 
 
 def written(row: Mapping[str, Any], key: str, now: datetime) -> Raw:
     """Likes, tags and answers change nothing of what a customer says."""
     matters = digest_of(str(row.get("stars")), line(row, "title"), line(row, "text") or line(row, "content"))
-    return Raw(key=key, digest=matters, body=encode(row), media_type=JSON, received_at=now)
+    return raw_of(key, row, now, matters)
 
 
 def removed(row: Mapping[str, Any], key: str, now: datetime) -> Raw:
-    about = {DELETED: True}
-    return Raw(key=key, digest=DELETED, body=encode(row), media_type=JSON, received_at=now, context=about)
+    return raw_of(key, row, now, DELETED, **{DELETED: True})

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import parse_qs, quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 
 from allears_sdk.codec import encode
 from allears_sdk.connector import Ask
 from allears_sdk.context import Context
-from allears_sdk.errors import AuthError, ConfigError, InDoubt, Rejected, Unavailable
+from allears_sdk.errors import AuthError, ConfigError, InDoubt, Rejected
+from allears_sdk.numbers import whole
+from allears_sdk.oauth.browser import code_in
 from allears_sdk.remote import Response
 from connectors.weibo.faults import check
 from connectors.weibo.settings import WeiboSettings
@@ -36,19 +38,18 @@ class Api:
         token = await self._token()
         url = f"{self._settings.login_url}/oauth2/get_token_info"
         response = await self._send("POST", url, token, data={"access_token": token}, repeatable=True)
-        found = _object(response)
+        found = response.json_object()
         if str(found.get("uid", self._settings.uid)) != self._settings.uid:
             raise ConfigError(f"the token is that of the account {found['uid']}, and uid is {self._settings.uid}")
-        left = str(found.get("expire_in", found.get("expires_in")))
-        is_number = left.isascii() and left.isdigit() and len(left) < 20
-        return timedelta(seconds=min(int(left), 10**9)) if is_number else None
+        left = whole(found.get("expire_in", found.get("expires_in")), -1)
+        return timedelta(seconds=min(left, 10**9)) if left >= 0 else None
 
     async def login(self, ask: Ask) -> None:
         """A page shows a code in its address; whoever logs in pastes it here ("OAuth2/authorize")."""
         settings = self._settings
         asked = {"client_id": settings.app_key, "redirect_uri": settings.redirect_url, "response_type": "code"}
         await ask.show(f"{settings.login_url}/oauth2/authorize?{urlencode(asked)}", "")
-        code = _code_in(await ask.prompt("Address of the page you were led to: "))
+        code = code_in(await ask.prompt("Address of the page you were led to: "))
         if not code:
             raise AuthError("no code in it: log in, and paste the whole address of the page you are led to")
         await self._redeem(code)
@@ -94,7 +95,7 @@ class Api:
             response = await self._send("POST", f"{settings.login_url}/oauth2/access_token", secret, data=form)
         except (InDoubt, Rejected) as error:
             raise AuthError(f"Weibo did not take the code: log in once more ({error})", detail=error.detail) from None
-        found = _object(response)
+        found = response.json_object()
         token, uid = found.get("access_token"), str(found.get("uid", settings.uid))
         if not isinstance(token, str) or not token:
             raise AuthError("Weibo's answer holds no token: log in once more")
@@ -146,20 +147,3 @@ class Api:
 
     def _now(self) -> datetime:
         return self._context.clock.now()
-
-
-def _object(response: Response) -> dict[str, Any]:
-    found = response.json()
-    if not isinstance(found, dict):
-        raise Unavailable(f"{response.call.place}: the answer is not what Weibo documents")
-    return found
-
-
-def _code_in(pasted: str) -> str:
-    """Of an address, or the code alone."""
-    pasted = pasted.strip()
-    try:
-        found = parse_qs(urlsplit(pasted).query).get("code", [""])[0]
-    except ValueError:
-        return ""
-    return found or ("" if "/" in pasted else pasted)

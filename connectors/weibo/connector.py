@@ -23,8 +23,10 @@ from allears_sdk.connector import (
     Words,
 )
 from allears_sdk.context import Context
-from allears_sdk.errors import Rejected, RetryLater, Unavailable, Void
+from allears_sdk.errors import Rejected, Void
+from allears_sdk.expiry import Expiry
 from allears_sdk.message import Message, Raw, Ref
+from allears_sdk.noting import Noting
 from allears_sdk.presence import Attendance
 from allears_sdk.settings import ChannelSettings
 from allears_sdk.sweep import Sweep
@@ -39,8 +41,6 @@ LOOK_BACK = timedelta(days=7)
 OVERLAP = timedelta(hours=6)
 """Comments that are shown late, once somebody has looked at them."""
 WINDOW = timedelta(hours=48)
-LOOKED_AFTER = timedelta(days=1)
-MAX_STRANGE = 50
 _GAP = "nobody took what Weibo pushed, and private messages cannot be read back: look into the account's inbox"
 
 
@@ -67,8 +67,9 @@ class WeiboConnector(Connector[WeiboSettings]):
         self._mentions = [name for name in self._sweeps if name.endswith("mentions")]
         self._attendance = Attendance(context, settings, reason=_GAP, from_first=True)
         self._messages = f"weibo://{settings.uid}/messages"
-        self._looked: datetime | None = None
-        self._strange: set[str] = set()
+        advice = f"allears channels login {context.name}"
+        self._expiry = Expiry(context, self._ends, advice=advice, is_strict=True)
+        self._noting = Noting(context)
 
     def _list(self, name: ListName) -> WeiboList:
         kind = POST if name == "mentions" else COMMENT
@@ -106,7 +107,7 @@ class WeiboConnector(Connector[WeiboSettings]):
         if stream == self._messages:
             batches = self._attendance.batches(cursor)
         else:
-            await self._look_after_token()
+            await self._expiry.look()
             batches = self._sweeps[stream].batches(cursor, limit)
         async for batch in batches:
             yield batch
@@ -124,8 +125,7 @@ class WeiboConnector(Connector[WeiboSettings]):
             response = await self._api.file(file, limit)
         else:
             raise Rejected("Weibo named no file")
-        media_type = response.header("content-type").partition(";")[0].strip()
-        return Media(content=response.content, media_type=media_type or "application/octet-stream")
+        return Media.of(response)
 
     async def reply(self, address: Address, text: str, key: str) -> None:
         room = address.thread[-1] if address.thread else ""
@@ -135,36 +135,22 @@ class WeiboConnector(Connector[WeiboSettings]):
             raise Void("Weibo lets a customer be answered for 48 hours")
         await self._api.answer(address.to.id, text)
 
-    async def _look_after_token(self) -> None:
-        """Nothing renews it but a person: once a day its end is looked for, so that the house tells of it in time."""
-        now = self.context.clock.now()
-        if self._looked is not None and now - self._looked < LOOKED_AFTER:
-            return
-        self._looked = now
-        try:
-            life = await self._api.life()
-        except (Rejected, RetryLater, Unavailable) as error:  # a list shall not wait for this
-            self.context.log.info("token_not_looked_after", reason=str(error))
-            return
-        until = None if life is None else now + life
-        self.context.accounts.expires("access_token", until, advice=f"allears channels login {self.context.name}")
+    async def _ends(self) -> Mapping[str, datetime | None]:
+        """Nothing renews it but a person."""
+        life = await self._api.life()
+        return {"access_token": None if life is None else self.context.clock.now() + life}
 
     def _take(self, request: Request) -> Reception:
         """An empty answer is enough. What the lists bring as well is only a sign to read them."""
         talk = read(request.body)
         kind = talk.type if talk is not None else ""
         if kind not in SAID:
-            self._note(kind)
+            self._noting.note("push_noted", type=kind or "unreadable")
         if kind == EVENT:
             return Reception()
         if kind == MENTION and self._mentions:
             return Reception(wakes=tuple(Wake(stream=name) for name in self._mentions))
         if talk is not None and str(talk.receiver_id) not in (self.settings.uid, ""):
-            self._note("a message to another account")
+            self._noting.note("push_noted", type="a message to another account")
         self._attendance.heard()
         return Reception(raws=(raw_of(talk, request.body, request.received_at),))
-
-    def _note(self, kind: str) -> None:
-        if kind not in self._strange and len(self._strange) < MAX_STRANGE:
-            self._strange.add(kind)
-            self.context.log.info("push_noted", type=kind[:80] or "unreadable")

@@ -22,12 +22,12 @@ def pass_through(request: Request, secret: str, tolerance: timedelta, accept: Ca
     """`accept` is asked about a signed POST; a signed GET is the console's check of the address. Raises OutsideWindow
     for what was signed at another time."""
     if request.method not in ("GET", "POST"):
-        return refuse(f"method {request.method[:10]}", 405)
+        return Reception.refuse(f"method {request.method[:10]}", 405, allow="GET, POST")
     timestamp, nonce = request.parameter("timestamp"), request.parameter("nonce")
     if not (timestamp.isascii() and timestamp.isdecimal() and len(timestamp) <= 14 and nonce):
-        return refuse("not signed")
+        return Reception.refuse("not signed")
     if not same(request.parameter("signature"), signature(secret, timestamp, nonce)):
-        return refuse("wrong signature: is app_secret the secret of the app that is entered at 粉丝服务平台?")
+        return Reception.refuse("wrong signature: is app_secret the secret of the app that is entered at 粉丝服务平台?")
     check_window(_moment(timestamp), request.received_at, tolerance)
     return accept() if request.method == "POST" else _echo(request)
 
@@ -41,11 +41,6 @@ def _moment(timestamp: str) -> datetime:
 def _echo(request: Request) -> Reception:
     given = request.parameter("echostr")
     if not (given.isascii() and given.isprintable() and 0 < len(given) <= MAX_ECHO):
-        return refuse("no echostr", 400)
+        return Reception.refuse("no echostr", 400)
     echo = Answer(body=given.encode(), headers=_NO_SNIFFING)
     return Reception(answer=lambda accepted: echo)
-
-
-def refuse(reason: str, status: int = 401) -> Reception:
-    answer = Answer(status=status, headers={"Allow": "GET, POST"} if status == 405 else {})
-    return Reception(refused=reason, answer=lambda accepted: answer)

@@ -8,6 +8,7 @@ import msgspec
 
 from allears_sdk.codec import decode
 from allears_sdk.errors import AllearsError, AuthError, ConfigError, InDoubt, Rejected, RetryLater, Unavailable, Void
+from allears_sdk.numbers import whole
 from allears_sdk.remote import Response, check_status
 from allears_sdk.remote.answers import retry_after
 
@@ -29,7 +30,7 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
 def check(response: Response, now: datetime, *, secret: str, advice: str) -> None:
     """Raises the SDK's errors, Rejected for what Weibo does not have. `advice`: how to get another token."""
     told = _told(response)
-    code = int(told.error_code) if str(told.error_code).isascii() and str(told.error_code).isdigit() else 0
+    code = whole(told.error_code, 0)
     if code:
         said = told.error[:200].replace(secret, "…")
         if code in TOKEN:

@@ -10,11 +10,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from allears_sdk.codec import encode
 from allears_sdk.context import Context
 from allears_sdk.errors import Unavailable
-from allears_sdk.message import Raw
-from allears_sdk.sweep import Listed, Page, digest_of, unreadable
+from allears_sdk.sweep import Listed, Page, digest_of, raw_of, unreadable
 from connectors.weibo.api import Api
 from connectors.weibo.times import read_time
 
@@ -69,14 +67,7 @@ def _listed(row: Any, kind: str, now: datetime) -> Listed:
     if not number or at is None:
         said = [str(row.get(name) or "") for name in ("text", "created_at")] if isinstance(row, Mapping) else []
         return unreadable(row, now, "an item without a number or a date", said=(number, *said))
-    raw = Raw(
-        key=f"{kind}:{number}",
-        digest=digest_of(row.get("text"), _is_deleted(row)),
-        body=encode(row),
-        media_type="application/json",
-        received_at=now,
-        context={"kind": kind},
-    )
+    raw = raw_of(f"{kind}:{number}", row, now, digest_of(row.get("text"), _is_deleted(row)), kind=kind)
     return Listed(raws=(raw,), at=at)
 
 

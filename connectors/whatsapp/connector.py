@@ -25,6 +25,7 @@ from allears_sdk.connector import (
 from allears_sdk.context import Context
 from allears_sdk.errors import ConfigError, Rejected, Void
 from allears_sdk.message import Message, Raw, Ref
+from allears_sdk.noting import Noting
 from allears_sdk.presence import Attendance
 from allears_sdk.settings import ChannelSettings
 from connectors._meta.door import Door, refuse
@@ -41,7 +42,6 @@ WINDOW = timedelta(hours=24)
 OFFERED = timedelta(days=7)
 """Meta goes on delivering for so long what nobody took."""
 MAX_TEXT = 4096
-MAX_STRANGE = 50
 _GAP = "nobody took what Meta delivered for 7 days, and there is no history to read back: look into the chats"
 
 
@@ -65,7 +65,7 @@ class WhatsappConnector(Connector[WhatsappSettings]):
         self._door = Door(settings)
         self._graph = Graph(settings, context)
         self._attendance = Attendance(context, settings, reason=_GAP, offered=OFFERED)
-        self._strange: set[str] = set()
+        self._noting = Noting(context)
 
     @staticmethod
     def parse(raw: Raw, settings: Any) -> Sequence[Message]:
@@ -152,7 +152,7 @@ class WhatsappConnector(Connector[WhatsappSettings]):
             elif not part.is_event and part.field in HEARD:
                 yield from self._cut(part, received_at)
             else:
-                self._note("field", part.field or part.place)
+                self._noting.note("delivery_ignored", field=part.field or part.place)
 
     def _cut(self, item: Item, received_at: datetime) -> Iterator[Raw]:
         """A message with its customer. Statuses of what we have said are none."""
@@ -178,14 +178,8 @@ class WhatsappConnector(Connector[WhatsappSettings]):
         except ValueError:
             return True
         if number not in wanted:
-            self._note("phone_number_id", number)
+            self._noting.note("delivery_ignored", phone_number_id=number)
         return number in wanted
-
-    def _note(self, what: str, name: str) -> None:
-        """What is not heard here is told of once."""
-        if name not in self._strange and len(self._strange) < MAX_STRANGE:
-            self._strange.add(name)
-            self.context.log.info("delivery_ignored", **{what: name[:80]})
 
     def _check_listed(self, numbers: Sequence[dict[str, Any]]) -> None:
         absent = self.settings.phone_number_ids - {str(one.get("id")) for one in numbers}

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping
 from typing import Any
 
 from allears_sdk.context import Context
 from allears_sdk.errors import AuthError, ConfigError, Rejected, Unavailable
-from allears_sdk.remote import Response
-from allears_sdk.remote.answers import check_status, detail_of
+from allears_sdk.remote import Response, basic_auth, check_status
+from allears_sdk.remote.answers import detail_of
 from connectors.woocommerce.settings import WooCommerceSettings
 
 CALLS_PER_SECOND, CALLS_AT_ONCE = 2.0, 5
@@ -39,12 +38,11 @@ class Api:
 
     async def reviews(self, asked: Mapping[str, Any]) -> Response:
         """Raises the SDK's errors."""
-        credentials, headers = {}, {}
+        credentials, headers = dict[str, str](), dict[str, str]()
         if self._settings.credentials_in == "query":
             credentials = {"consumer_key": self._key, "consumer_secret": self._secret}
         else:
-            basic = base64.b64encode(f"{self._key}:{self._secret}".encode()).decode()
-            headers = {"Authorization": f"Basic {basic}"}
+            headers = {"Authorization": basic_auth(self._key, self._secret)}
         response = await self._context.remote.request(
             "GET",
             f"{self._base}/products/reviews",

@@ -7,12 +7,11 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from allears_sdk.codec import encode
 from allears_sdk.errors import Unavailable
-from allears_sdk.message import Raw
+from allears_sdk.numbers import whole
 from allears_sdk.remote import Response
-from allears_sdk.sweep import Listed, Page, digest_of, unreadable
-from connectors._shop.rows import JSON, moment, name_of, words
+from allears_sdk.sweep import Listed, Page, digest_of, raw_of, unreadable
+from connectors._shop.rows import moment, name_of, words
 
 TRASHED = "trashed"
 """The digest of a review that lies in the trash."""
@@ -40,8 +39,8 @@ def rows_of(response: Response) -> list[Any]:
 
 def _following(response: Response, number: int, *, has_rows: bool) -> str:
     """Behind the last page WordPress gives empty ones; some servers on the way take the header out."""
-    pages = response.header("x-wp-totalpages")
-    has_more = number < int(pages) if pages.isascii() and pages.isdigit() and len(pages) < 10 else has_rows
+    pages = whole(response.header("x-wp-totalpages"), -1)
+    has_more = has_rows if pages < 0 else number < pages
     return str(number + 1) if has_more else ""
 
 
@@ -50,12 +49,10 @@ def _listed(row: Any, now: datetime) -> Listed:
     if not review or at is None:
         return unreadable(row, now, "a review without an id or a date", [review, words(row, "review")])
     matters = digest_of(str(row.get("rating")), " ".join(_TAGS.sub(" ", words(row, "review")).split()))
-    return Listed(raws=(Raw(key=review, digest=matters, body=encode(row), media_type=JSON, received_at=now),), at=at)
+    return Listed(raws=(raw_of(review, row, now, matters),), at=at)
 
 
 def _trashed(rows: list[Any], now: datetime) -> Iterator[Listed]:
     for row in rows:
         if (review := name_of(row)) and (at := moment(row.get("date_created_gmt"))):
-            about = {TRASHED: True}
-            raw = Raw(key=review, digest=TRASHED, body=encode(row), media_type=JSON, received_at=now, context=about)
-            yield Listed(raws=(raw,), at=at)
+            yield Listed(raws=(raw_of(review, row, now, TRASHED, **{TRASHED: True}),), at=at)

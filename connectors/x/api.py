@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,14 +14,19 @@ from allears_sdk.oauth import OAuth
 from allears_sdk.quota import until_reset
 from allears_sdk.remote import Response, check_status
 from allears_sdk.remote.answers import detail_of
+from allears_sdk.renewal import asked_with
 from allears_sdk.signing import sha256_hex
 from allears_sdk.spending import LOOK_SECONDS, Purchase, Spending
 from connectors.x.settings import XSettings
 
 SCOPES = ("tweet.read", "users.read", "offline.access")
+MESSAGE_SCOPE = "dm.read"
 POST_FIELDS = (
     "author_id,conversation_id,created_at,edit_history_tweet_ids,in_reply_to_user_id,lang,note_tweet,referenced_tweets"
 )
+MESSAGE_FIELDS = "attachments,created_at,dm_conversation_id,sender_id,text"
+MESSAGE_CALLS_PER_MINUTE = 1.0
+"""15 in a quarter of an hour."""
 MOST_ITEMS = 100
 MOST_MEDIA = 4
 """Of a post."""
@@ -61,10 +66,13 @@ class Api:
         self._settings = settings
         self._context = context
         oauth = settings.oauth
-        self._oauth = OAuth(context, oauth, SCOPES, account=settings.username) if oauth else None
+        scopes = (*SCOPES, MESSAGE_SCOPE) if settings.read_messages else SCOPES
+        self._oauth = OAuth(context, oauth, scopes, account=settings.username) if oauth else None
         secret = settings.bearer_token.get_secret_value() if settings.bearer_token else settings.client_id
         self._account = f"x:{sha256_hex(secret)[:12]}"
         context.remote.limit(self._account, per_second=settings.calls_per_minute / 60, burst=BURST)
+        self._messages = f"{self._account}:messages"
+        context.remote.limit(self._messages, per_second=MESSAGE_CALLS_PER_MINUTE / 60, burst=BURST)
         budget, currency = settings.monthly_budget, settings.currency
         bill = f"x:@{settings.username.lower()}"  # a new token begins no new count
         self.spending = Spending(context, bill, monthly_budget=budget, currency=currency)
@@ -110,6 +118,23 @@ class Api:
             raise Unavailable(f"X's answer is no list of posts ({_first_error(answer)})")
         return Posts(rows=tuple(_joined(rows, _dict(answer.get("includes")))), has_more=bool(meta.get("next_token")))
 
+    async def messages(self, position: str, *, most: int) -> tuple[Sequence[Mapping[str, Any]], str]:
+        """Private messages, the newest first, each with who wrote it, and where older ones are ("GET /2/dm_events")."""
+        prices = self._settings.prices
+        async with self.spending.purchase(prices.message + prices.user, least=1, most=most) as purchase:
+            given = {"max_results": purchase.count, "event_types": "MessageCreate", "dm_event.fields": MESSAGE_FIELDS}
+            given |= {"expansions": "sender_id", "user.fields": "name,username"}
+            given |= {"pagination_token": position} if position else {}
+            answer = await self._get("/2/dm_events", given, account=self._messages)
+            purchase.got("message", _ids(answer.get("data"), "id"), prices.message)
+            purchase.got("user", _ids(_dict(answer.get("includes")).get("users"), "id"), prices.user)
+        rows, meta = answer.get("data", []), _dict(answer.get("meta"))
+        if not isinstance(rows, list) or "meta" not in answer:
+            raise Unavailable(f"X's answer is no list of messages ({_first_error(answer)})")
+        users = {one.get("id"): one for one in _dicts(_dict(answer.get("includes")).get("users"))}
+        shown = [{"message": row, "user": users.get(str(_dict(row).get("sender_id")))} for row in rows]
+        return shown, str(meta.get("next_token") or "")
+
     async def picture(self, name: str) -> Response:
         url, most = f"{self._settings.media_url}/media/{name}", self._settings.max_attachment_bytes
         return await self._context.remote.request("GET", url, max_bytes=most)
@@ -130,32 +155,30 @@ class Api:
         purchase.got("user", _ids(includes.get("users"), "id"), prices.user)
         purchase.got("media", _ids(includes.get("media"), "media_key"), prices.media)
 
-    async def _get(self, path: str, params: Mapping[str, Any]) -> dict[str, Any]:
-        token = await self._token()
-        response = await self._send(path, params, token)
-        if response.status == 401 and self._oauth is not None:
-            response = await self._send(path, params, await self._oauth.access_token(stale=token))
+    async def _get(self, path: str, params: Mapping[str, Any], *, account: str = "") -> dict[str, Any]:
+        response = await asked_with(
+            self._token,
+            lambda token: self._send(path, params, token, account or self._account),
+            lambda response: response.status == 401 and self._oauth is not None,
+        )
         if not 200 <= response.status < 300:
             raise self._error_of(response)
-        answer = response.json()
-        if not isinstance(answer, dict):
-            raise Unavailable(f"{response.call.place}: the answer is not what X documents")
-        return answer
+        return response.json_object()
 
-    async def _send(self, path: str, params: Mapping[str, Any], token: str) -> Response:
+    async def _send(self, path: str, params: Mapping[str, Any], token: str, account: str) -> Response:
         return await self._context.remote.request(
             "GET",
             f"{self._settings.url}{path}",
             params=params,
             headers={"Authorization": f"Bearer {token}"},
             timeout_seconds=self._settings.timeout_seconds,
-            account=self._account,
+            account=account,
             raise_for_status=False,
         )
 
-    async def _token(self) -> str:
+    async def _token(self, *, stale: str = "") -> str:
         if self._oauth is not None:
-            return await self._oauth.access_token()
+            return await self._oauth.access_token(stale=stale)
         assert self._settings.bearer_token is not None
         return self._settings.bearer_token.get_secret_value()
 

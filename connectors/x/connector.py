@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, ClassVar
 from urllib.parse import quote
@@ -12,7 +13,9 @@ from allears_sdk.context import Context
 from allears_sdk.errors import Rejected
 from allears_sdk.message import Message, Raw, Ref
 from allears_sdk.settings import ChannelSettings
+from allears_sdk.sweep import Sweep
 from connectors.x.api import Api, Source
+from connectors.x.messages import sweep
 from connectors.x.parse import is_picture, parse
 from connectors.x.settings import XSettings
 from connectors.x.walk import Walk
@@ -45,6 +48,13 @@ class XConnector(Connector[XSettings]):
         super().__init__(settings, context)
         self._api = Api(settings, context)
         self._sources: dict[str, Source] = {}
+        self._messages: Sweep | None = None
+
+    @property
+    def own_spec(self) -> ConnectorSpec:
+        if not self.settings.read_messages:
+            return self.spec
+        return replace(self.spec, threading=Threading.CHAT, public=False)
 
     @staticmethod
     def parse(raw: Raw, settings: Any) -> Sequence[Message]:
@@ -59,6 +69,10 @@ class XConnector(Connector[XSettings]):
     def _costs(self) -> Iterator[Words]:
         settings, prices = self.settings, self.settings.prices
         with_author = prices.user
+        if settings.read_messages:
+            cost = f"{settings.currency} {prices.message + with_author:.3f}"
+            yield Words(f"{cost} for a private message with its author", zh=f"每条私信连作者 {cost}")
+            return
         shown = [(prices.mention, "a mention", "每条提及")] if settings.read_mentions else []
         shown += [(prices.found_post, "a post found", "每条搜到的帖子")] if settings.searches else []
         for price, en, zh in shown:
@@ -69,6 +83,8 @@ class XConnector(Connector[XSettings]):
         await self._api.login(ask)
 
     async def streams(self) -> Sequence[str]:
+        if self.settings.read_messages:
+            return (f"x://{await self._api.user_id()}/messages",)
         if not self._sources:
             self._sources = dict(self._listed(await self._api.user_id()))
         return tuple(self._sources)
@@ -95,6 +111,9 @@ class XConnector(Connector[XSettings]):
 
     def poll(self, stream: str, cursor: Cursor | None, hint: Mapping[str, Any], limit: int) -> AsyncIterator[Batch]:
         look_back = LOOK_BACK if self.settings.look_back is None else self.settings.look_back
+        if self.settings.read_messages:
+            self._messages = self._messages or sweep(self._api, self.context, look_back)
+            return self._messages.batches(cursor, limit)
         return Walk(self._api, self.context, self._sources[stream], look_back).batches(cursor, limit)
 
     async def fetch(self, ref: Ref) -> Media:
@@ -102,5 +121,4 @@ class XConnector(Connector[XSettings]):
         if not is_picture(name):
             raise Rejected("this names no picture at X")
         response = await self._api.picture(name)
-        media_type = response.header("content-type").partition(";")[0].strip()
-        return Media(content=response.content, media_type=media_type or "application/octet-stream", name=name)
+        return Media.of(response, name=name)

@@ -16,6 +16,8 @@ import msgspec
 from allears_sdk.codec import decode
 from allears_sdk.errors import BadMessage
 from allears_sdk.message import Attachment, Author, Kind, Message, Raw, Ref, Role, Visibility
+from connectors.x.messages import KIND as MESSAGE
+from connectors.x.messages import read as read_message
 from connectors.x.settings import XSettings
 
 SITE = "https://x.com"
@@ -85,6 +87,8 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
 def parse(raw: Raw, settings: XSettings) -> Sequence[Message]:
     """Raises BadMessage. Nothing for who merely passes on what another said."""
     try:
+        if raw.context.get("kind") == MESSAGE:
+            return (read_message(raw, settings),)
         item = decode(raw.body, Item)
     except (ValueError, RecursionError) as error:
         raise BadMessage(f"{raw.key}: {error}") from None

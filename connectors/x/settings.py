@@ -25,6 +25,7 @@ class XPrices(Settings):
         "logged in.",
     )
     own_post: float = Field(default=0.005, ge=0, le=100, description="A post of the account itself; as for mentions.")
+    message: float = Field(default=0.010, ge=0, le=100, description="A private message.")
     user: float = Field(default=0.010, ge=0, le=100, description="Who wrote it: their name and handle.")
     media: float = Field(default=0.005, ge=0, le=100, description="A picture or video that belongs to a post.")
 
@@ -66,6 +67,11 @@ class XSettings(ChannelSettings):
         examples=[['"example brand" -is:retweet -from:examplebrand']],
     )
     read_own: bool = Field(default=True, description="Read what the account says, as context of what it answers.")
+    read_messages: bool = Field(
+        default=False,
+        description="Read the account's private messages, and nothing else: posts have a channel of their own. Takes a "
+        "login (`client_id`).",
+    )
     read_media: bool = Field(default=True, description="Have posts bring their pictures along; each costs.")
     prices: XPrices = Field(default=XPrices(), description="What X charges.")
     currency: str = Field(default="USD", pattern="^[A-Z]{3}$", description="Of the prices and the budget.")
@@ -86,8 +92,10 @@ class XSettings(ChannelSettings):
     def _agree(self) -> XSettings:
         if (self.bearer_token is None) == (not self.client_id):
             raise ValueError("set bearer_token, or client_id: one of them")
-        if not (self.read_mentions or self.searches):
-            raise ValueError("nothing to read: set read_mentions, or name searches")
+        if self.read_messages and not self.client_id:
+            raise ValueError("read_messages takes a login: set client_id")
+        if not (self.read_mentions or self.searches or self.read_messages):
+            raise ValueError("nothing to read: set read_mentions or read_messages, or name searches")
         return self
 
     @property

@@ -62,10 +62,7 @@ class Api:
             if isinstance(error, OverBudget):
                 await self._context.accounts.exhaust(self._budget)
             raise error
-        answer = response.json()
-        if not isinstance(answer, dict):
-            raise Unavailable(f"{response.call.place}: the answer is not what YouTube documents")
-        return answer
+        return response.json_object()
 
     async def download(self, url: str, max_bytes: int) -> Response:
         """A picture: its address is signed, and needs no login."""

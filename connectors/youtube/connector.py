@@ -81,5 +81,4 @@ class YoutubeConnector(Connector[YoutubeSettings]):
         if not url:
             raise Rejected("the comment was deleted, or its picture taken out")
         response = await self._api.download(url, self.settings.max_attachment_bytes)
-        media_type = response.header("content-type").partition(";")[0].strip()
-        return Media(content=response.content, media_type=media_type or "application/octet-stream")
+        return Media.of(response)

@@ -112,6 +112,8 @@ def _holds(found: _Found, shape: Shape, match: re.Match[str], words: str) -> boo
     """What a shape alone cannot say."""
     if shape.name == "model":
         return bool(match["en"] or match["zh"]) or len(match["model"]) >= _TELLING_MODEL
+    if shape.name in ("given_caps", "given_small"):
+        return words.split(" ", 1)[0].casefold() in found.given_names
     if shape.name == "given" and re.split(r"[ .]", words, maxsplit=1)[0].casefold() not in found.given_names:
         return False
     if shape.kind == "person" and shape.cased:

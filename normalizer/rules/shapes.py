@@ -37,6 +37,8 @@ class Shape:
     ways: tuple[Guarded, ...]
     """Alternatives; what they need is folded. The last matched group is the entity; without groups (or when
     `model` matched) the whole match."""
+    beside: frozenset[str]
+    """Of these words at least one stands somewhere in the text, folded; empty: whatever it says."""
     is_near_digit: bool
     """No match is so long that it could begin or end out of the reach of a digit in it."""
 
@@ -124,6 +126,9 @@ def read_shape(row: Mapping[str, Any]) -> Shape:
     patterns = row.get("patterns") or [row["pattern"]]
     compiled = [re.compile(_spelt_out(pattern), re.MULTILINE) for pattern in patterns]
     ways = tuple(_folded(guard(one)) for one in compiled)
+    beside = frozenset(row.get("beside", ()))
+    if beside:
+        ways = tuple(replace(way, needs=(beside,)) for way in ways)
     needs = row.get("needs", "")
     return Shape(
         kind=row["kind"],
@@ -134,6 +139,7 @@ def read_shape(row: Mapping[str, Any]) -> Shape:
         sight=re.compile(row["sight"]) if "sight" in row else None,
         starts=re.compile(_spelt_out(row["starts"])) if "starts" in row else None,
         ways=ways,
+        beside=beside,
         is_near_digit=needs == "digit" and max(way.reach for way in ways) <= _REACH,
     )
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from allears.journal.records import LetterKind
-from allears_sdk.complaint import EventKind
+from allears.journal.records import LetterKind, Route
+from allears_sdk.complaint import Complaint, EventKind
 from allears_sdk.message import Author, Kind, Message, Role
 from tests.journal.desk import AMY, CHAT, POLICIES, PRAISE, REVIEW, Desk, draft, mail, router, said
 
@@ -253,6 +253,22 @@ async def test_deriving_that_fails_three_times_is_a_letter_whose_replay_derives_
     await desk.journal.replay_letter(letter.id)
     await desk.settle()
     assert await desk.events(due.reference) == [("1",)]
+
+
+async def test_what_the_router_refuses_is_given_to_nobody_before_the_failure_is_noted(desk: Desk) -> None:
+    def refuse(record: Complaint) -> Route:
+        raise LookupError(f"no team for {record.id}")
+
+    await desk.accept("chat", desk.raw("1", said("屏幕碎了"), thread="wm-li"))
+    await desk.read_waiting()
+    desk.clock.advance(60)
+    (due,) = await desk.journal.due_conversations(desk.clock.now(), 10)
+    with pytest.raises(LookupError):
+        await desk.journal.file(due, draft(due.messages, due.reference), refuse, settles=True)
+    assert not await desk.journal.due_conversations(desk.clock.now(), 10)
+    await desk.journal.fail_conversation(due, "LookupError: no team")
+    desk.clock.advance(60)
+    assert [one.id for one in await desk.journal.due_conversations(desk.clock.now(), 10)] == [due.id]
 
 
 async def test_discarding_such_a_letter_leaves_the_conversation_as_it_is(desk: Desk) -> None:

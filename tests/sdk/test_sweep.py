@@ -386,6 +386,19 @@ async def test_of_a_list_in_no_order_the_pages_never_read_are_not_news(shop: Sho
         assert await reader.poll() == []
 
 
+async def test_a_list_that_keeps_its_order_is_read_to_the_first_that_is_known(shop: Shop, tmp_path: Path) -> None:
+    reader = Reader(tmp_path, shop, every=None, overlap=-timedelta(seconds=1), is_strict=True)
+    assert await reader.poll() == []
+    for number in range(9):
+        shop.write(f"r{number}", START - HOUR * (9 - number))
+    assert len(await reader.poll(die_at=1)) == 3
+    assert len(await reader.poll()) == 6, "what was broken off is read on, below what is known"
+    shop.asked.clear()
+    shop.write("r9", START)
+    assert await reader.poll() == ["r9"]
+    assert shop.asked == [""]
+
+
 async def test_what_came_from_elsewhere_meanwhile_is_offered_again(shop: Shop, reader: Reader) -> None:
     """A push told of an edit; it was taken back before the list was read again."""
     shop.write("r1", START - HOUR)

@@ -42,11 +42,15 @@ class Graph:
         """So many posts are done and never answered."""
         self.token = TOKEN
         self.page_items = 100
+        self.renewed: list[str] = []
+        """Tokens of Instagram Login that were shown to get the next."""
+        self.may_renew = True
 
     async def start(self) -> None:
         app = web.Application()
         app.router.add_get("/files/{name}", self._file)
         app.router.add_get("/open/{name}", self._open_file)
+        app.router.add_get("/refresh_access_token", self._renew)
         app.router.add_route("*", f"/{VERSION}/{{path:.+}}", self._handle)
         self._runner = web.AppRunner(app, shutdown_timeout=0.1)
         await self._runner.setup()
@@ -70,6 +74,15 @@ class Graph:
         if path in self.objects:
             return web.json_response(self.objects[path], headers=self.headers)
         return fault(100, f"Unsupported get request. Object with ID '{path}' does not exist", subcode=33)
+
+    async def _renew(self, request: web.Request) -> web.Response:
+        given = dict(request.query)
+        assert given["grant_type"] == "ig_refresh_token"
+        self.renewed.append(given["access_token"])
+        if given["access_token"] != self.token or not self.may_renew:
+            return fault(190, f"Error validating access token {given['access_token']}")
+        self.token = f"IGAAsimulated{len(self.renewed):04}abcdef"
+        return web.json_response({"access_token": self.token, "token_type": "bearer", "expires_in": 60 * 86_400})
 
     async def _post(self, path: str, request: web.Request) -> web.Response:
         self.posted.append((path, json.loads(await request.read())))

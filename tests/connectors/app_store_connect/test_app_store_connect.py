@@ -179,7 +179,7 @@ async def test_check_counts_the_reviews_of_each_app(connect: Connect, store: App
         (fault(403, "FORBIDDEN_ERROR"), ConfigError, "Customer Support"),
         (fault(404, "NOT_FOUND"), ConfigError, APP),
         (fault(500, "UNEXPECTED_ERROR"), Unavailable, "500"),
-        (web.json_response([]), Unavailable, "not what it documents"),
+        (web.json_response([]), Unavailable, "no object"),
         (web.json_response({"data": {}}), Unavailable, "not a list"),
         (web.Response(text="<html>"), Unavailable, "not JSON"),
     ],

@@ -229,7 +229,7 @@ async def test_a_session_from_elsewhere(connect: Connect, dianping: Dianping, jo
         (refused(None, ""), Unavailable, "Dianping"),
         (httpx.Response(429, headers={"Retry-After": "7"}), RetryLater, "429"),
         (httpx.Response(500), Unavailable, "500"),
-        (httpx.Response(200, json=[]), Unavailable, "not what it documents"),
+        (httpx.Response(200, json=[]), Unavailable, "no object"),
         (well("x"), Unavailable, "not a list"),
         (well({"reviewInfoDTOList": {}}), Unavailable, "not a list"),
         (httpx.Response(200, text="<html>"), Unavailable, "not JSON"),

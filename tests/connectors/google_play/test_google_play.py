@@ -210,7 +210,7 @@ async def test_a_refused_token_is_replaced_once(connect: Connect, play: Play, jo
         (fault(403, details={"reason": "ACCESS_TOKEN_SCOPE_INSUFFICIENT"}), AuthError, "androidpublisher"),
         (fault(404, "applicationNotFound"), ConfigError, APP),
         (fault(500), Unavailable, "500"),
-        (json_of([]), Unavailable, "not what Google documents"),
+        (json_of([]), Unavailable, "no object"),
         (json_of({"reviews": {}}), Unavailable, "not a list"),
         (httpx.Response(200, text="<html>"), Unavailable, "not JSON"),
         (httpx.Response(403, text="<html>"), ConfigError, "Reply to reviews"),

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 import httpx
 import pytest
 from pydantic import ValidationError
 
+from allears_sdk.codec import encode
 from allears_sdk.errors import AllearsError, AuthError, BadMessage, ConfigError, RetryLater, Unavailable
 from allears_sdk.message import Kind, Message, Rating, Raw, Visibility
 from allears_sdk.testing import FakeClock
 from allears_sdk.testing.clock import START
 from allears_sdk.testing.journal import MiniJournal, hear
 from connectors.huawei_appgallery import HuaweiAppGalleryConnector
+from tests.connectors._shop.review_lists import ReviewLists
 from tests.connectors.huawei_appgallery.conftest import (
     APP,
     OTHER_APP,
@@ -75,29 +77,6 @@ async def test_who_writes_again_below_our_answer_follows_up_once(
             assert "AppGallery Connect" in found[0].text
 
 
-async def test_older_ones_are_known_and_an_edit_of_one_is_heard_within_a_day(
-    connect: Connect, gallery: AppGallery, journal: MiniJournal, clock: FakeClock
-) -> None:
-    gallery.page_items = 3
-    for number in range(12):
-        gallery.write(number, "很好用", stars=5, age=(10 + number) * DAY)
-    gallery.write(99, "闪退", age=2 * DAY)
-    connector = connect()
-    assert [one.text for one in await heard(connector, journal)] == ["闪退"]
-    gallery.write(9, "用了半年，更新后打不开", age=19 * DAY)
-    assert await heard(connector, journal) == []
-    clock.advance(DAY)
-    assert [one.text for one in await heard(connector, journal)] == ["用了半年，更新后打不开"]
-    edited = Raw(
-        key="1008600009",
-        ordinal=2,
-        body=journal.raws[-1].body,
-        media_type="application/json",
-        received_at=START,
-    )
-    assert connector.parse(edited, connector.settings)[0].kind is Kind.EDITED
-
-
 async def test_what_is_written_while_pages_are_read_moves_none(
     connect: Connect, gallery: AppGallery, journal: MiniJournal
 ) -> None:
@@ -108,19 +87,6 @@ async def test_what_is_written_while_pages_are_read_moves_none(
     assert len({request.url.params["endTime"] for request in gallery.asked}) == 1
     assert [request.url.params["page"] for request in gallery.asked] == ["1", "2", "3", "4"]
     assert len(journal.raws) == 20
-
-
-async def test_three_days_without_us_lose_nothing(
-    connect: Connect, gallery: AppGallery, journal: MiniJournal, clock: FakeClock
-) -> None:
-    gallery.page_items = 10
-    gallery.write(0, "闪退")
-    await heard(connect(), journal)
-    clock.advance(3 * DAY)
-    for number in range(1, 61):
-        gallery.write(number, f"第 {number} 条：登录失败", age=-timedelta(hours=number))
-    assert {one.text for one in await heard(connect(), journal)} == {f"第 {n} 条：登录失败" for n in range(1, 61)}
-    assert journal.gaps == []
 
 
 async def test_more_than_half_a_year_without_us_is_a_gap(
@@ -196,7 +162,7 @@ async def test_an_app_nobody_has_rated(connect: Connect, gallery: AppGallery, jo
         (failed(None), Unavailable, "-1"),
         (well([]), Unavailable, "not what it documents"),
         (well({}), Unavailable, "not a list"),
-        (httpx.Response(200, json=[]), Unavailable, "not what it documents"),
+        (httpx.Response(200, json=[]), Unavailable, "no object"),
         (httpx.Response(200, text="<html>"), Unavailable, "not JSON"),
     ],
 )
@@ -212,18 +178,6 @@ async def test_return_codes_say_what_is_to_be_done(
     with pytest.raises(error, match=text) as caught:
         await hear(connect(), journal)
     assert SECRET not in str(caught.value) + caught.value.detail
-
-
-@pytest.mark.parametrize(
-    "row", [None, 7, {}, {"reviewId": ""}, {"reviewId": "x"}, {"reviewId": "x", "dateline": "9" * 40}, {"dateline": 5}]
-)
-async def test_rows_that_are_no_reviews_become_letters(
-    connect: Connect, gallery: AppGallery, journal: MiniJournal, row: Any
-) -> None:
-    for _ in range(2):
-        gallery.faults = [well({"reviewList": [row, gallery.write(1, "闪退")], "hasNext": "false"})]
-        await hear(connect(), journal)
-    assert [bool(raw.quarantine) for raw in journal.raws] == [True, False]
 
 
 @pytest.mark.parametrize("stars", [b"0", b"6", b"null", b'"five"', b"1.5", b'""'])
@@ -247,3 +201,27 @@ def test_a_rating_that_is_none(stars: bytes) -> None:
 def test_settings_that_cannot_work(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         make_settings(**wrong)
+
+
+class TestLists(ReviewLists):
+    nonsense: ClassVar[tuple[Any, ...]] = (
+        *(None, 7, {}, {"reviewId": ""}, {"reviewId": "x"}, {"reviewId": "x", "dateline": "9" * 40}, {"dateline": 5}),
+    )
+
+    @pytest.fixture
+    def source(self, gallery: AppGallery) -> AppGallery:
+        self.gallery = gallery
+        return gallery
+
+    def answers(self, rows: list[Any]) -> list[httpx.Response]:
+        return [well({"reviewList": rows, "hasNext": "false"})]
+
+    def remove(self, number: int) -> None:
+        rows = self.gallery.reviews[APP]
+        rows[:] = [row for row in rows if row["reviewId"] != f"10086{number:05}"]
+
+
+def test_an_edit_is_one() -> None:
+    body = encode(AppGallery().write(9, "用了半年，更新后打不开"))
+    edited = Raw(key="1008600009", ordinal=2, body=body, media_type="application/json", received_at=START)
+    assert HuaweiAppGalleryConnector.parse(edited, make_settings())[0].kind is Kind.EDITED

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 import httpx
 import pytest
 from pydantic import ValidationError
 
-from allears_sdk.errors import AllearsError, AuthError, BadMessage, ConfigError, RetryLater, Unavailable
+from allears_sdk.errors import AllearsError, BadMessage, ConfigError, RetryLater, Unavailable
 from allears_sdk.message import Author, Kind, Message, Rating, Raw, Role, Visibility
 from allears_sdk.sorted_signing import sign_md5
 from allears_sdk.testing import FakeClock
@@ -19,7 +19,7 @@ from allears_sdk.testing.clock import START
 from allears_sdk.testing.journal import MiniJournal, hear
 from connectors.jd import JdConnector
 from connectors.jd.parse import image_path
-from tests.connectors._marketplace.person import Seller
+from tests.connectors._marketplace.grants import SellersGrants
 from tests.connectors.jd.conftest import (
     SECRET,
     SHOP,
@@ -226,6 +226,37 @@ async def test_a_case_whose_page_fails_holds_up_the_others_three_times(
     assert [raw.key for raw in journal.raws] == ["after-sales:1002"]
 
 
+async def test_an_outage_of_the_cases_pages_makes_no_letters(
+    connect: Connect, jd: Jd, journal: MiniJournal, clock: FakeClock
+) -> None:
+    for number in range(3):
+        jd.claim(number, "漏水")
+        jd.broken.add(str(1000 + number))
+    connector = connect(sources=AFTER_SALES)
+    for _ in range(10):
+        with pytest.raises(Unavailable):
+            await heard(connector, journal)
+        clock.advance(timedelta(minutes=5))
+    assert not journal.raws
+    assert not journal.missing
+    jd.broken.clear()
+    await heard(connector, journal)
+    assert len(journal.raws) == 3
+
+
+async def test_what_fails_for_hours_is_a_letter(
+    connect: Connect, jd: Jd, journal: MiniJournal, clock: FakeClock
+) -> None:
+    jd.claim(1, "漏水", age=timedelta(minutes=7))
+    jd.broken.add("1001")
+    connector = connect(sources=AFTER_SALES)
+    with pytest.raises(Unavailable):
+        await heard(connector, journal)
+    clock.advance(timedelta(hours=6))
+    await heard(connector, journal)
+    assert set(journal.missing) == {"after-sales:1001"}
+
+
 async def test_streams_and_check(connect: Connect, jd: Jd) -> None:
     jd.rate(1, "坏了")
     connector = connect()
@@ -237,36 +268,6 @@ async def test_streams_and_check(connect: Connect, jd: Jd) -> None:
     ]
     asked = json.loads(dict(httpx.QueryParams(jd.calls[0].content.decode()))["360buy_param_json"])
     assert (asked["score"], asked["page"]) == ("0", "1")
-
-
-@pytest.mark.parametrize("source", [REVIEWS, AFTER_SALES])
-async def test_an_expired_token_that_was_given(connect: Connect, jd: Jd, source: list[str]) -> None:
-    jd.tokens = set()
-    with pytest.raises(AuthError, match="access_token"):
-        await connect(sources=source).check()
-
-
-@pytest.mark.parametrize("source", [REVIEWS, AFTER_SALES])
-async def test_a_seller_logs_in_once_and_the_token_is_renewed(
-    connect: Connect, jd: Jd, clock: FakeClock, source: list[str]
-) -> None:
-    known: dict[str, Any] = {
-        "access_token": None,
-        "redirect_url": "https://shop.example.com/granted",
-        "sources": source,
-    }
-    connector, seller = connect(**known), Seller()
-    await connector.login(seller)
-    assert seller.shown.startswith("https://open-oauth.jd.com/oauth2/to_login?app_key=JDAPPKEY&scope=snsapi_base&")
-    await connector.check()
-    clock.advance(DAY)
-    await connector.check()
-    assert jd.granted[-1]["refresh_token"] == "r-1"
-    jd.tokens = {"another"}
-    await connect(**known).check()
-    assert [form["page"] for form in jd.granted] == ["access_token", "refresh_token", "refresh_token"]
-    with pytest.raises(AuthError, match="refuses the grant"):
-        await connector.login(Seller("wrong"))
 
 
 @pytest.mark.parametrize(
@@ -282,7 +283,7 @@ async def test_a_seller_logs_in_once_and_the_token_is_renewed(
         (REVIEWS, failed(None), Unavailable, "-1"),
         (REVIEWS, httpx.Response(200, json={"error_response": 5}), Unavailable, "-1"),
         (REVIEWS, httpx.Response(200, json={}), Unavailable, "not what it documents"),
-        (REVIEWS, httpx.Response(200, json=[]), Unavailable, "not what it documents"),
+        (REVIEWS, httpx.Response(200, json=[]), Unavailable, "no object"),
         (REVIEWS, httpx.Response(200, text="<html>"), Unavailable, "not JSON"),
         (REVIEWS, reviewed([{}], "many"), Unavailable, "not what it documents"),
         (REVIEWS, reviewed([{}], None), Unavailable, "not what it documents"),
@@ -390,3 +391,17 @@ async def test_a_limit_that_is_lower_than_a_days_cases_is_got_through(
         clock.advance(timedelta(seconds=1))
         found = {raw.key for raw in journal.raws}
     assert len(found) == 20
+
+
+class TestGrantsForReviews(SellersGrants):
+    page = "https://open-oauth.jd.com/oauth2/to_login?app_key=JDAPPKEY&scope=snsapi_base&"
+    told_by = ("page", "access_token", "refresh_token")
+    given: ClassVar[dict[str, Any]] = {"sources": REVIEWS}
+
+    @pytest.fixture
+    def market(self, jd: Jd) -> Jd:
+        return jd
+
+
+class TestGrantsForCases(TestGrantsForReviews):
+    given: ClassVar[dict[str, Any]] = {"sources": AFTER_SALES}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 import httpx
 import pytest
@@ -14,10 +14,10 @@ from allears_sdk.connector import Batch
 from allears_sdk.errors import AllearsError, AuthError, BadMessage, ConfigError, Rejected, RetryLater, Unavailable
 from allears_sdk.message import Attachment, Author, Kind, Message, Rating, Raw, Ref, Visibility
 from allears_sdk.signing import BadSignature, hmac_hex
-from allears_sdk.testing import FakeClock
 from allears_sdk.testing.clock import START
 from allears_sdk.testing.journal import MiniJournal, hear
 from connectors.judge_me import JudgeMeConnector
+from tests.connectors._shop.review_lists import ReviewLists
 from tests.connectors.judge_me.conftest import (
     APP_SECRET,
     PICTURE,
@@ -162,37 +162,6 @@ async def test_an_edit_says_when(connect: Connect) -> None:
     assert (said.kind, said.posted_at) == (Kind.EDITED, datetime(2026, 11, 21, 8, tzinfo=UTC))
 
 
-@pytest.mark.parametrize("is_newest_first", [True, False])
-async def test_in_whichever_order_nothing_old_is_filed_and_every_edit_is_heard(
-    connect: Connect, judge_me: JudgeMe, journal: MiniJournal, clock: FakeClock, is_newest_first: bool
-) -> None:
-    judge_me.page_items, judge_me.is_newest_first = 3, is_newest_first
-    for number in range(12):
-        judge_me.write(number, "Good", stars=5, age=(10 + number) * DAY)
-    judge_me.write(99, "Leaks", age=2 * DAY)
-    connector = connect()
-    assert [one.text for one in await heard(connector, journal)] == ["Leaks"]
-    judge_me.write(5, "Broke after half a year", age=15 * DAY)
-    clock.advance(HOUR)
-    assert [one.text for one in await heard(connector, journal)] == ["Broke after half a year"]
-
-
-@pytest.mark.parametrize("is_newest_first", [True, False])
-async def test_three_days_without_us_lose_nothing(
-    connect: Connect, judge_me: JudgeMe, journal: MiniJournal, clock: FakeClock, is_newest_first: bool
-) -> None:
-    judge_me.page_items, judge_me.is_newest_first = 10, is_newest_first
-    judge_me.write(0, "Leaks")
-    await heard(connect(), journal)
-    clock.advance(3 * DAY)
-    for number in range(1, 61):
-        judge_me.write(number, f"Leaks, {number}", age=-timedelta(hours=number))
-    judge_me.write(0, "Leaks, and smells", stars=2)
-    found = {one.text for one in await heard(connect(), journal)}
-    assert found == {"Leaks, and smells", *(f"Leaks, {number}" for number in range(1, 61))}
-    assert journal.gaps == []
-
-
 async def test_who_signs_with_the_apps_secret_and_who_signs_with_none(connect: Connect) -> None:
     data = pushed(CREATED, JudgeMe().write(1, "Leaks"))
     connector = connect(app_secret=APP_SECRET)
@@ -258,7 +227,7 @@ async def test_a_refused_token_is_not_shown(connect: Connect, judge_me: JudgeMe)
         (httpx.Response(422), ConfigError, "shop_domain"),
         (httpx.Response(429, headers={"Retry-After": "7"}), RetryLater, "429"),
         (httpx.Response(500), Unavailable, "500"),
-        (httpx.Response(200, json=[]), Unavailable, "not a page"),
+        (httpx.Response(200, json=[]), Unavailable, "no object"),
         (httpx.Response(200, json={"reviews": {}}), Unavailable, "not a list"),
         (httpx.Response(200, json={"current_page": 2, "reviews": []}), Unavailable, "another page"),
         (httpx.Response(200, text="<html>"), Unavailable, "not JSON"),
@@ -278,17 +247,6 @@ async def test_answers_say_what_is_to_be_done(
     assert TOKEN not in str(caught.value) + caught.value.detail
     if isinstance(caught.value, RetryLater):
         assert caught.value.after_seconds == 7
-
-
-@pytest.mark.parametrize("row", [None, 7, {}, {"id": ""}, {"id": True}, {"id": 5, "created_at": 5}])
-async def test_rows_that_are_no_reviews_become_letters(
-    connect: Connect, judge_me: JudgeMe, journal: MiniJournal, row: Any
-) -> None:
-    for _ in range(2):
-        page = httpx.Response(200, json={"reviews": [row, judge_me.write(1, "Leaks")]})
-        judge_me.faults = [page, httpx.Response(200, json={"reviews": []})]
-        await hear(connect(), journal)
-    assert [bool(raw.quarantine) for raw in journal.raws] == [True, False]
 
 
 @pytest.mark.parametrize(
@@ -333,3 +291,29 @@ def test_a_huge_one_with_many_pictures() -> None:
 def test_settings_that_cannot_work(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         make_settings(**wrong)
+
+
+class TestNewestFirst(ReviewLists):
+    nonsense = (None, 7, {}, {"id": ""}, {"id": True}, {"id": 5, "created_at": 5})
+    hides_edits = False
+    is_newest_first: ClassVar[bool] = True
+
+    @pytest.fixture
+    def source(self, judge_me: JudgeMe) -> JudgeMe:
+        self.judge_me, judge_me.is_newest_first = judge_me, self.is_newest_first
+        return judge_me
+
+    def answers(self, rows: list[Any]) -> list[httpx.Response]:
+        return [httpx.Response(200, json={"reviews": page}) for page in (rows, [])]
+
+    def remove(self, number: int) -> None:
+        del self.judge_me.reviews[number]
+
+
+class TestOldestFirst(TestNewestFirst):
+    """Nobody promises an order."""
+
+    is_newest_first = False
+
+    def remove(self, number: int) -> None:
+        super().remove(19 - number)  # of those that are read first

@@ -42,10 +42,14 @@ class LineServer:
         self.lost_answers = 0
         self.webhook: dict[str, Any] | None = {"endpoint": "https://shop.example.com/in/line", "active": True}
         self.asked: list[str] = []
+        self.ends: dict[str, tuple[str, int]] = {}
+        """Token → the call that knows it, and the seconds it has left."""
 
     async def start(self) -> None:
         app = web.Application(middlewares=[self._guard])
         app.router.add_post("/oauth2/v3/token", self._token)
+        app.router.add_get("/oauth2/v2.1/verify", self._verify)
+        app.router.add_post("/v2/oauth/verify", self._verify)
         app.router.add_get("/v2/bot/info", self._info)
         app.router.add_get("/v2/bot/channel/webhook/endpoint", self._endpoint)
         app.router.add_get("/v2/bot/message/{id}/content", self._content)
@@ -72,7 +76,9 @@ class LineServer:
                 self.faults.remove(fault)
                 return _error(fault[1], fault[2])
         token = request.headers.get("Authorization", "").removeprefix("Bearer ")
-        if not request.path.startswith("/oauth2/") and (token not in self.tokens or token in self.revoked):
+        if not request.path.startswith(("/oauth2/", "/v2/oauth/")) and (
+            token not in self.tokens or token in self.revoked
+        ):
             return _error(
                 401, "Authentication failed. Confirm that the access token in the authorization header is valid."
             )
@@ -86,6 +92,14 @@ class LineServer:
             return web.json_response(body, status=400)
         self.tokens.append(f"stateless-{len(self.tokens)}-abcdef")
         return web.json_response({"token_type": "Bearer", "access_token": self.tokens[-1], "expires_in": 900})
+
+    async def _verify(self, request: web.Request) -> web.Response:
+        given = request.query if request.method == "GET" else await request.post()
+        path, seconds = self.ends.get(str(given["access_token"]), ("", 0))
+        if path != request.path:
+            body = {"error": "invalid_request", "error_description": "The access token expired"}
+            return web.json_response(body, status=400)
+        return web.json_response({"client_id": CHANNEL_ID, "expires_in": seconds, "scope": "P CM"})
 
     async def _info(self, request: web.Request) -> web.Response:
         return web.json_response({"userId": BOT, "basicId": "@216ru", "displayName": "晨光商城", "chatMode": "bot"})

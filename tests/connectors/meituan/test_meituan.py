@@ -203,7 +203,7 @@ async def test_shops_are_streams_of_their_own(connect: Connect, takeaway: Takeaw
         (httpx.Response(200, json={"data": "ng", "error": "?"}), Unavailable, "Meituan"),
         (httpx.Response(429, headers={"Retry-After": "7"}), RetryLater, "429"),
         (httpx.Response(500), Unavailable, "500"),
-        (httpx.Response(200, json=[]), Unavailable, "not what it documents"),
+        (httpx.Response(200, json=[]), Unavailable, "no object"),
         (httpx.Response(200, json={"data": {}}), Unavailable, "not a list"),
         (httpx.Response(200, json={}), Unavailable, "not a list"),
         (httpx.Response(200, text="<html>"), Unavailable, "not JSON"),

@@ -15,7 +15,7 @@ from allears_sdk.testing import FakeClock
 from allears_sdk.testing.clock import START
 from allears_sdk.testing.journal import MiniJournal, hear
 from connectors.pdd import PddConnector
-from tests.connectors._marketplace.person import Seller
+from tests.connectors._marketplace.grants import SellersGrants
 from tests.connectors.pdd.conftest import SECRET, SHOP, TOKEN, Connect, Pinduoduo, failed, listed, make_settings
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -136,37 +136,6 @@ async def test_streams_and_check(connect: Connect, pinduoduo: Pinduoduo) -> None
     assert await connect(statuses=statuses).streams() == (f"pdd://{SHOP}/all",)
 
 
-async def test_an_expired_token_that_was_given(connect: Connect, pinduoduo: Pinduoduo) -> None:
-    pinduoduo.tokens = set()
-    with pytest.raises(AuthError, match="access_token"):
-        await connect().check()
-
-
-async def test_the_main_account_logs_in_once_and_the_token_is_renewed(
-    connect: Connect, pinduoduo: Pinduoduo, clock: FakeClock
-) -> None:
-    connector, seller = connect(access_token=None, redirect_url="https://shop.example.com/granted"), Seller()
-    await connector.login(seller)
-    assert seller.shown.startswith(
-        "https://fuwu.pinduoduo.com/service-market/auth?client_id=pddcid&response_type=code&"
-    )
-    clock.advance(DAY)
-    pinduoduo.calls.clear()
-    await connector.check()
-    assert pinduoduo.granted[-1]["refresh_token"] == "r-1"
-    assert "access_token" not in pinduoduo.granted[-1]
-    pinduoduo.tokens = {"another"}  # a newer grant kills the older tokens
-    pinduoduo.calls.clear()
-    await hear(connect(access_token=None), MiniJournal())
-    assert [form["type"].rpartition(".")[2] for form in pinduoduo.granted] == ["create", "refresh", "refresh"]
-
-
-async def test_a_wrong_code(connect: Connect, pinduoduo: Pinduoduo) -> None:
-    connector = connect(access_token=None, redirect_url="https://shop.example.com/granted")
-    with pytest.raises(AuthError, match="channels login support"):
-        await connector.login(Seller("wrong"))
-
-
 @pytest.mark.parametrize(
     ("answer", "error", "text"),
     [
@@ -181,7 +150,7 @@ async def test_a_wrong_code(connect: Connect, pinduoduo: Pinduoduo) -> None:
         (failed(None), Unavailable, "-1"),
         (httpx.Response(200, json={"error_response": "no"}), Unavailable, "-1"),
         (httpx.Response(200, json={}), Unavailable, "not what it documents"),
-        (httpx.Response(200, json=[]), Unavailable, "not what it documents"),
+        (httpx.Response(200, json=[]), Unavailable, "no object"),
         (httpx.Response(200, text="<html>"), Unavailable, "not JSON"),
         (listed([{}], "many"), Unavailable, "not what it documents"),
         (listed([{}, {}], 1), Unavailable, "not what it documents"),
@@ -238,3 +207,12 @@ def test_what_is_not_told_is_not_made_up() -> None:
 def test_settings_that_cannot_work(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         make_settings(**wrong)
+
+
+class TestGrants(SellersGrants):
+    page = "https://fuwu.pinduoduo.com/service-market/auth?client_id=pddcid&response_type=code&"
+    told_by = ("type", "pdd.pop.auth.token.create", "pdd.pop.auth.token.refresh")
+
+    @pytest.fixture
+    def market(self, pinduoduo: Pinduoduo) -> Pinduoduo:
+        return pinduoduo

@@ -35,6 +35,8 @@ class Taobao:
         self.clock = clock
         self.ratings: list[Item] = []
         self.refunds: list[Item] = []
+        self.added: dict[str, Item] = {}
+        """What buyers added at Tmall, by order line."""
         self.queue: dict[str, Item] = {}
         self.faults: list[httpx.Response] = []
         self.calls: list[dict[str, str]] = []
@@ -113,6 +115,7 @@ class Taobao:
         assert (form["format"], form["v"]) == ("json", "2.0")
         return {
             "taobao.traderates.get": self._rates,
+            "tmall.traderate.feeds.get": self._feed,
             "taobao.refunds.receive.get": self._claims,
             "taobao.refund.get": self._claim,
             "taobao.tmc.messages.consume": self._consume,
@@ -129,6 +132,12 @@ class Taobao:
         assert int(form["page_size"]) <= 150
         given = page_of(rows[: self.most], int(form["page_no"]), min(self.page_items, int(form["page_size"])))
         return listed("traderates_get_response", "trade_rates", "trade_rate", given, len(rows))
+
+    def _feed(self, form: dict[str, str]) -> httpx.Response:
+        found = self.added.get(form["child_trade_id"])
+        if found is None:
+            return failed(15, "isv.trade-not-exist")
+        return httpx.Response(200, json={"tmall_traderate_feeds_get_response": {"tmall_rate_info": found}})
 
     def _claims(self, form: dict[str, str]) -> httpx.Response:
         begin, end = from_china(form["start_modified"]), from_china(form["end_modified"])

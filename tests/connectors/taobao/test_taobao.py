@@ -15,7 +15,7 @@ from allears_sdk.testing import FakeClock
 from allears_sdk.testing.clock import START
 from allears_sdk.testing.journal import MiniJournal, hear
 from connectors.taobao import TaobaoConnector
-from tests.connectors._marketplace.person import Seller
+from tests.connectors._marketplace.grants import SellersGrants
 from tests.connectors.taobao.conftest import SECRET, SHOP, TOKEN, Connect, Taobao, failed, heard, listed, make_settings
 
 DAY = timedelta(days=1)
@@ -185,40 +185,6 @@ async def test_other_ways_to_sign_are_sent_as_such(connect: Connect, taobao: Tao
     assert len(taobao.calls[-1]["sign"]) == (64 if method.endswith("256") else 32)
 
 
-async def test_an_expired_session_that_was_given(connect: Connect, taobao: Taobao) -> None:
-    taobao.tokens = set()
-    with pytest.raises(AuthError, match="access_token"):
-        await connect().check()
-
-
-async def test_a_seller_logs_in_once_and_the_session_is_renewed(
-    connect: Connect, taobao: Taobao, clock: FakeClock
-) -> None:
-    connector, seller = connect(access_token=None, redirect_url="https://shop.example.com/granted"), Seller()
-    with pytest.raises(AuthError, match="channels login support"):
-        await connector.check()
-    await connector.login(seller)
-    assert seller.shown.startswith("https://oauth.taobao.com/authorize?client_id=12345678&view=web&response_type=code&")
-    await connector.check()
-    assert taobao.granted[-1]["code"] == "c-1"
-    clock.advance(2 * DAY)
-    await connector.check()
-    assert taobao.granted[-1]["refresh_token"] == "r-1"
-    taobao.tokens = {"another"}  # withdrawn before its time
-    await connect(access_token=None).check()
-    assert [form["grant_type"] for form in taobao.granted] == ["authorization_code", "refresh_token", "refresh_token"]
-
-
-async def test_a_log_in_that_comes_to_nothing(connect: Connect, taobao: Taobao) -> None:
-    with pytest.raises(ConfigError, match="redirect_url"):
-        await connect(access_token=None).login(Seller())
-    connector = connect(access_token=None, redirect_url="https://shop.example.com/granted")
-    with pytest.raises(AuthError, match="nobody granted"):
-        await connector.login(Seller(lines=0))
-    with pytest.raises(AuthError, match="refuses the grant"):
-        await connector.login(Seller("wrong"))
-
-
 @pytest.mark.parametrize(
     ("answer", "error", "text"),
     [
@@ -236,7 +202,7 @@ async def test_a_log_in_that_comes_to_nothing(connect: Connect, taobao: Taobao) 
         (failed(None), Unavailable, "-1"),
         (httpx.Response(200, json={"error_response": []}), Unavailable, "-1"),
         (httpx.Response(200, json={}), Unavailable, "not what it documents"),
-        (httpx.Response(200, json=[]), Unavailable, "not what it documents"),
+        (httpx.Response(200, json=[]), Unavailable, "no object"),
         (httpx.Response(200, text="<html>"), Unavailable, "not JSON"),
         (listed("traderates_get_response", "trade_rates", "trade_rate", [{}], "many"), Unavailable, "how many rows"),
         (
@@ -312,3 +278,13 @@ def test_settings_that_cannot_work(wrong: dict[str, Any]) -> None:
 
 def test_secrets_lose_the_blanks_around_them() -> None:
     assert make_settings(app_secret=" s3cret-of-the-app \n").app_secret.get_secret_value() == "s3cret-of-the-app"
+
+
+class TestGrants(SellersGrants):
+    page = "https://oauth.taobao.com/authorize?client_id=12345678&view=web&response_type=code&"
+    told_by = ("grant_type", "authorization_code", "refresh_token")
+    lasts = timedelta(days=2)
+
+    @pytest.fixture
+    def market(self, taobao: Taobao) -> Taobao:
+        return taobao

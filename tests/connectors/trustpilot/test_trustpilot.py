@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 import httpx
 import pytest
@@ -18,6 +18,7 @@ from allears_sdk.testing import FakeClock
 from allears_sdk.testing.clock import START
 from allears_sdk.testing.journal import MiniJournal, hear
 from connectors.trustpilot import TrustpilotConnector
+from tests.connectors._shop.review_lists import ReviewLists
 from tests.connectors.trustpilot.conftest import (
     HOOK,
     KEY,
@@ -179,54 +180,6 @@ async def test_reviews_of_products(connect: Connect, trustpilot: Trustpilot, jou
     assert await take(connector, journal, event("product-review-created", told)) == []
 
 
-async def test_older_ones_are_known_and_an_edit_of_one_is_heard_within_a_day(
-    connect: Connect, trustpilot: Trustpilot, journal: MiniJournal, clock: FakeClock
-) -> None:
-    trustpilot.page_items = 3
-    for number in range(12):
-        trustpilot.write(number, "Good", stars=5, age=(10 + number) * DAY)
-    trustpilot.write(99, "Late", age=2 * DAY)
-    connector = connect()
-    assert [one.text for one in await heard(connector, journal)] == ["Late"]
-    trustpilot.write(9, "Broke after half a year", age=19 * DAY)
-    assert await heard(connector, journal) == []
-    clock.advance(DAY)
-    assert [one.text for one in await heard(connector, journal)] == ["Broke after half a year"]
-
-
-async def test_three_days_without_us_lose_nothing(
-    connect: Connect, trustpilot: Trustpilot, journal: MiniJournal, clock: FakeClock
-) -> None:
-    trustpilot.page_items = 10
-    trustpilot.write(0, "Late")
-    await heard(connect(), journal)
-    clock.advance(3 * DAY)
-    for number in range(1, 61):
-        trustpilot.write(number, f"Late, parcel {number}", age=-timedelta(hours=number))
-    trustpilot.write(0, "Late, and lost", stars=2)
-    found = {one.text for one in await heard(connect(), journal)}
-    assert found == {"Late, and lost", *(f"Late, parcel {number}" for number in range(1, 61))}
-    assert journal.gaps == []
-
-
-async def test_a_page_that_shifts_while_it_is_read_loses_nothing(
-    connect: Connect, trustpilot: Trustpilot, journal: MiniJournal
-) -> None:
-    trustpilot.page_items = 5
-    for number in range(20):
-        trustpilot.write(number, f"Late, parcel {number}", age=timedelta(hours=number + 1))
-    connector = connect()
-    stream = (await connector.streams())[0]
-    number = 20
-    async for batch in connector.poll(stream, None, {}, 5):
-        journal.accept(stream, batch)
-        if batch.raws and number < 23:
-            trustpilot.write(number, f"Late, parcel {number}", age=-timedelta(minutes=number))
-            number += 1
-    await hear(connector, journal)
-    assert len(journal.raws) == 23
-
-
 async def test_only_the_address_with_the_secret_is_heard(connect: Connect) -> None:
     connector, row = connect(), pushed(Trustpilot().write(1, "Late"))
     for path, method, status in (("", "POST", 401), ("/wrong", "POST", 401), (f"/{HOOK}", "GET", 405)):
@@ -240,9 +193,24 @@ async def test_only_the_address_with_the_secret_is_heard(connect: Connect) -> No
 
 async def test_what_is_pushed_alone_is_heard_without_a_key(connect: Connect, trustpilot: Trustpilot) -> None:
     connector = connect(api_key=None, api_secret=None, business_unit_id="")
-    assert await connector.streams() == ()
+    assert await connector.streams() == ("trustpilot://pushed",)
     assert [str(one) for one in (await connector.check()).details] == ["no api_key: what is pushed alone is heard"]
     assert trustpilot.asked == []
+
+
+async def test_without_a_key_an_outage_is_a_gap(
+    connect: Connect, trustpilot: Trustpilot, journal: MiniJournal, clock: FakeClock
+) -> None:
+    alone = {"api_key": None, "api_secret": None}
+    await hear(connect(**alone), journal)
+    assert not journal.cursors, "nothing was ever pushed"
+    connector = connect(**alone)
+    await connector.receive(post(event(CREATED, pushed(trustpilot.write(1, "Late")))))
+    await hear(connector, journal)
+    left = clock.now()
+    clock.advance(3 * DAY)
+    await hear(connect(**alone), journal)
+    assert [(gap.since, gap.until) for gap in journal.gaps] == [(left, clock.now())]
 
 
 @pytest.mark.parametrize(
@@ -301,7 +269,7 @@ async def test_a_wrong_secret(connect: Connect, journal: MiniJournal) -> None:
         (refused(404, "no"), ConfigError, "business_unit_id"),
         (httpx.Response(429, headers={"Retry-After": "7"}), RetryLater, "429"),
         (httpx.Response(500), Unavailable, "500"),
-        (httpx.Response(200, json=[]), Unavailable, "not what it documents"),
+        (httpx.Response(200, json=[]), Unavailable, "no object"),
         (httpx.Response(200, json={"reviews": {}}), Unavailable, "not a list"),
         (httpx.Response(200, text="<html>"), Unavailable, "not JSON"),
     ],
@@ -320,20 +288,6 @@ async def test_answers_say_what_is_to_be_done(
     assert SECRET not in str(caught.value) + caught.value.detail
     if isinstance(caught.value, RetryLater):
         assert caught.value.after_seconds == 7
-
-
-@pytest.mark.parametrize(
-    "row",
-    [None, 7, {}, {"id": ""}, {"id": True}, {"id": "x"}, {"id": "x", "createdAt": 5}, {"createdAt": "2026-01-01"}],
-)
-async def test_rows_that_are_no_reviews_become_letters(
-    connect: Connect, trustpilot: Trustpilot, journal: MiniJournal, row: Any
-) -> None:
-    for _ in range(2):
-        page = httpx.Response(200, json={"reviews": [row, trustpilot.write(1, "Late")]})
-        trustpilot.faults = [page, httpx.Response(200, json={"reviews": []})]
-        await hear(connect(), journal)
-    assert [bool(raw.quarantine) for raw in journal.raws] == [True, False]
 
 
 @pytest.mark.parametrize(
@@ -388,3 +342,20 @@ def test_secrets_are_not_shown(context: Context) -> None:
 
 def revised(row: dict[str, Any]) -> Raw:
     return Raw(key=str(row["id"]), ordinal=2, body=encode(row), media_type="application/json", received_at=START)
+
+
+class TestLists(ReviewLists):
+    nonsense: ClassVar[tuple[Any, ...]] = (
+        *(None, 7, {}, {"id": ""}, {"id": True}, {"id": "x"}, {"id": "x", "createdAt": 5}, {"createdAt": "2026-01-01"}),
+    )
+
+    @pytest.fixture
+    def source(self, trustpilot: Trustpilot) -> Trustpilot:
+        self.trustpilot = trustpilot
+        return trustpilot
+
+    def answers(self, rows: list[Any]) -> list[httpx.Response]:
+        return [httpx.Response(200, json={"reviews": page}) for page in (rows, [])]
+
+    def remove(self, number: int) -> None:
+        self.trustpilot.reviews[:] = [one for one in self.trustpilot.reviews if one["id"] != f"53demo{number:018}"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 import httpx
 import pytest
@@ -16,6 +16,7 @@ from allears_sdk.testing import FakeClock
 from allears_sdk.testing.clock import START
 from allears_sdk.testing.journal import MiniJournal, hear
 from connectors.woocommerce import WooCommerceConnector
+from tests.connectors._shop.review_lists import ReviewLists
 from tests.connectors.woocommerce.conftest import KEY, SECRET, SHOP, Connect, Shop, make_settings, refused
 
 DAY = timedelta(days=1)
@@ -127,46 +128,6 @@ async def test_an_edit_is_dated_when_it_is_seen() -> None:
     assert (said.kind, said.posted_at) == (Kind.EDITED, START)
 
 
-async def test_stars_that_go_up_and_down_are_each_heard(connect: Connect, shop: Shop, journal: MiniJournal) -> None:
-    connector = connect()
-    found = []
-    for stars in (1, 5, 5, 1):
-        shop.write(1, "Leaks", stars=stars)
-        found += await heard(connector, journal)
-    assert [one.rating and one.rating.value for one in found] == [1, 5, 1]
-
-
-async def test_older_ones_are_known_and_an_edit_of_one_is_heard_within_a_day(
-    connect: Connect, shop: Shop, journal: MiniJournal, clock: FakeClock
-) -> None:
-    shop.page_items = 3
-    for number in range(12):
-        shop.write(number, "Good", stars=5, age=(10 + number) * DAY)
-    shop.write(99, "Leaks", age=2 * DAY)
-    connector = connect()
-    assert [one.text for one in await heard(connector, journal)] == ["Leaks"]
-    shop.write(9, "Broke after half a year", age=19 * DAY)
-    assert await heard(connector, journal) == []
-    clock.advance(DAY)
-    assert [one.text for one in await heard(connector, journal)] == ["Broke after half a year"]
-
-
-@pytest.mark.parametrize("has_totals", [True, False])
-async def test_three_days_without_us_lose_nothing(
-    connect: Connect, shop: Shop, journal: MiniJournal, clock: FakeClock, has_totals: bool
-) -> None:
-    shop.page_items, shop.has_totals = 10, has_totals
-    shop.write(0, "Leaks")
-    await heard(connect(), journal)
-    clock.advance(3 * DAY)
-    for number in range(1, 61):
-        shop.write(number, f"Leaks, {number}", age=-timedelta(hours=number))
-    shop.write(0, "Leaks, and smells", stars=2)
-    found = {one.text for one in await heard(connect(), journal)}
-    assert found == {"Leaks, and smells", *(f"Leaks, {number}" for number in range(1, 61))}
-    assert journal.gaps == []
-
-
 async def test_a_page_of_which_the_keys_user_may_not_read_all_is_not_the_last(
     connect: Connect, shop: Shop, journal: MiniJournal
 ) -> None:
@@ -238,20 +199,6 @@ async def test_answers_say_what_is_to_be_done(
         assert caught.value.after_seconds == 7
 
 
-@pytest.mark.parametrize("row", [None, 7, {}, {"id": ""}, {"id": True}, {"id": 5, "date_created_gmt": 5}])
-async def test_rows_that_are_no_reviews_become_letters(
-    connect: Connect, shop: Shop, journal: MiniJournal, row: Any
-) -> None:
-    for _ in range(2):
-        shop.faults = [
-            httpx.Response(200, json=[row, shop.write(1, "Leaks")], headers={"X-WP-TotalPages": "1"}),
-            httpx.Response(200, json=[row]),
-            httpx.Response(200, json=[]),
-        ]
-        await hear(connect(), journal)
-    assert [bool(raw.quarantine) for raw in journal.raws] == [True, False]
-
-
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -294,3 +241,27 @@ def test_hostile_markup_is_read_in_time(text: str) -> None:
 def test_settings_that_cannot_work(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         make_settings(**wrong)
+
+
+class TestLists(ReviewLists):
+    nonsense = (None, 7, {}, {"id": ""}, {"id": True}, {"id": 5, "date_created_gmt": 5})
+    has_totals: ClassVar[bool] = True
+
+    @pytest.fixture
+    def source(self, shop: Shop) -> Shop:
+        self.shop, shop.has_totals = shop, self.has_totals
+        return shop
+
+    def answers(self, rows: list[Any]) -> list[httpx.Response]:
+        """Also of the trash, where nonsense is nothing."""
+        shown = httpx.Response(200, json=rows, headers={"X-WP-TotalPages": "1"})
+        return [shown, httpx.Response(200, json=rows[:1]), httpx.Response(200, json=[])]
+
+    def remove(self, number: int) -> None:
+        del self.shop.reviews[number]
+
+
+class TestListsWithoutTotals(TestLists):
+    """Some servers on the way take the headers out."""
+
+    has_totals = False

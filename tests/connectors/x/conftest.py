@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from aiohttp import web
@@ -28,11 +30,28 @@ Connect = Callable[..., XConnector]
 Item = dict[str, Any]
 
 
+class Visitor:
+    """Grants access, and pastes the address that the browser was led to."""
+
+    async def show(self, url: str, code: str) -> None:
+        self.asked = dict(parse_qsl(urlsplit(url).query))
+
+    async def prompt(self, text: str) -> str:
+        return f"{self.asked['redirect_uri']}/?code=code-from-x&state={self.asked['state']}"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 class X:
     """`failures` are answered before anything else, one to a call."""
 
     def __init__(self) -> None:
         self.posts: dict[str, Item] = {}
+        self.messages: list[Any] = []
         self.media: dict[str, Item] = {}
         self.pictures: dict[str, bytes] = {}
         self.failures: list[web.Response] = []
@@ -68,6 +87,23 @@ class X:
         place = {"conversation_id": post["conversation_id"], "in_reply_to_user_id": to}
         return self.write(number, text, by=by, age=age, referenced_tweets=references, **place)
 
+    def message(
+        self, number: int, text: Any, *, by: str = ANA, to: str = ME, age: timedelta = timedelta(hours=1), **said: Any
+    ) -> Item:
+        at = self.base - age
+        talk = "-".join(sorted((by, to), key=int))
+        event = {
+            "id": post_id(at, number),
+            "event_type": "MessageCreate",
+            "text": text,
+            "sender_id": by,
+            "dm_conversation_id": talk,
+            "created_at": stamp(at),
+            **said,
+        }
+        self.messages.append(event)
+        return event
+
     def fail(self, status: int, title: str, kind: str = "about:blank", **headers: str) -> None:
         body = {"title": title, "detail": title, "type": f"https://api.x.com/2/problems/{kind}", "status": status}
         self.failures.append(web.json_response(body, status=status, headers=headers))
@@ -88,7 +124,25 @@ class X:
             return web.json_response({"data": user_of(ME)})
         if path.startswith("/2/users/by/username/"):
             return web.json_response({"errors": [{"title": "Not Found Error", "type": ".../resource-not-found"}]})
+        if path == "/2/dm_events":
+            return web.json_response(self._talk(request.query), headers=self.headers)
         return web.json_response(self._list(path, request.query), headers=self.headers)
+
+    def _talk(self, query: Any) -> Item:
+        assert (query["event_types"], query["expansions"]) == ("MessageCreate", "sender_id")
+        given = [one for one in self.messages if self.now() - _said(one) <= timedelta(days=30)]
+        ordered = sorted(given, key=_said, reverse=True)
+        start, count = int(query.get("pagination_token", 0)), min(int(query["max_results"]), self.page_items)
+        page = ordered[start : start + count]
+        users = list(dict.fromkeys(by for one in page if (by := str(one.get("sender_id"))) in NAMES))
+        self._charge("message", [str(one.get("id")) for one in page])
+        self._charge("user", users)
+        meta: Item = {"result_count": len(page)}
+        if start + count < len(ordered):
+            meta["next_token"] = str(start + count)
+        if not page:
+            return {"meta": meta}
+        return {"data": page, "includes": {"users": [user_of(one) for one in users]}, "meta": meta}
 
     def _list(self, path: str, query: Any) -> Item:
         is_search = path == "/2/tweets/search/recent"
@@ -156,6 +210,10 @@ def user_of(identifier: str) -> Item:
 
 def stamp(at: datetime) -> str:
     return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _said(event: Item) -> datetime:
+    return datetime.fromisoformat(event["created_at"])
 
 
 def _number(post: Item) -> int:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from aiohttp import web
@@ -18,7 +16,7 @@ from allears_sdk.testing import FakeClock
 from allears_sdk.testing.clock import START
 from allears_sdk.testing.journal import Died, MiniJournal, hear
 from connectors.x import XConnector
-from tests.connectors.x.conftest import ANA, BOB, CLIENT, ME, OWN, Connect, X, make_settings
+from tests.connectors.x.conftest import ANA, BOB, CLIENT, ME, OWN, Connect, Visitor, X, free_port, make_settings
 
 
 def read(connector: XConnector, raws: Sequence[Raw]) -> list[Message]:
@@ -241,22 +239,6 @@ async def test_refusals(
         await hear(connector, journal)
 
 
-class Visitor:
-    """Grants access, and pastes the address that the browser was led to."""
-
-    async def show(self, url: str, code: str) -> None:
-        self.asked = dict(parse_qsl(urlsplit(url).query))
-
-    async def prompt(self, text: str) -> str:
-        return f"{self.asked['redirect_uri']}/?code=code-from-x&state={self.asked['state']}"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 async def test_logging_in_and_a_token_that_expires(x: X, connect: Connect, journal: MiniJournal) -> None:
     connector, visitor = connect(client_id=CLIENT, redirect_port=free_port()), Visitor()
     with pytest.raises(AuthError, match="logged in"):
@@ -288,6 +270,7 @@ async def test_another_account_has_logged_in(connect: Connect) -> None:
         {"bearer_token": None},
         {"client_id": "N2kt", "bearer_token": "x"},
         {"read_mentions": False},
+        {"read_messages": True},
         {"username": f"@{OWN}"},
     ],
 )

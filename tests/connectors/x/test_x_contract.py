@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
 
 from allears_sdk.context import Context
 from allears_sdk.message import Ref
+from allears_sdk.testing import RecordingLog, make_context
 from allears_sdk.testing.clock import START
 from allears_sdk.testing.connectors import ConnectorContract
+from allears_sdk.testing.journal import MiniJournal
 from connectors.x import XConnector
-from tests.connectors.x.conftest import make_settings, post_id, running
+from tests.connectors.x.conftest import CLIENT, Visitor, free_port, make_settings, post_id, running
 
 
 class TestMentions(ConnectorContract):
@@ -56,6 +59,32 @@ class TestManyPages(TestMentions):
         number = len(self.x.posts)
         at = START - timedelta(minutes=5) + timedelta(seconds=number)
         self.x.write(number, "refund?", age=START - at, id=None, sort=post_id(at, number))
+
+
+class TestMessages(TestMentions):
+    """Somebody has logged in."""
+
+    page_items = 2
+    settings: ClassVar[dict[str, Any]] = {"read_messages": True, "client_id": CLIENT}
+
+    @pytest.fixture
+    async def context(
+        self, tmp_path: Path, journal: MiniJournal, log: RecordingLog, source: None
+    ) -> AsyncIterator[Context]:
+        context = make_context("x-messages", tmp_path, known=journal.known, log=log)
+        settings = make_settings(self.x.url, redirect_port=free_port(), **self.settings)
+        await XConnector(settings, context).login(Visitor())
+        yield context
+        await context.remote.aclose()
+
+    async def put(self, text: str) -> None:
+        number = len(self.x.messages)
+        self.x.message(number, text, age=timedelta(minutes=5) - timedelta(seconds=number))
+
+    async def put_malformed(self) -> None:
+        number = len(self.x.messages)
+        age = timedelta(minutes=5) - timedelta(seconds=number)
+        self.x.message(number, {"not": "a text"}, age=age)
 
 
 class TestSearch(TestMentions):

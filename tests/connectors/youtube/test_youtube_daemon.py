@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import re
 from datetime import UTC, datetime
+from importlib.resources import files
+from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
 
@@ -28,6 +30,15 @@ url = "{{url}}"
 """
 
 
+def make_noon_in_california(folder: Path) -> None:
+    """For whoever looks for zones in that folder first: the quota's day does not end while this runs. POSIX turns the
+    sign of zones around."""
+    hours_ahead = 12 - datetime.now(UTC).hour
+    zone = folder / DAILY.zone
+    zone.parent.mkdir(parents=True)
+    zone.write_bytes((files("tzdata") / "zoneinfo" / "Etc" / f"GMT{-hours_ahead:+}").read_bytes())
+
+
 def states(house: House) -> dict[str, dict[str, Any]]:
     return {one["name"]: one for one in house.api("/api/channels")["channels"]}
 
@@ -45,7 +56,6 @@ def is_postponed(house: House, name: str) -> bool:
 
 
 def live(house: House, youtube: YouTube) -> None:
-    day = DAILY.window(datetime.now(UTC))
     youtube.write(1, "视频里说的优惠码用不了，客服不理人，要求退款")
     for _ in range(2):
         youtube.fail(403, "quotaExceeded")
@@ -59,8 +69,6 @@ def live(house: House, youtube: YouTube) -> None:
     assert house.stop() == 0
     house.start()
     house.until(lambda: is_postponed(house, "videos"), "videos to rest after the restart")
-    if DAILY.window(datetime.now(UTC)) != day:
-        pytest.skip("it became midnight in California meanwhile")
     assert len(youtube.asked) == asked
     house.edit("[channels.shorts]", 'quota_project = "another"\n[channels.shorts]')
     assert house.stop() == 0
@@ -74,5 +82,9 @@ def live(house: House, youtube: YouTube) -> None:
     assert KEY not in house.log
 
 
-async def test_what_is_used_up_is_asked_for_by_nobody(house: House, youtube: YouTube) -> None:
+async def test_what_is_used_up_is_asked_for_by_nobody(
+    house: House, youtube: YouTube, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_noon_in_california(tmp_path / "zones")
+    monkeypatch.setenv("PYTHONTZPATH", str(tmp_path / "zones"))
     await asyncio.to_thread(live, house, youtube)
