@@ -25,6 +25,8 @@ class Base:
     pieces: Sequence[str]
     scores: Sequence[float]
     tensors: dict[str, np.ndarray]
+    words: tuple[np.ndarray, np.ndarray]
+    """`emb.word` as it is stored: for each piece 16 bytes a block, and a 16-bit scale a block."""
 
 
 @dataclass(slots=True)
@@ -52,7 +54,7 @@ def read_base(path: Path) -> Base:
     width, _, _, wide, words, _, _ = cursor.take("7i")
     cursor.take("fi")
     pieces, scores = _vocabulary(cursor)
-    tensors = {}
+    tensors, packed = {}, b""
     for name, start, size in _directory(cursor):
         leaf = name.split(".", 1)[1]
         rows = {"word": words, "fi.w": wide}.get(leaf, width)
@@ -60,7 +62,9 @@ def read_base(path: Path) -> Base:
         is_matrix = leaf == "word" or leaf.removesuffix(".w") in MATRICES
         whole = data[start : start + size]
         tensors[name] = _unpacked(whole, rows, columns) if is_matrix else np.frombuffer(whole, np.float32)
-    return Base(pieces, scores, tensors)
+        packed = whole if leaf == "word" else packed
+    scales, halves = _parted(packed, words, width)
+    return Base(pieces, scores, tensors, (halves.reshape(words, -1), scales[:, :, 0]))
 
 
 def _vocabulary(cursor: Cursor) -> tuple[list[str], list[float]]:
@@ -86,9 +90,15 @@ def _directory(cursor: Cursor) -> list[tuple[str, int, int]]:
     return found
 
 
-def _unpacked(data: bytes, rows: int, columns: int) -> np.ndarray:
-    """Of each block a 16-bit scale, then 16 bytes: the low halves are its first weights, the high ones the others."""
+def _parted(data: bytes, rows: int, columns: int) -> tuple[np.ndarray, np.ndarray]:
+    """Of each block a 16-bit scale, then 16 bytes."""
     blocks = np.frombuffer(data, np.uint8).reshape(rows, columns // BLOCK, 2 + BLOCK // 2)
-    scales = blocks[:, :, :2].copy().view(np.float16).astype(np.float32)
-    halves = np.concatenate([blocks[:, :, 2:] & 15, blocks[:, :, 2:] >> 4], axis=2)
-    return ((halves.astype(np.float32) - 8) * scales).reshape(rows, columns)
+    return blocks[:, :, :2].copy().view(np.float16), blocks[:, :, 2:]
+
+
+def _unpacked(data: bytes, rows: int, columns: int) -> np.ndarray:
+    """The low halves of a block are its first weights, the high ones the others; 8 stands for 0."""
+    scales, halves = _parted(data, rows, columns)
+    levels = np.concatenate([halves & 15, halves >> 4], axis=2).astype(np.float32) - 8
+    unpacked: np.ndarray = (levels * scales.astype(np.float32)).reshape(rows, columns)
+    return unpacked

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
+from array import array
 from collections.abc import Sequence
 
 MOST = 128
@@ -11,12 +11,9 @@ MOST = 128
 _END = 40
 """Of them from the text's end, where it is longer: demands come last."""
 _HEAD_CHARACTERS, _END_CHARACTERS = 400, 200
-_BLANK = re.compile(r"\s+")
 _SPACE = "\u2581"
 _PREFIX = "query: "
 """With which the encoder was trained."""
-_LONGEST = 16
-"""Characters of a piece."""
 _UNKNOWN_COSTS = 10.0
 """More than the rarest piece does."""
 FIRST, _, LAST, UNKNOWN = range(4)
@@ -27,32 +24,35 @@ class Pieces:
     """A vocabulary: pieces by their number, with log probabilities."""
 
     def __init__(self, pieces: Sequence[str], scores: Sequence[float]) -> None:
-        self._known = {piece: (number, score) for number, (piece, score) in enumerate(zip(pieces, scores, strict=True))}
-        for mark in pieces[: UNKNOWN + 1]:
-            del self._known[mark]
+        self._scores = array("f", scores)
+        self._numbers = {piece: number for number, piece in enumerate(pieces) if number > UNKNOWN}
+        self._longest: dict[str, int] = {}
+        for piece in self._numbers:
+            self._longest[piece[0]] = max(len(piece), self._longest.get(piece[0], 0))
         self._unknown = min(scores) - _UNKNOWN_COSTS
 
     def numbers(self, text: str) -> list[int]:
         """At most `MOST`, of a long text those of its head and end."""
         if len(text) > _HEAD_CHARACTERS + _END_CHARACTERS:
             text = f"{text[:_HEAD_CHARACTERS]} {text[-_END_CHARACTERS:]}"
-        whole = _BLANK.sub(" ", unicodedata.normalize("NFKC", f"{_PREFIX}{text}"))
-        cut = self._cut(_SPACE + whole.replace(" ", _SPACE))
+        words = unicodedata.normalize("NFKC", f"{_PREFIX}{text}").split()
+        cut = [number for word in words for number in self._cut(_SPACE + word)]
         room = MOST - 2
         if len(cut) > room:
             cut = cut[: room - _END] + cut[-_END:]
         return [FIRST, *cut, LAST]
 
-    def _cut(self, text: str) -> list[int]:
-        best: list[tuple[float, int, int]] = [(0.0, 0, 0)] + [(float("-inf"), 0, 0)] * len(text)
-        for start in range(len(text)):
+    def _cut(self, word: str) -> list[int]:
+        """No piece reaches into a second word."""
+        best: list[tuple[float, int, int]] = [(0.0, 0, 0)] + [(float("-inf"), 0, 0)] * len(word)
+        for start in range(len(word)):
             so_far = best[start][0]
             if so_far + self._unknown > best[start + 1][0]:
                 best[start + 1] = (so_far + self._unknown, start, UNKNOWN)
-            for end in range(start + 1, min(len(text), start + _LONGEST) + 1):
-                piece = self._known.get(text[start:end])
-                if piece is not None and so_far + piece[1] > best[end][0]:
-                    best[end] = (so_far + piece[1], start, piece[0])
+            for end in range(start + 1, min(len(word), start + self._longest.get(word[start], 0)) + 1):
+                number = self._numbers.get(word[start:end])
+                if number is not None and so_far + self._scores[number] > best[end][0]:
+                    best[end] = (so_far + self._scores[number], start, number)
         return _back(best)
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from math import erf
 from pathlib import Path
-from random import Random
 
 import msgspec
 import numpy as np
@@ -19,7 +20,7 @@ from allears_sdk.message import Message, Visibility
 from normalizer.conversation import Conversation, Facts, Heard
 from normalizer.derive import derive
 from normalizer.encoder import Encoder, load
-from normalizer.encoder.network import Head, Placed
+from normalizer.encoder.network import LENGTH, Head, Placed
 from normalizer.encoder.pieces import FIRST, LAST, MOST, UNKNOWN, Pieces
 
 AT = datetime(2024, 6, 1, tzinfo=UTC)
@@ -33,46 +34,60 @@ ANSWERS: tuple[str, ...] = (
     "category=product.design",
 )
 ANSWERS += ("priority=P2", "priority=P3", "expectation=refund")
-WIDTH, WIDE, HEADS = 24, 48, 12
+SCORES = [0.0] * len(MARKS) + [-1.0 - 0.1 * number for number in range(len(WORDS))]
+WIDTH, WIDE, HEADS = 64, 128, 4
 
 
 def pieces() -> Pieces:
-    return Pieces((*MARKS, *WORDS), [0.0] * 4 + [-1.0 - 0.1 * number for number in range(len(WORDS))])
+    return Pieces((*MARKS, *WORDS), SCORES)
 
 
-def packed(answers: tuple[str, ...] = ANSWERS, share: float = 1.0, towards: tuple[str, ...] = ()) -> bytes:
-    """An encoder of one layer with weights by chance; `towards`: answers it gives to everything."""
-    random, data, placed = Random(7), bytearray(), {}
+def packed(
+    answers: tuple[str, ...] = ANSWERS, share: float = 1.0, towards: tuple[str, ...] = (), layers: int = 2
+) -> bytes:
+    """An encoder with weights by chance, its second layer on pairs; `towards`: answers it gives to everything."""
+    random, data, placed = np.random.default_rng(7), bytearray(), {}
 
-    def append(numbers: np.ndarray) -> int:
+    def put(name: str, numbers: np.ndarray, kind: str) -> None:
         data.extend(bytes(-len(data) % 64))
-        data.extend(numbers.tobytes())
-        return len(data) - numbers.nbytes
+        placed[name] = Placed(start=len(data), shape=numbers.shape, kind=kind)
+        data.extend(numbers.astype(f"<{kind}").tobytes())
 
-    def matrix(name: str, rows: int, columns: int) -> None:
-        weights = np.array([random.randint(-127, 127) for _ in range(rows * columns)], np.int8)
-        start, scales = append(weights), append(np.full(rows, 0.01, "<f4"))
-        placed[name] = Placed(rows=rows, columns=columns, start=start, scales=scales)
+    def step(name: str, rows: int, columns: int) -> None:
+        put(name, random.integers(-127, 128, (rows, columns)), "i1")
+        put(f"{name}.scales", np.full(rows, 0.01), "f4")
+        put(
+            f"{name}.start",
+            np.array([50.0 * (answer in towards) for answer in answers][:rows])
+            if name == "answer"
+            else random.normal(0, 0.1, rows),
+            "f4",
+        )
 
-    def line(name: str, numbers: list[float]) -> None:
-        placed[name] = Placed(rows=1, columns=len(numbers), start=append(np.array(numbers, "<f4")))
+    def norm(name: str) -> None:
+        put(name, random.normal(1, 0.1, WIDTH), "f4")
+        put(f"{name}.start", random.normal(0, 0.1, WIDTH), "f4")
 
-    matrix("word", len(MARKS) + len(WORDS), WIDTH)
-    matrix("pos", MOST, WIDTH)
-    shapes = dict.fromkeys(("0.q", "0.k", "0.v", "0.ao"), (WIDTH, WIDTH))
-    shapes |= {"0.fi": (WIDE, WIDTH), "0.fo": (WIDTH, WIDE), "head": (len(answers), WIDTH)}
-    for name, (rows, columns) in shapes.items():
-        matrix(f"{name}.w", rows, columns)
-        line(f"{name}.b", [50.0 * (answer in towards) for answer in answers] if name == "head" else [0.0] * rows)
-    for name in ("ln", "0.aln", "0.oln"):
-        line(f"{name}.w", [1.0] * WIDTH)
-        line(f"{name}.b", [0.0] * WIDTH)
+    count = len(MARKS) + len(WORDS)
+    put("word", random.integers(0, 256, (count, WIDTH // 2)), "u1")
+    put("word.scales", random.uniform(0.01, 0.1, (count, WIDTH // 32)), "f2")
+    put("scores", np.array(SCORES), "f4")
+    put("places", random.normal(0, 0.1, (MOST, WIDTH)), "f2")
+    for layer in range(layers):
+        step(f"{layer}.asked", 3 * WIDTH, WIDTH)
+        step(f"{layer}.heard", WIDTH, WIDTH)
+        step(f"{layer}.wide", WIDE, WIDTH)
+        step(f"{layer}.narrow", WIDTH, WIDE)
+        norm(f"{layer}.first")
+        norm(f"{layer}.second")
+    norm("begun")
+    step("answer", len(answers), WIDTH)
     head = Head(
         name="tiny@1",
-        layers=1,
+        layers=layers,
         heads=HEADS,
+        paired=1,
         pieces=(*MARKS, *WORDS),
-        scores=(0.0,) * 4 + tuple(-1.0 - 0.1 * number for number in range(len(WORDS))),
         answers=answers,
         placed=placed,
         share=dict.fromkeys(("nature", "category", "priority", "expectation"), share),
@@ -82,6 +97,46 @@ def packed(answers: tuple[str, ...] = ANSWERS, share: float = 1.0, towards: tupl
     described = msgspec.json.encode(head)
     described += b" " * (-(4 + len(described)) % 64)
     return len(described).to_bytes(4, "big") + described + bytes(data)
+
+
+def array(data: bytes, name: str) -> np.ndarray:
+    """One of a packed encoder's, in 64 bits."""
+    end = 4 + int.from_bytes(data[:4], "big")
+    place = msgspec.json.decode(data[4:end], type=Head).placed[name]
+    size = int(np.prod(place.shape))
+    return np.frombuffer(data, f"<{place.kind}", size, end + place.start).reshape(place.shape).astype(np.float64)
+
+
+def reckoned(data: bytes, numbers: list[int], layers: int = 2) -> np.ndarray:
+    """The same by the book, word for word, in 64 bits."""
+
+    def through(name: str, given: np.ndarray) -> np.ndarray:
+        weights = array(data, name) * array(data, f"{name}.scales")[:, None]
+        return np.asarray(np.einsum("oi,...i->...o", weights, given) + array(data, f"{name}.start"))
+
+    def evened(state: np.ndarray, name: str) -> np.ndarray:
+        spread = state.std(axis=1, keepdims=True)
+        even = (state - state.mean(axis=1, keepdims=True)) / spread * array(data, name)
+        return np.asarray(even + array(data, f"{name}.start"))
+
+    halves = array(data, "word")[numbers].astype(int).reshape(len(numbers), -1, 16)
+    levels = np.concatenate([halves % 16, halves // 16], axis=2) - 8
+    words = (levels * array(data, "word.scales")[numbers][:, :, None]).reshape(len(numbers), WIDTH)
+    state = evened(words + array(data, "places")[: len(numbers)], "begun")
+    for layer in range(layers):
+        if layer == 1:
+            state = np.array([state[at : at + 2].mean(axis=0) for at in range(0, len(state), 2)])
+        queries, keys, values = np.split(through(f"{layer}.asked", state), 3, axis=1)
+        heard = np.zeros_like(state)
+        for head in np.split(np.arange(WIDTH), HEADS):
+            likeness = np.exp(queries[:, head] @ keys[:, head].T / len(head) ** 0.5)
+            heard[:, head] = likeness / likeness.sum(axis=1, keepdims=True) @ values[:, head]
+        state = evened(state + through(f"{layer}.heard", heard), f"{layer}.first")
+        wide = through(f"{layer}.wide", state)
+        bent = 0.5 * wide * (1 + np.vectorize(erf)(wide / 2**0.5))
+        state = evened(state + through(f"{layer}.narrow", bent), f"{layer}.second")
+    mean = state.mean(axis=0)
+    return through("answer", mean * LENGTH / np.linalg.norm(mean))
 
 
 def full(*towards: str) -> Encoder:
@@ -132,7 +187,35 @@ class TestEncoder:
         assert one.hear("the box") == other.hear("the box")
         assert one.hear("the box") != one.hear("快递没到")
 
-    @pytest.mark.parametrize("text", ["", " ", "\x00", "\ud800", "☃" * 5000, "=" * 100_000])
+    @pytest.mark.parametrize("text", ["", "the box", "query 快递没到 the box", "the box 没到 " * 40])
+    def test_the_odds_are_those_of_the_book(self, text: str) -> None:
+        data = packed()
+        heard = Encoder(data).hear(text)
+        found = [odds for field in heard.values() for odds in field.values()]
+        assert found == pytest.approx(reckoned(data, pieces().numbers(text)).tolist(), abs=0.02)
+
+    def test_threads_do_not_disturb_each_other(self) -> None:
+        encoder, texts = Encoder(packed()), ["the box", "快递没到", "query the box " * 20] * 20
+        alone = [encoder.hear(text) for text in texts]
+        with ThreadPoolExecutor(4) as threads:
+            assert list(threads.map(encoder.hear, texts)) == alone
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "",
+            " ",
+            "\x00",
+            "\ud800",
+            "☃" * 5000,
+            "😡" * 300,
+            "=" * 100_000,
+            "ﷺ" * 1000,
+            "a" * 1_000_000,
+            "快 " * 500_000,
+        ],
+        ids=lambda text: f"{text[:1]!a} {len(text)}",
+    )
     def test_hostile_texts_have_finite_odds(self, text: str) -> None:
         odds = Encoder(packed()).hear(text)
         assert all(np.isfinite(value) for values in odds.values() for value in values.values())
