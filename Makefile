@@ -61,7 +61,7 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.run: $(VENV)/bin/python pyproject.toml requirements.lock
-	$(PIP) -e .
+	$(PIP) -e '.[encoder]'
 	touch $@
 
 $(VENV)/.test: $(VENV)/bin/python pyproject.toml requirements.lock

@@ -63,7 +63,7 @@ GARBAGE_THRESHOLD = 20_000
 MIN_FREE_BYTES = 256 << 20
 MAX_BACKLOG = timedelta(minutes=15)
 
-READ_ANEW = frozenset({"routing", "routes", "customers", "catalogue", "model", "rules", "retention"})
+READ_ANEW = frozenset({"routing", "routes", "customers", "catalogue", "model", "rules", "retention", "understanding"})
 """Sections that a reload puts in force; all others are read at the start only."""
 
 EXIT_OK, EXIT_CONFIG, EXIT_JOURNAL = 0, 3, 4
@@ -230,8 +230,10 @@ class Daemon:
 
     async def _apply(self) -> None:
         """Make channels and destinations those of the configuration. Destinations first: nothing is filed nowhere."""
+        understanding = self.configuration.understanding
         await self._engine.apply(self._sinks(), self.configuration.daemon.stop_seconds)
         self._model.apply(self.configuration.model)
+        self._filing.encoder = understanding.encoder if understanding.listens else "never"
         self._housekeeping.settings = self.configuration.retention
         self._filing.router = answering(routing_of(self.configuration), self._responders())
         self._filing.knowledge = await self._know()

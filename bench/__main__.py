@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import platform
 import sys
 from collections.abc import Callable, Mapping
 from typing import Any
+
+from allears.settings.environment import variable
 
 
 def _posts(quick: bool) -> dict[str, Any]:
@@ -78,7 +81,11 @@ def main() -> None:
     parser.add_argument("names", nargs="*", choices=[[], *BENCHMARKS], default=[], metavar="NAME")
     parser.add_argument("--quick", action="store_true", help="one short round: to see that it runs")
     parser.add_argument("--json", action="store_true")
+    parser.add_argument(
+        "--encoder", choices=["auto", "always", "never"], default="never", help="whether it reads along in daemons"
+    )
     arguments = parser.parse_args()
+    os.environ[variable("understanding", "encoder")] = arguments.encoder
     results = {}
     for name in arguments.names or BENCHMARKS:
         print(f"{name} …", file=sys.stderr, flush=True)

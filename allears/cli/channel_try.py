@@ -10,6 +10,7 @@ from typing import Any
 from allears.cli.failures import Exit, Failure
 from allears.cli.normalising import record_of
 from allears.cli.session import Session
+from allears.settings.sections import Configuration
 from allears_sdk import registry
 from allears_sdk.codec import plain
 from allears_sdk.errors import BadMessage
@@ -17,7 +18,8 @@ from allears_sdk.message import OUTLOOK_MSG, RFC822, Message, Raw
 from allears_sdk.settings import ChannelSettings
 from normalizer import readers
 from normalizer.conversation import Facts
-from normalizer.own_rules import OwnRules
+from normalizer.encoder import load as load_encoder
+from normalizer.fields.consulted import nobody
 from normalizer.rules.layers import compose
 
 _BY_NAME = {".eml": RFC822, ".msg": OUTLOOK_MSG, ".json": "application/json"}
@@ -25,7 +27,7 @@ _FORM = "application/x-www-form-urlencoded"
 
 
 def records_in(
-    session: Session, name: str, settings: ChannelSettings, path: Path, media_type: str, own: OwnRules
+    session: Session, name: str, settings: ChannelSettings, path: Path, media_type: str, configuration: Configuration
 ) -> list[Any]:
     """One for each conversation in the file. Raises Failure where there is none."""
     now = datetime.now(UTC)
@@ -38,7 +40,9 @@ def records_in(
     if not messages:
         raise Failure(session.say("no_message", name=name, path=path), Exit.FAULTS)
     facts = Facts(channel=name, connector=settings.connector, region=settings.region, max_rating=settings.max_rating)
-    return [plain(record_of(path.name, group, facts, now, compose(own))) for group in _conversations(messages)]
+    rules = compose(configuration.own_rules)
+    encoder = load_encoder if configuration.understanding.listens else nobody
+    return [plain(record_of(path.name, group, facts, now, rules, encoder)) for group in _conversations(messages)]
 
 
 def _read(raw: Raw, settings: ChannelSettings) -> Sequence[Message]:

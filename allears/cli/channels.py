@@ -58,8 +58,8 @@ def try_(session: Session, name: str, file: Path, media_type: str) -> None:
     configuration = session.configuration()
     if name not in configuration.channels:
         raise no_such(session, "channels", name, list(configuration.channels))
-    settings, own = configuration.channels[name], configuration.own_rules
-    session.emit_json(records_in(session, name, settings, file, media_type, own))
+    settings = configuration.channels[name]
+    session.emit_json(records_in(session, name, settings, file, media_type, configuration))
 
 
 @channels.command()

@@ -34,13 +34,23 @@ _POOL_FROM = 3
 @click.option("--channel", default="normalise", help="--channel")
 @click.option("--region", default="CN", help="--region")
 @click.option("--timezone", default="UTC", help="--timezone")
+@click.option("--quick", is_flag=True, help="--quick")
 @progressing
 @configured
 @with_session
-def normalise(session: Session, paths: tuple[str, ...], workers: int, channel: str, region: str, timezone: str) -> None:
+def normalise(
+    session: Session, paths: tuple[str, ...], workers: int, channel: str, region: str, timezone: str, quick: bool
+) -> None:
     """Replaced by the text of the reader's language."""
-    own = session.configuration().own_rules if session.config else OwnRules()
-    settled = Settled(channel=channel, region=region.upper(), timezone=timezone, now=datetime.now(UTC), own=own)
+    configuration = session.configuration() if session.config else None
+    settled = Settled(
+        channel=channel,
+        region=region.upper(),
+        timezone=timezone,
+        now=datetime.now(UTC),
+        own=configuration.own_rules if configuration else OwnRules(),
+        thoroughly=not quick and (configuration is None or configuration.understanding.listens),
+    )
     failed = run(_normalise(session, paths, workers, settled))
     if failed:
         raise click.exceptions.Exit(Exit.FAULTS)

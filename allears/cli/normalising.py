@@ -15,6 +15,8 @@ from allears_sdk.reference import reference, seed
 from normalizer import readers
 from normalizer.conversation import Conversation, Facts, Heard
 from normalizer.derive import derive
+from normalizer.encoder import load as load_encoder
+from normalizer.fields.consulted import LoadEncoder, nobody
 from normalizer.own_rules import OwnRules
 from normalizer.rules import Rules
 from normalizer.rules.layers import compose
@@ -50,6 +52,8 @@ class Settled:
     timezone: str
     now: datetime
     own: OwnRules = field(default_factory=OwnRules)
+    thoroughly: bool = True
+    """With the encoder, where it is installed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,12 +116,18 @@ def _record(given: Given, settled: Settled) -> dict[str, Any]:
         facts = Facts(channel=settled.channel, connector="email", region=settled.region)
     else:
         messages, facts, ignored = _from_json(given.body, settled)
-    found = record_of(given.source, messages, facts, settled.now, compose(settled.own))
+    encoder = load_encoder if settled.thoroughly else nobody
+    found = record_of(given.source, messages, facts, settled.now, compose(settled.own), encoder)
     return found | {"ignored": ignored} if ignored else found
 
 
 def record_of(
-    source: str, messages: Sequence[Message], facts: Facts, now: datetime, rules: Rules | None = None
+    source: str,
+    messages: Sequence[Message],
+    facts: Facts,
+    now: datetime,
+    rules: Rules | None = None,
+    encoder: LoadEncoder = nobody,
 ) -> dict[str, Any]:
     """What becomes of messages that make one conversation, and the words it was read from."""
     heard = _heard(messages, now)
@@ -131,7 +141,7 @@ def record_of(
         "new_text": "\n".join(
             new_text(one.message) for one in heard if one.message is opener or one.message.author.role is Role.CUSTOMER
         ),
-        "complaint": derive(conversation, facts, rules),
+        "complaint": derive(conversation, facts, rules, encoder=encoder),
     }
     if len(heard) > 1:
         found["messages"] = [one.message for one in heard]

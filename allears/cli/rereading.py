@@ -121,8 +121,9 @@ def _told(filed: Filed, change: Change | None = None, failure: str = "") -> Rere
 async def _derived(workers: Workers, configuration: Configuration, page: Sequence[Filed]) -> list[Draft | Failed]:
     """One whose words cannot be worked on costs the others nothing."""
     jobs = [_job(configuration, one) for one in page]
+    thoroughly = configuration.understanding.listens
     try:
-        return opened(await workers.run(derive_records, jobs, configuration.own_rules), Draft)
+        return opened(await workers.run(derive_records, jobs, configuration.own_rules, thoroughly), Draft)
     except WorkerLost as error:
         if len(page) == 1:
             return [Failed(reason=str(error), is_bad=False)]

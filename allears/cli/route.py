@@ -91,7 +91,7 @@ def _as_channel(session: Session, configuration: Configuration, target: str, cha
         raise Failure(session.say("no_such_channel", name=channel, hint=near), Exit.NOT_FOUND)
     if not Path(target).is_file():
         raise Failure(f"{target}: {session.say('no_such_path')}", Exit.NOT_FOUND)
-    return records_in(session, channel, settings, Path(target), "", configuration.own_rules)
+    return records_in(session, channel, settings, Path(target), "", configuration)
 
 
 def _as_file(session: Session, target: str) -> list[dict[str, Any]]:

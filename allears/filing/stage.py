@@ -10,12 +10,14 @@ from typing import Any
 import structlog
 
 from allears.filing.knowledge import Knowledge
+from allears.filing.leisure import Leisure
 from allears.filing.model_step import ModelStep
 from allears.filing.model_step_question import Question
 from allears.journal.bells import wait
 from allears.journal.errors import JournalUnavailable
 from allears.journal.journal import Journal
 from allears.journal.records import DueConversation, Policy, Reading, Router, StoredRaw
+from allears.settings.understanding_section import Encoding
 from allears.workers.pool import WorkerLost, Workers
 from allears.workers.tasks import (
     SAMPLE_MAIL,
@@ -70,6 +72,8 @@ class Filing:
         """Asked about what rules left open, where it is on."""
         self.rules = OwnRules()
         """The admin's: a batch that begins after they were replaced is read by the new ones, in every worker."""
+        self.encoder: Encoding = "never"
+        """Whether a third voice is asked beside rules and model, in the steps that begin from now on."""
         self.knowledge: Knowledge | None = None
         """Of customers and products; without it records say what their words say."""
         self._journal = journal
@@ -80,6 +84,8 @@ class Filing:
         self._glance = (clock.monotonic(), 0)
         self._is_flooded = False
         self._overtaken: set[int] = set()
+        self._reading = Leisure()
+        self._deriving = Leisure()
 
     async def run(self) -> None:
         """Until cancelled; running steps are then given up, and taken again after the next start."""
@@ -123,37 +129,38 @@ class Filing:
         await self._give_way()
         await self._slots.acquire()
         try:
-            taken = await self._journal.take_raws(
-                FLOOD_RAWS if self._is_flooded else MAX_RAWS, MAX_BYTES, frozenset(self.readers)
-            )
+            most = FLOOD_RAWS if self._is_flooded else MAX_RAWS
+            taken = await self._journal.take_raws(most, MAX_BYTES, frozenset(self.readers))
         except BaseException:
             self._slots.release()
             raise
         if not taken:
             self._slots.release()
             return False
-        self._start(self._read(taken), self._journal.release_raws, [stored.id for stored in taken])
+        thoroughly = self._reading.for_step(len(taken), most, self.encoder, is_flooded=self._is_flooded)
+        self._start(self._read(taken, thoroughly), self._journal.release_raws, [stored.id for stored in taken])
         return True
 
     async def _wait_for_raws(self) -> None:
         await wait(self._journal.bells.raws, SWEEP_SECONDS)
 
-    async def _read(self, taken: Sequence[StoredRaw]) -> None:
+    async def _read(self, taken: Sequence[StoredRaw], thoroughly: bool) -> None:
+        jobs = [self._read_job(stored) for stored in taken]
         try:
-            results = await self._workers.run(read_raws, [self._read_job(stored) for stored in taken], self.rules)
+            results = await self._workers.run(read_raws, jobs, self.rules, thoroughly)
         except WorkerLost as error:
-            await self._read_one_by_one(taken, error)
+            await self._read_one_by_one(taken, error, thoroughly)
             return
         await self._note(taken, opened(results, Read))
 
-    async def _read_one_by_one(self, taken: Sequence[StoredRaw], error: WorkerLost) -> None:
+    async def _read_one_by_one(self, taken: Sequence[StoredRaw], error: WorkerLost, thoroughly: bool) -> None:
         """Find out which raw it was: each goes alone, and only the guilty one pays."""
         if len(taken) == 1:
             log.warning("worker_lost", raw=taken[0].id, channel=taken[0].channel, reason=str(error))
             await self._journal.fail_raws([taken[0].id], str(error))
             return
         for stored in taken:
-            await self._read([stored])
+            await self._read([stored], thoroughly)
 
     async def _note(self, taken: Sequence[StoredRaw], results: Sequence[Read | Failed]) -> None:
         pairs = list(zip(taken, results, strict=True))
@@ -224,7 +231,8 @@ class Filing:
         if not due:
             self._slots.release()
             return False
-        self._start(self._derive(due), self._journal.release_conversations, [one.id for one in due])
+        thoroughly = self._deriving.for_step(len(due), MAX_CONVERSATIONS, self.encoder, is_flooded=self._is_flooded)
+        self._start(self._derive(due, thoroughly), self._journal.release_conversations, [one.id for one in due])
         return True
 
     async def _wait_for_conversations(self) -> None:
@@ -234,11 +242,12 @@ class Filing:
             seconds = min(seconds, max(0.001, (next_due - self._clock.now()).total_seconds()))
         await wait(self._journal.bells.conversations, seconds)
 
-    async def _derive(self, due: Sequence[DueConversation]) -> None:
+    async def _derive(self, due: Sequence[DueConversation], thoroughly: bool) -> None:
+        jobs = [self._derive_job(one) for one in due]
         try:
-            results = await self._workers.run(derive_records, [self._derive_job(one) for one in due], self.rules)
+            results = await self._workers.run(derive_records, jobs, self.rules, thoroughly)
         except WorkerLost as error:
-            await self._derive_one_by_one(due, error)
+            await self._derive_one_by_one(due, error, thoroughly)
             return
         pairs: Sequence[tuple[DueConversation, Draft | Failed]] = list(zip(due, opened(results, Draft), strict=True))
         if self.model is not None and self.model.is_on:
@@ -266,13 +275,13 @@ class Filing:
         if not await self._file(conversation, await model.ask(question)):
             self._overtaken.add(conversation.id)
 
-    async def _derive_one_by_one(self, due: Sequence[DueConversation], error: WorkerLost) -> None:
+    async def _derive_one_by_one(self, due: Sequence[DueConversation], error: WorkerLost, thoroughly: bool) -> None:
         if len(due) == 1:
             log.warning("worker_lost", complaint=due[0].reference, channel=due[0].channel, reason=str(error))
             await self._journal.fail_conversation(due[0], str(error))
             return
         for conversation in due:
-            await self._derive([conversation])
+            await self._derive([conversation], thoroughly)
 
     async def _file(self, conversation: DueConversation, result: Draft | Failed) -> bool:
         """False: it has moved on meanwhile, and stays due."""

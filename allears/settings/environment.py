@@ -13,6 +13,7 @@ from allears.settings.model_section import ModelSection
 from allears.settings.routes import RoutingSection
 from allears.settings.rules_section import RulesSection
 from allears.settings.sections import AdminSection, DaemonSection, PublicSection
+from allears.settings.understanding_section import UnderstandingSection
 from allears_sdk.errors import ConfigError
 
 PREFIX = "ALLEARS_"
@@ -28,6 +29,7 @@ class _Rooms(BaseSettings):
     catalogue: CatalogueSection = Field(default_factory=CatalogueSection)
     model: ModelSection = Field(default_factory=ModelSection)
     rules: RulesSection = Field(default_factory=RulesSection)
+    understanding: UnderstandingSection = Field(default_factory=UnderstandingSection)
 
 
 def overrides() -> dict[str, dict[str, Any]]:

@@ -19,6 +19,7 @@ from allears.settings.model_section import ModelSection
 from allears.settings.retention_section import RetentionSection
 from allears.settings.routes import RouteSettings, RoutingSection
 from allears.settings.rules_section import RulesSection
+from allears.settings.understanding_section import UnderstandingSection
 from allears_sdk.settings import ChannelSettings, DestinationSettings, Settings
 from normalizer.own_rules import OwnRules
 
@@ -203,6 +204,7 @@ class Configuration:
     model: ModelSection = field(default_factory=ModelSection)
     rules: RulesSection = field(default_factory=RulesSection)
     retention: RetentionSection = field(default_factory=RetentionSection)
+    understanding: UnderstandingSection = field(default_factory=UnderstandingSection)
     own_rules: OwnRules = field(default_factory=OwnRules)
     """What stands in the files that `rules` names."""
 
@@ -245,6 +247,7 @@ SECTIONS: Mapping[str, type[Settings]] = MappingProxyType(
         "model": ModelSection,
         "rules": RulesSection,
         "retention": RetentionSection,
+        "understanding": UnderstandingSection,
     }
 )
 """Section names as they stand in the file."""

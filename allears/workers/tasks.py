@@ -17,6 +17,8 @@ from allears_sdk.message import RFC822, Message, Raw, Role, Visibility
 from normalizer import readers
 from normalizer.conversation import Conversation, Draft, Facts, Heard
 from normalizer.derive import derive, deserves_filing
+from normalizer.encoder import load as load_encoder
+from normalizer.fields.consulted import LoadEncoder, nobody
 from normalizer.own_mail import placed
 from normalizer.own_rules import OwnRules
 from normalizer.rules import Rules
@@ -70,6 +72,14 @@ class Failed:
     """The raw itself is at fault: quarantine at once instead of trying again."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Method:
+    """By what texts are read."""
+
+    rules: Rules
+    encoder: LoadEncoder = nobody
+
+
 def warm_up(sample: bytes = b"", own: OwnRules = NO_RULES) -> None:
     """Have the rules loaded before the first message comes, and out of the garbage collector's way; with a sample
     mail also what reads mail [the first one took 45 ms]."""
@@ -77,26 +87,35 @@ def warm_up(sample: bytes = b"", own: OwnRules = NO_RULES) -> None:
     if sample:
         facts = Facts(channel="", connector="")
         raw = Raw(key="", body=sample, media_type=RFC822, received_at=_AT)
-        _read(ReadJob(raw_id=0, raw=raw, body_file="", facts=facts, stands_alone=True, public=False), rules)
+        _read(
+            ReadJob(raw_id=0, raw=raw, body_file="", facts=facts, stands_alone=True, public=False), Method(rules=rules)
+        )
     gc.collect()
     heap.give_back()
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
 
 
-def read_raws(jobs: Sequence[ReadJob], own: OwnRules = NO_RULES) -> list[bytes | Failed]:
+def read_raws(jobs: Sequence[ReadJob], own: OwnRules = NO_RULES, thoroughly: bool = False) -> list[bytes | Failed]:
     """Each raw's messages, and its record where it stands alone, for `opened` to make a `Read` of. Nothing one raw
-    does touches another. `own` rules come with each batch: all that a worker reads of it, it reads by these."""
+    does touches another. `own` rules come with each batch: all that a worker reads of it, it reads by these.
+    `thoroughly`: the encoder reads along."""
     _be_polite()
-    rules = compose(own)
-    return [_guarded(_read, job, rules) for job in jobs]
+    method = _method(own, thoroughly)
+    return [_guarded(_read, job, method) for job in jobs]
 
 
-def derive_records(jobs: Sequence[DeriveJob], own: OwnRules = NO_RULES) -> list[bytes | Failed]:
+def derive_records(
+    jobs: Sequence[DeriveJob], own: OwnRules = NO_RULES, thoroughly: bool = False
+) -> list[bytes | Failed]:
     """Each conversation's record, for `opened` to make a `Draft` of."""
     _be_polite()
-    rules = compose(own)
-    return [_guarded(_derive, job, rules) for job in jobs]
+    method = _method(own, thoroughly)
+    return [_guarded(_derive, job, method) for job in jobs]
+
+
+def _method(own: OwnRules, thoroughly: bool) -> Method:
+    return Method(rules=compose(own), encoder=load_encoder if thoroughly else nobody)
 
 
 def opened(results: Sequence[bytes | Failed], kind: type[T]) -> list[T | Failed]:
@@ -113,21 +132,21 @@ def _opened(result: bytes | Failed, kind: type[T]) -> T | Failed:
         return Failed(reason=str(error), is_bad=False)
 
 
-def _guarded(step: Any, job: Any, rules: Rules) -> bytes | Failed:
+def _guarded(step: Any, job: Any, method: Method) -> bytes | Failed:
     try:
-        return encode(step(job, rules))
+        return encode(step(job, method))
     except BadMessage as error:
         return Failed(reason=str(error), is_bad=True)
     except Exception as error:  # a reader's bug costs its raw an attempt, nothing else
         return Failed(reason=f"{type(error).__name__}: {error}", is_bad=False)
 
 
-def _read(job: ReadJob, rules: Rules) -> Read:
+def _read(job: ReadJob, method: Method) -> Read:
     raw = replace(job.raw, body=Path(job.body_file).read_bytes()) if job.body_file else job.raw
     messages = [placed(_light(message), job.facts.own) for message in _parse(raw, job)]
     draft = None
     if len(messages) == 1 and job.stands_alone:
-        draft = _draft_alone(messages[0], raw, job, rules)
+        draft = _draft_alone(messages[0], raw, job, method)
     return Read(messages=messages, draft=draft)
 
 
@@ -140,15 +159,15 @@ def _parse(raw: Raw, job: ReadJob) -> Sequence[Message]:
     return messages
 
 
-def _draft_alone(message: Message, raw: Raw, job: ReadJob, rules: Rules) -> Draft:
+def _draft_alone(message: Message, raw: Raw, job: ReadJob, method: Method) -> Draft:
     named = replace(message, external_id=message.external_id or raw.key, revision=message.revision or str(raw.ordinal))
     heard = Heard(message=named, received_at=raw.received_at)
     conversation = Conversation(reference="", opened_at=raw.received_at, messages=(heard,))
-    return _derive(DeriveJob(conversation=conversation, facts=job.facts, public=job.public), rules)
+    return _derive(DeriveJob(conversation=conversation, facts=job.facts, public=job.public), method)
 
 
-def _derive(job: DeriveJob, rules: Rules) -> Draft:
-    record = derive(job.conversation, job.facts, rules)
+def _derive(job: DeriveJob, method: Method) -> Draft:
+    record = derive(job.conversation, job.facts, method.rules, encoder=method.encoder)
     public = job.public or _is_said_in_public(job.conversation)
     return Draft(record=record, files=deserves_filing(record, public=public))
 

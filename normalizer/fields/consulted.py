@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from allears_sdk.complaint import Evidence, Provenance
 from allears_sdk.message import Message, Visibility
 from normalizer.conversation import Facts
+from normalizer.encoder import Encoder
 from normalizer.fields.category import OF_SUGGESTIONS, category_of
 from normalizer.fields.expectation import expectation_of
 from normalizer.fields.nature import is_plainly_asked, settled_nature, weighed_nature
@@ -25,6 +27,18 @@ _WANTING = frozenset({"complaint", "request"})
 
 Named = tuple[str, Provenance]
 Load = Callable[[], Model | None]
+LoadEncoder = Callable[[], Encoder | None]
+
+
+def nobody() -> None:
+    """In an encoder's place."""
+
+
+class Voices(NamedTuple):
+    """Who is asked beside the rules."""
+
+    model: Load
+    encoder: LoadEncoder
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +111,7 @@ class Consultation:
         if self.opinion is None or nature not in _WANTING:
             return values, why
         chances = self.opinion.chances("expectation")
-        bars = self.opinion.model.table.head.bars
+        bars = self.opinion.bars
         wanted = {value for value in values if value != "none" and chances.get(value, 1.0) >= bars["heard"]}
         wanted |= {value for value, chance in chances.items() if chance >= bars.get(value, 1.0)}
         found = tuple(sorted(wanted)) or ("none",)
@@ -117,7 +131,7 @@ class Consultation:
     def _by_model(self, score: float, field: str, values: list[str]) -> Provenance:
         assert self.opinion is not None
         words = dict.fromkeys([words for value in values for words in self._words(self.opinion, field, value)])
-        source = f"model:{self.opinion.model.name}"
+        source = f"model:{self.opinion.name}"
         return Provenance(source=source, score=round(score, 2), evidence=tuple(words)[:_MAX_EVIDENCE])
 
     def _words(self, opinion: Opinion, field: str, value: str) -> list[Evidence]:
@@ -128,11 +142,12 @@ class Consultation:
         return [self.signals.reading.evidence(*span) for span in spans]
 
 
-def consult(signals: Signals, messages: list[Message], facts: Facts, load: Load) -> Consultation:
+def consult(signals: Signals, messages: list[Message], facts: Facts, voices: Voices) -> Consultation:
     verdicts = verdicts_of(signals, messages, facts)
     hint = next((message.language for message in messages if message.language), "")
-    model = load() if hint[:2].lower() in _LANGUAGES else None
-    opinion = Opinion(model, signals.reading, measured(signals, messages, verdicts)) if model else None
+    model = voices.model() if hint[:2].lower() in _LANGUAGES else None
+    given = (signals.reading, measured(signals, messages, verdicts))
+    opinion = Opinion(model, *given, voices.encoder()) if model else None
     founded = opinion if opinion is not None and opinion.is_founded else None
     return Consultation(signals, messages, facts, verdicts, founded)
 

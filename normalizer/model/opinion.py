@@ -7,11 +7,12 @@ from array import array
 from collections.abc import Mapping, Set
 from functools import cached_property, lru_cache
 from importlib import resources
-from math import exp, sqrt
+from math import exp, log, sqrt
 from operator import itemgetter
 
 from ahocorasick_rs import AhoCorasick, Implementation
 
+from normalizer.encoder import Encoder, Heard
 from normalizer.fields.reading import Reading
 from normalizer.model.features import Measures, spaced
 from normalizer.model.table import Table, parse
@@ -62,10 +63,11 @@ class Model:
 
 
 class Opinion:
-    """Probabilities of every field's values for one text, and the words that weighed most."""
+    """Probabilities of every field's values for one text, and the words that weighed most; with an encoder, of both
+    together."""
 
-    def __init__(self, model: Model, reading: Reading, measured: Measures) -> None:
-        self.model, self._reading = model, reading
+    def __init__(self, model: Model, reading: Reading, measured: Measures, encoder: Encoder | None = None) -> None:
+        self.model, self._reading, self._encoder = model, reading, encoder
         self._text = spaced(reading.said)
         self._words = frozenset(self._text.split())
         self._found = model.find(self._text, self._words, characters(reading.said))
@@ -99,25 +101,54 @@ class Opinion:
             for start, scale, words, noted in zip(head.start, head.scales, said, noted, strict=True)
         ]
 
+    @property
+    def name(self) -> str:
+        """Of all that took part."""
+        return self.model.name if self._encoder is None else f"{self.model.name}+{self._encoder.head.name}"
+
+    @property
+    def bars(self) -> Mapping[str, float]:
+        """By expectation: the probability from which it is taken as said."""
+        bars = self.model.table.head.bars
+        return bars if self._encoder is None else bars | self._encoder.head.bars
+
+    @cached_property
+    def _heard(self) -> Heard:
+        return {} if self._encoder is None else self._encoder.hear(self._reading.text)
+
     def sums(self, field: str) -> dict[str, float]:
         """Of one field's values, what speaks for each, as log odds."""
-        return {value: self._sums[lane] for value, lane in self.model.table.fields[field].items()}
+        own = {value: self._sums[lane] for value, lane in self.model.table.fields[field].items()}
+        if self._encoder is None:
+            return own
+        share = self._encoder.head.share[field]
+        own, heard = _normal(own), _normal(self._heard[field])
+        return {value: (1 - share) * odds + share * heard[value] for value, odds in own.items()}
 
     def probabilities(self, field: str, by_rules: str = "") -> Mapping[str, float]:
         """Of one field's values, 1 together; `by_rules` is what rules alone would say."""
-        head = self.model.table.head
         sums = self.sums(field)
         if by_rules in sums:
-            sums[by_rules] += head.trust[field][self.ground(field, by_rules)]
-        highest, warmth = max(sums.values()), head.warmth[field]
+            sums[by_rules] += self._trust(field, by_rules)
+        highest, warmth = max(sums.values()), (self._encoder or self.model.table).head.warmth[field]
         raised = {value: exp((given - highest) / warmth) for value, given in sums.items()}
         whole = sum(raised.values())
         return {value: given / whole for value, given in raised.items()}
 
+    def _trust(self, field: str, by_rules: str) -> float:
+        """What the rules' answer has in advance; beside an encoder it stands against the linear model's part only."""
+        trust = self.model.table.head.trust[field][self.ground(field, by_rules)]
+        return trust if self._encoder is None else trust * (1 - self._encoder.head.share[field])
+
     def chances(self, field: str) -> dict[str, float]:
         """Of values that may stand beside others, each by itself."""
         warmth = self.model.table.head.warmth[field]
-        return {value: 1 / (1 + exp(-given / warmth)) for value, given in self.sums(field).items()}
+        lanes = self.model.table.fields[field]
+        chances = {value: _chance(self._sums[lane] / warmth) for value, lane in lanes.items()}
+        share = self._encoder.head.share[field] if self._encoder is not None else 0.0
+        for value, odds in self._heard.get(field, {}).items():
+            chances[value] = (1 - share) * chances[value] + share * _chance(odds)
+        return chances
 
     def words(self, field: str, value: str, most: int) -> list[Span]:
         """Places in the reading of the sequences that spoke most for a value; of overlapping ones the stronger."""
@@ -133,6 +164,17 @@ class Opinion:
         """Where it stands last, without the spaces around it."""
         start = self._text.rfind(sequence)
         return start + (sequence[0] == " "), start + len(sequence) - (sequence[-1] == " ")
+
+
+def _chance(odds: float) -> float:
+    return 1 / (1 + exp(-odds))
+
+
+def _normal(odds: Mapping[str, float]) -> dict[str, float]:
+    """Of values that exclude each other, logarithms of their probabilities."""
+    highest = max(odds.values())
+    whole = highest + log(sum(exp(given - highest) for given in odds.values()))
+    return {value: given - whole for value, given in odds.items()}
 
 
 @lru_cache(maxsize=1)
