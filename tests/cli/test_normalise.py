@@ -179,11 +179,11 @@ def test_many_inputs_keep_their_order(allears: Allears, tmp_path: Path) -> None:
     texts = [f"第{number}次投诉，快递还没到" if number % 7 else "" for number in range(400)]
     body = "\n".join(json.dumps({"text": text}) if text else "{" for text in texts)
     (tmp_path / "in.jsonl").write_text(body, encoding="utf-8")
-    outcome = allears("normalise", "in.jsonl", "--workers", "2")
+    outcome = allears("normalise", "in.jsonl", "--quick", "--workers", "2")
     assert outcome.code == 1
     assert [line["source"] for line in outcome.lines] == [f"in.jsonl:{number}" for number in range(1, 401)]
     assert [line.get("message", {}).get("text", "") for line in outcome.lines] == texts
-    alone = allears("normalise", "in.jsonl", "--workers", "1")
+    alone = allears("normalise", "in.jsonl", "--quick", "--workers", "1")
     assert [line.get("error") for line in alone.lines] == [line.get("error") for line in outcome.lines]
 
 

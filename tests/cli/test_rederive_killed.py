@@ -15,6 +15,7 @@ from tests.journal.desk import Desk, mail
 
 COUNT = 3000
 """More lines than a pipe holds: it cannot end before it is stopped."""
+CONFIGURATION = '[allears]\ndata_folder = "data"\n[understanding]\nencoder = "never"\n'
 COMMAND = [sys.executable, "-m", "allears", "rederive", "--apply", "--language", "en", "--config", "allears.toml"]
 
 
@@ -44,7 +45,7 @@ def _environment() -> dict[str, str]:
 
 
 async def test_stopped_and_killed_it_goes_on(tmp_path: Path) -> None:
-    (tmp_path / "allears.toml").write_text('[allears]\ndata_folder = "data"\n', encoding="utf-8")
+    (tmp_path / "allears.toml").write_text(CONFIGURATION, encoding="utf-8")
     desk = await Desk.open(tmp_path / "data")
     await desk.accept("mail", *[desk.raw(f"{number}", mail(f"{number}")) for number in range(COUNT)])
     for _ in range(COUNT // 1000):
