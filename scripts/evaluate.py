@@ -1,14 +1,15 @@
 """Figures of the normaliser on the labelled sets, where those are present.
 
-    python scripts/evaluate.py [--rules] [--more FILE.jsonl]... [--json | --misses FIELD|mail] [--half 0|1]
+    python scripts/evaluate.py [--rules | --encoder] [--more FILE.jsonl]... [--json | --misses FIELD|mail] [--half 0|1]
     python scripts/evaluate.py --floors > tests/normalizer/score_floors.toml
 
 Reads ../shared/eval beside the repository: `authored_dev.jsonl` and `real_dev.jsonl` through `normalizer.derive`,
 scored by that folder's own `score_records.py`; the mail sets through `normalizer.readers`, scored by `mail/score.py`.
 Further labelled files (`--more`) have a text and its gold record in every line; `id`, `lang`, `channel_kind` and
 `subject` where they are known. Every figure is given for all rows, per language, per kind of channel (the source), and
-for each language of a source that has several. `--rules` leaves the model out. The sets are among what the packaged
-model was trained on: how well it does on texts it has not seen, scripts/train.py says.
+for each language of a source that has several. `--rules` leaves the model out, `--encoder` asks that too. The sets are
+among what the packaged model was trained on, and the encoder knows them by heart: how well both do on texts they have
+not seen, scripts/train.py and scripts/train_encoder.py say.
 """
 
 from __future__ import annotations
@@ -34,7 +35,8 @@ from allears_sdk.complaint import Complaint
 from allears_sdk.message import Author, Message, Visibility
 from normalizer.conversation import Conversation, Facts, Heard
 from normalizer.derive import derive
-from normalizer.fields.consulted import Load
+from normalizer.encoder import load as load_encoder
+from normalizer.fields.consulted import Voices, nobody
 from normalizer.fields.language import detect
 from normalizer.model import load as load_model
 from normalizer.readers.rfc822 import read_mail
@@ -48,7 +50,9 @@ FLOORED = (*score_tables.COLUMNS, "f1_order", "f1_phone")
 ROOM, ROOM_ROWS = 0.02, 1.5
 """By how much a figure may fall before a test fails: a part of 1, or so many rows where these are more."""
 FEWEST_ROWS = 20
-METHODS: Mapping[str, Load] = {"rules": lambda: None, "model": load_model}
+BOTH = Voices(load_model, nobody)
+METHODS: Mapping[str, Voices] = {"rules": Voices(lambda: None, nobody), "model": BOTH}
+"""Of which floors are kept; the encoder knows these sets by heart, and no floor of it would say anything."""
 _AT = datetime(2024, 6, 1, tzinfo=UTC)
 
 Row = Mapping[str, Any]
@@ -118,8 +122,8 @@ def conversation_of(row: Row) -> tuple[Conversation, Facts]:
     return Conversation(reference=row["id"], opened_at=_AT, messages=heard), facts
 
 
-def predict(row: Row, model: Load = load_model) -> tuple[Complaint, dict[str, Any]]:
-    record = derive(*conversation_of(row), model=model)
+def predict(row: Row, voices: Voices = BOTH) -> tuple[Complaint, dict[str, Any]]:
+    record = derive(*conversation_of(row), model=voices.model, encoder=voices.encoder)
     entities = {kind: list(words) for kind, words in asdict(record.entities).items() if words}
     return record, {
         "id": row["id"],
@@ -131,10 +135,10 @@ def predict(row: Row, model: Load = load_model) -> tuple[Complaint, dict[str, An
     }
 
 
-def score_rows(rows: Iterable[Row], model: Load = load_model) -> Scored:
+def score_rows(rows: Iterable[Row], voices: Voices = BOTH) -> Scored:
     scorer = load_module(FOLDER / "score_records.py")
     rows = list(rows)
-    predicted = {row["id"]: predict(row, model)[1] for row in rows}
+    predicted = {row["id"]: predict(row, voices)[1] for row in rows}
     groups: dict[str, list[Row]] = {"all": rows}
     for row in rows:
         for name in _groups_of(row):
@@ -242,9 +246,9 @@ def _read(path: Path) -> dict[str, Any]:
     }
 
 
-def print_misses(rows: Iterable[Row], field: str, model: Load) -> None:
+def print_misses(rows: Iterable[Row], field: str, voices: Voices) -> None:
     for row in rows:
-        record, answer = predict(row, model)
+        record, answer = predict(row, voices)
         want, got = row["gold"][field], answer[field]
         if want != got and (field == "nature" or row["gold"]["category"] or field in ("expectation", "entities")):
             why = record.provenance.get(field)
@@ -253,13 +257,13 @@ def print_misses(rows: Iterable[Row], field: str, model: Load) -> None:
             print("    ", str(row["text"])[:300].replace("\n", "⏎"))
 
 
-def texts_per_second(rows: list[Row], model: Load) -> float:
+def texts_per_second(rows: list[Row], voices: Voices) -> float:
     prepared = [conversation_of(row) for row in rows]
     for given in prepared[:20]:
-        derive(*given, model=model)
+        derive(*given, model=voices.model, encoder=voices.encoder)
     began = time.process_time()
     for given in prepared:
-        derive(*given, model=model)
+        derive(*given, model=voices.model, encoder=voices.encoder)
     return len(prepared) / (time.process_time() - began)
 
 
@@ -267,6 +271,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--more", metavar="FILE", type=Path, action="append", default=[], help="further labelled rows")
     parser.add_argument("--rules", action="store_true", help="without the model")
+    parser.add_argument("--encoder", action="store_true", help="with the encoder, where it is installed")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--floors", action="store_true", help="print the least that figures may be, as TOML")
     parser.add_argument("--misses", metavar="FIELD", help="print what is wrong in this field instead of figures")
@@ -280,29 +285,31 @@ def main() -> int:
     except (OSError, ValueError) as error:
         parser.error(str(error))
     sets = {name: rows if asked.half is None else rows[asked.half :: 2] for name, rows in sets.items()}
-    model = METHODS["rules" if asked.rules else "model"]
+    voices = METHODS["rules" if asked.rules else "model"]
+    if asked.encoder:
+        voices = Voices(load_model, load_encoder)
     if asked.misses:
-        _print_all_misses(sets, asked.misses, model)
+        _print_all_misses(sets, asked.misses, voices)
     elif asked.floors:
         print("\n".join(floors(sets, mail_figures()["all"])))
     else:
-        _print_figures(sets, model, with_mail=asked.half is None, as_json=asked.json)
+        _print_figures(sets, voices, with_mail=asked.half is None, as_json=asked.json)
     return 0
 
 
-def _print_all_misses(sets: Mapping[str, list[Row]], field: str, model: Load) -> None:
+def _print_all_misses(sets: Mapping[str, list[Row]], field: str, voices: Voices) -> None:
     if field == "mail":
         print_mail_misses()
         return
     for rows in sets.values():
-        print_misses(rows, field, model)
+        print_misses(rows, field, voices)
 
 
-def _print_figures(sets: Mapping[str, list[Row]], model: Load, *, with_mail: bool, as_json: bool) -> None:
-    scored = {name: score_rows(rows, model) for name, rows in sets.items()}
+def _print_figures(sets: Mapping[str, list[Row]], voices: Voices, *, with_mail: bool, as_json: bool) -> None:
+    scored = {name: score_rows(rows, voices) for name, rows in sets.items()}
     mail = mail_figures() if with_mail else {}
     speed = {"mails": round(mails_per_second())}
-    speed["texts"] = round(texts_per_second([row for rows in sets.values() for row in rows], model))
+    speed["texts"] = round(texts_per_second([row for rows in sets.values() for row in rows], voices))
     if as_json:
         records = {name: asdict(one) for name, one in scored.items()}
         print(json.dumps({"records": records, "mail": mail, "per_second": speed}, ensure_ascii=False))
@@ -318,9 +325,9 @@ def floors(sets: Mapping[str, list[Row]], mail: Mapping[str, list[int]]) -> Iter
     """Lines of TOML: with and without the model, per set and per group of rows that is large enough."""
     yield "# The least that each figure may be (`false_complaint`: the most); scripts/evaluate.py --floors prints it."
     yield "# The packaged model was trained on these sets among others: what holds without it is told apart."
-    for method, model in METHODS.items():
+    for method, voices in METHODS.items():
         for name in SETS:
-            for group, figures in score_rows(sets[name], model).figures.items():
+            for group, figures in score_rows(sets[name], voices).figures.items():
                 if group in ("all", "zh", "en") or figures["rows"] >= FEWEST_ROWS:
                     yield f'\n[{method}.{name}."{group}"]'
                     given = {key: figures[key] for key in FLOORED if key in figures}
