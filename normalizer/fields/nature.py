@@ -8,7 +8,7 @@ from typing import NamedTuple
 from allears_sdk.complaint import Provenance
 from allears_sdk.message import Message, Rating, Visibility
 from normalizer.conversation import Facts
-from normalizer.fields.signals import Sign, Signals, total
+from normalizer.fields.signals import Sign, Signals
 from normalizer.rules.fold import fold
 
 _SOMETHING = 0.7
@@ -65,14 +65,15 @@ def weighed_nature(signals: Signals, messages: list[Message]) -> tuple[str, Prov
 
 def is_plainly_asked(signals: Signals, nature: str) -> bool:
     """A question or request that hardly any word of grievance or praise stands beside."""
-    asked, grievance = signals.score("nature", nature), total(_grievances(signals))
-    others = max(2 * grievance, _ASKED_TO_PRAISED * signals.score("nature", "praise"))
-    return nature in ("question", "request") and grievance < _ENOUGH and asked >= max(_ENOUGH, others)
+    if nature not in ("question", "request") or signals.grievance >= _ENOUGH:
+        return False
+    others = max(2 * signals.grievance, _ASKED_TO_PRAISED * signals.score("nature", "praise"))
+    return signals.score("nature", nature) >= max(_ENOUGH, others)
 
 
 def _before_words(signals: Signals, messages: list[Message]) -> tuple[str, Provenance] | None:
     if any(message.is_complaint for message in messages):
-        return "complaint", Provenance(source="channel", evidence=signals.evidence(_grievances(signals)[:3]))
+        return "complaint", Provenance(source="channel", evidence=signals.evidence(signals.grievances[:3]))
     if messages and all(message.is_automatic for message in messages):
         return "automatic", Provenance(source="channel")
     for nature in ("automatic", "spam"):
@@ -86,7 +87,7 @@ def _before_words(signals: Signals, messages: list[Message]) -> tuple[str, Prove
 def _is_notice(signals: Signals) -> bool:
     """Machines say in several ways what they are, or begin with it; who complains of their answers, or was out of
     office when the parcel came, uses one of their words and more of his own."""
-    folded, grievance = signals.reading.folded, total(_grievances(signals))
+    folded, grievance = signals.reading.folded, signals.grievance
     signs = signals.signs.get(("nature", "automatic"), [])
     if len({folded[sign.start : sign.end] for sign in signs}) > 1:
         return grievance < _HEAVY
@@ -98,18 +99,14 @@ def _by_rating(signals: Signals, messages: list[Message], facts: Facts) -> tuple
     rating = next((message.rating for message in reversed(messages) if message.rating), None)
     if rating is None:
         return None
-    scores = _scores(signals)
     if on_five(rating) <= facts.max_rating:
-        praised = scores.praise >= _STRONG and not scores.grievance
-        return (
-            ("praise", signals.provenance(_signs_for(signals, "praise"), 0.6))
-            if praised
-            else (
-                "complaint",
-                Provenance(source="channel", score=0.95, evidence=signals.evidence(_grievances(signals)[:3])),
-            )
-        )
-    if scores.grievance >= _ENOUGH or scores.suggestion >= _ENOUGH or scores.question >= _STRONG:
+        if signals.score("nature", "praise") >= _STRONG and not signals.grievance:
+            return "praise", signals.provenance(_signs_for(signals, "praise"), 0.6)
+        evidence = signals.evidence(signals.grievances[:3])
+        return "complaint", Provenance(source="channel", score=0.95, evidence=evidence)
+    if signals.grievance >= _ENOUGH or signals.score("nature", "suggestion") >= _ENOUGH:
+        return None
+    if signals.score("nature", "question") >= _STRONG:
         return None
     return "praise", Provenance(source="channel", score=0.8)
 
@@ -120,14 +117,9 @@ def on_five(rating: Rating) -> float:
     return 1 + 4 * (rating.value - rating.worst) / span if span else rating.value
 
 
-def _grievances(signals: Signals) -> list[Sign]:
-    signs = [sign for _, found in signals.of("category") for sign in found if sign.rule.grievance]
-    return signs + signals.signs.get(("nature", "complaint"), [])
-
-
 def _scores(signals: Signals) -> Scores:
     return Scores(
-        grievance=total(_grievances(signals)),
+        grievance=signals.grievance,
         praise=signals.score("nature", "praise"),
         question=signals.score("nature", "question"),
         request=signals.score("nature", "request"),
@@ -168,7 +160,7 @@ def _complains(scores: Scores, signals: Signals) -> str:
 
 
 def _signs_for(signals: Signals, nature: str) -> list[Sign]:
-    return _grievances(signals) if nature == "complaint" else signals.signs.get(("nature", nature), [])
+    return signals.grievances if nature == "complaint" else signals.signs.get(("nature", nature), [])
 
 
 def _confidence(nature: str, scores: Scores) -> float:

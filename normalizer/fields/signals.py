@@ -43,9 +43,19 @@ class Signals:
     """Where a contrast (但是, but) begins; -1: nowhere."""
     to_firm: bool = False
     """Whether an @handle that answers for a firm is spoken to."""
+    grievances: list[Sign] = field(init=False)
+    """Those that say by themselves that something is wrong."""
+    grievance: float = field(init=False)
+    """Their weight."""
+
+    def __post_init__(self) -> None:
+        signs = [sign for _, found in self.of("category") for sign in found if sign.rule.grievance]
+        self.grievances = signs + self.signs.get(("nature", "complaint"), [])
+        self.grievance = total(self.grievances)
 
     def score(self, kind: str, value: str) -> float:
-        return total(self.signs.get((kind, value), ()))
+        signs = self.signs.get((kind, value))
+        return total(signs) if signs else 0.0
 
     def of(self, kind: str) -> list[tuple[str, list[Sign]]]:
         return [(value, signs) for (name, value), signs in self.signs.items() if name == kind]
@@ -67,16 +77,15 @@ def total(signs: Iterable[Sign]) -> float:
 
 
 def weigh(reading: Reading, rules: Rules) -> Signals:
-    signals = Signals(reading)
-    if "@" in reading.folded:
-        signals.to_firm = any(pack.firm.search(reading.folded) for pack in rules.packs)
-    folded = reading.said
+    signs: dict[tuple[str, str], list[Sign]] = {}
+    folded, contrast_at = reading.said, -1
     for pack in _fitting(folded, rules):
         found = pack.find(folded)
-        if signals.contrast_at < 0:
-            signals.contrast_at = found.contrast_at
-        _weigh(signals, pack, folded, found)
-    return signals
+        if contrast_at < 0:
+            contrast_at = found.contrast_at
+        _weigh(signs, pack, reading, found)
+    to_firm = "@" in reading.folded and any(pack.firm.search(reading.folded) for pack in rules.packs)
+    return Signals(reading, signs, contrast_at, to_firm)
 
 
 def _fitting(folded: str, rules: Rules) -> Iterator[Pack]:
@@ -86,7 +95,8 @@ def _fitting(folded: str, rules: Rules) -> Iterator[Pack]:
             yield pack
 
 
-def _weigh(signals: Signals, pack: Pack, folded: str, found: Found) -> None:
+def _weigh(signs: dict[tuple[str, str], list[Sign]], pack: Pack, reading: Reading, found: Found) -> None:
+    folded = reading.said
     heard: dict[str, set[str]] = {}
     last: dict[str, int] = {}
     contrast_at = found.contrast_at if found.contrast_at >= 0 else len(folded)
@@ -94,15 +104,15 @@ def _weigh(signals: Signals, pack: Pack, folded: str, found: Found) -> None:
         rule, start, end = hit.rule, hit.start, hit.end
         if start < last.get(rule.id, 0):
             continue
-        if found.may_negate and rule.negatable and _stands_behind(pack.negation, signals.reading, start):
+        if found.may_negate and rule.negatable and _stands_behind(pack.negation, reading, start):
             continue
-        if rule.field == "expectation" and _stands_behind(pack.reported, signals.reading, start):
+        if rule.field == "expectation" and _stands_behind(pack.reported, reading, start):
             continue
         last[rule.id] = end
         weight = rule.weight * _factor(heard.setdefault(rule.id, set()), folded[start:end])
         if start >= contrast_at:
             weight *= _AFTER_CONTRAST
-        signals.signs.setdefault((rule.field, rule.value), []).append(Sign(rule, start, end, weight))
+        signs.setdefault((rule.field, rule.value), []).append(Sign(rule, start, end, weight))
 
 
 def _factor(known: set[str], words: str) -> float:

@@ -23,7 +23,7 @@ def title_of(subject: str, text: str) -> str:
     stripped = strip_prefixes(subject)
     if stripped:
         return stripped[:200]
-    clauses = [" ".join(clause.split()) for clause in _BREAK.split(text[:2_000])]
-    said = [clause for clause in clauses if any(map(str.isalnum, clause))]
-    first = next((clause for clause in said if not is_greeting(clause)), said[0] if said else "")
+    said = [clause for clause in _BREAK.split(text[:2_000]) if any(map(str.isalnum, clause))]
+    telling = next((clause for clause in said if not is_greeting(clause)), said[0] if said else "")
+    first = " ".join(telling.split())
     return first if len(first) <= MAX_TITLE else first[: MAX_TITLE - 1].rstrip() + "…"
