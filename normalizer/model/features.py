@@ -62,9 +62,9 @@ def measures(signals: Signals, verdicts: Mapping[str, str], *, public: bool) -> 
     for (field, value), signs in signals.signs.items():
         found[f"sum:{field}={value}"] = min(_MOST_PER_VALUE, total(signs))
         for sign in signs:
-            name = sign.rule.id
+            name = f"rule:{sign.rule.id}"
             by_rule[name] = min(_MOST_PER_RULE, by_rule.get(name, 0.0) + sign.weight)
-    found |= {f"rule:{name}": weight for name, weight in by_rule.items()}
+    found |= by_rule
     if signals.contrast_at >= 0:
         found["contrast"] = 1.0
     if signals.to_firm:

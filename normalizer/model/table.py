@@ -57,12 +57,12 @@ class Table:
         self._middle = sum(_MIDDLE << (8 * _LANE_BYTES * lane) for lane in range(count))
 
     def total(self, added: Iterable[int]) -> Sequence[int]:
-        """By lane, of rows added up."""
-        summed = (sum(added) + self._middle).to_bytes(_LANE_BYTES * len(self.head.lanes), sys.byteorder)
-        lanes = array("I", summed)
+        """By lane, of rows added up: from a distance to the middle to a signed number is one bit of each lane."""
+        summed = (sum(added) + self._middle) ^ self._middle
+        lanes = array("i", summed.to_bytes(_LANE_BYTES * len(self.head.lanes), sys.byteorder))
         if sys.byteorder == "big":
             lanes.reverse()
-        return [lane - _MIDDLE for lane in lanes]
+        return lanes.tolist()
 
     def strongest(self, rows: Iterable[int], lane: int, most: int) -> list[int]:
         """Of some rows those that speak for a lane, the strongest first, among equals the earlier row."""

@@ -60,9 +60,10 @@ class Guards:
             hinted.update(known[literal])
         ways = self._ways
         found: dict[int, list[Guarded]] = {}
-        for number in sorted([one for one in hinted if may_match(ways[one][2], seen)]):
-            owner, way, _ = ways[number]
-            found.setdefault(owner, []).append(way)
+        for number in sorted(hinted):
+            owner, way, others = ways[number]
+            if not others or may_match(others, seen):
+                found.setdefault(owner, []).append(way)
         return found
 
 
