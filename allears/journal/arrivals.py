@@ -50,8 +50,10 @@ def claim(sql: sqlite3.Connection, readings: Sequence[Reading], policies: Mappin
     for reading in readings:
         row = claimed.pop(reading.raw_id, None)  # popped: a raw that was read twice arrives once
         if row is not None:
-            arrivals += _welcome(sql, _arrival(row, reading, policies[row[1]]))
-    return arrivals
+            arrivals.append(_arrival(row, reading, policies[row[1]]))
+    if not forgotten.has_any(sql):
+        return arrivals
+    return [welcome for arrival in arrivals for welcome in _welcome(sql, arrival)]
 
 
 def _welcome(sql: sqlite3.Connection, arrival: Arrival) -> list[Arrival]:

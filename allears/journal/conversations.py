@@ -282,7 +282,7 @@ def _own_matter(message: Message, threading: Threading) -> list[str]:
 def _with_subject(subjects: list[str], message: Message) -> list[str]:
     if not message.thread:  # the root itself: nothing stands above it
         subjects = [one for one in subjects if one != OWN_MATTER]
-    subject = base_subject(message.subject)
+    subject = base_subject(message.subject) if message.subject else ""
     return subjects if not subject or subject in subjects else [*subjects, subject][:50]
 
 

@@ -61,6 +61,11 @@ def note_news(sql: sqlite3.Connection, news: Iterable[tuple[str, Left]]) -> None
     sql.executemany(query, [(channel, one.hash) for channel, one in news])
 
 
+def has_any(sql: sqlite3.Connection) -> bool:
+    """Whether anything was forgotten at all: asked once for many messages."""
+    return bool(_known_salt(sql))
+
+
 def without_forgotten(sql: sqlite3.Connection, channel: str, messages: Sequence[Message]) -> Sequence[Message]:
     """Those of a channel's messages that were not forgotten."""
     salt = _known_salt(sql)
