@@ -240,8 +240,8 @@ class Daemon:
         await self._intake.apply(self.configuration.channels)
         policies = self._intake.policies()
         self._filing.readers = {name: self._reader(name, policy) for name, policy in policies.items()}
-        self._filing.rules = self.configuration.own_rules
-        log.info("rules", version=version_of(text for _, text in self._filing.rules.files))
+        self._filing.rules = own = self.configuration.own_rules
+        log.info("rules", version=version_of(text for _, text in own.files), encoder=self._filing.encoder)
         self.journal.bells.ring_all()
 
     async def _know(self) -> Knowledge:
