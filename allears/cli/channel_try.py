@@ -18,8 +18,7 @@ from allears_sdk.message import OUTLOOK_MSG, RFC822, Message, Raw
 from allears_sdk.settings import ChannelSettings
 from normalizer import readers
 from normalizer.conversation import Facts
-from normalizer.encoder import load as load_encoder
-from normalizer.fields.consulted import nobody
+from normalizer.fields.consulted import encoder_for
 from normalizer.rules.layers import compose
 
 _BY_NAME = {".eml": RFC822, ".msg": OUTLOOK_MSG, ".json": "application/json"}
@@ -41,7 +40,7 @@ def records_in(
         raise Failure(session.say("no_message", name=name, path=path), Exit.FAULTS)
     facts = Facts(channel=name, connector=settings.connector, region=settings.region, max_rating=settings.max_rating)
     rules = compose(configuration.own_rules)
-    encoder = load_encoder if configuration.understanding.listens else nobody
+    encoder = encoder_for(thoroughly=configuration.understanding.listens)
     return [plain(record_of(path.name, group, facts, now, rules, encoder)) for group in _conversations(messages)]
 
 

@@ -15,8 +15,7 @@ from allears_sdk.reference import reference, seed
 from normalizer import readers
 from normalizer.conversation import Conversation, Facts, Heard
 from normalizer.derive import derive
-from normalizer.encoder import load as load_encoder
-from normalizer.fields.consulted import LoadEncoder, nobody
+from normalizer.fields.consulted import LoadEncoder, encoder_for, nobody
 from normalizer.own_rules import OwnRules
 from normalizer.rules import Rules
 from normalizer.rules.layers import compose
@@ -116,7 +115,7 @@ def _record(given: Given, settled: Settled) -> dict[str, Any]:
         facts = Facts(channel=settled.channel, connector="email", region=settled.region)
     else:
         messages, facts, ignored = _from_json(given.body, settled)
-    encoder = load_encoder if settled.thoroughly else nobody
+    encoder = encoder_for(thoroughly=settled.thoroughly)
     found = record_of(given.source, messages, facts, settled.now, compose(settled.own), encoder)
     return found | {"ignored": ignored} if ignored else found
 

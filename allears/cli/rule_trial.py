@@ -13,6 +13,7 @@ from allears.cli.rule_examples import KINDS, Example
 from allears_sdk.complaint import Complaint
 from normalizer.conversation import Conversation, Facts, Heard
 from normalizer.derive import derive
+from normalizer.fields.consulted import LoadEncoder, nobody
 from normalizer.fields.reading import Readings, read
 from normalizer.fields.signals import weigh
 from normalizer.rules import Rule, Rules
@@ -58,14 +59,14 @@ class Tally:
 
 
 def try_rules(
-    examples: Sequence[Example], rules: Rules, entries: Iterable[Entry]
+    examples: Sequence[Example], rules: Rules, entries: Iterable[Entry], encoder: LoadEncoder = nobody
 ) -> tuple[list[Outcome], dict[str, Tally]]:
     """Each example's outcome, and each rule's tally by name."""
     shapes = [entry.rule for entry in entries if isinstance(entry.rule, Shape) and entry.is_own]
     tallies: dict[str, Tally] = {}
     outcomes = []
     for example in examples:
-        record = _record(example, rules)
+        record = _record(example, rules, encoder)
         readings = read(example.messages)
         fired: set[str] = set()
         for rule in _fired(readings, rules):
@@ -81,10 +82,10 @@ def try_rules(
     return outcomes, tallies
 
 
-def _record(example: Example, rules: Rules) -> Complaint:
+def _record(example: Example, rules: Rules, encoder: LoadEncoder) -> Complaint:
     heard = tuple(Heard(message=message, received_at=_AT) for message in example.messages)
     facts = Facts(channel=example.connector, connector=example.connector, customer_level=example.level)
-    return derive(Conversation(reference="ALE", opened_at=_AT, messages=heard), facts, rules)
+    return derive(Conversation(reference="ALE", opened_at=_AT, messages=heard), facts, rules, encoder=encoder)
 
 
 def _fired(readings: Readings, rules: Rules) -> list[Rule]:

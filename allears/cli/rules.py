@@ -85,13 +85,15 @@ def show(session: Session, name: str) -> None:
 def test(session: Session, file: Path, is_strict: bool, is_all: bool) -> None:
     from allears.cli.rule_examples import read_examples
     from allears.cli.rule_trial import try_rules
+    from normalizer.fields.consulted import encoder_for
     from normalizer.rules.layers import compose, inventory
 
     configuration = session.configuration()
     examples = read_examples(session, file)
     try_own_rules(session, configuration)
     entries = inventory(configuration.own_rules)
-    outcomes, tallies = try_rules(examples, compose(configuration.own_rules), entries)
+    encoder = encoder_for(thoroughly=configuration.understanding.listens)
+    outcomes, tallies = try_rules(examples, compose(configuration.own_rules), entries, encoder)
     shown = [one for one in entries if one.is_own or (is_all and one.name in tallies)]
     judged = [_judged(session, one, tallies.get(one.name), _places(configuration)) for one in shown]
     is_ok = not any(one.misses for one in outcomes) and not (is_strict and any(one["remark"] for one in judged))

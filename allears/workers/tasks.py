@@ -17,8 +17,7 @@ from allears_sdk.message import RFC822, Message, Raw, Role, Visibility
 from normalizer import readers
 from normalizer.conversation import Conversation, Draft, Facts, Heard
 from normalizer.derive import derive, deserves_filing
-from normalizer.encoder import load as load_encoder
-from normalizer.fields.consulted import LoadEncoder, nobody
+from normalizer.fields.consulted import LoadEncoder, encoder_for, nobody
 from normalizer.own_mail import placed
 from normalizer.own_rules import OwnRules
 from normalizer.rules import Rules
@@ -115,7 +114,7 @@ def derive_records(
 
 
 def _method(own: OwnRules, thoroughly: bool) -> Method:
-    return Method(rules=compose(own), encoder=load_encoder if thoroughly else nobody)
+    return Method(rules=compose(own), encoder=encoder_for(thoroughly=thoroughly))
 
 
 def opened(results: Sequence[bytes | Failed], kind: type[T]) -> list[T | Failed]:

@@ -13,6 +13,7 @@ from allears_sdk.complaint import Evidence, Provenance
 from allears_sdk.message import Message, Visibility
 from normalizer.conversation import Facts
 from normalizer.encoder import Encoder
+from normalizer.encoder import load as load_encoder
 from normalizer.fields.category import OF_SUGGESTIONS, category_of
 from normalizer.fields.expectation import expectation_of
 from normalizer.fields.nature import is_plainly_asked, settled_nature, weighed_nature
@@ -32,6 +33,10 @@ LoadEncoder = Callable[[], Encoder | None]
 
 def nobody() -> None:
     """In an encoder's place."""
+
+
+def encoder_for(*, thoroughly: bool) -> LoadEncoder:
+    return load_encoder if thoroughly else nobody
 
 
 class Voices(NamedTuple):
