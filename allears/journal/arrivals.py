@@ -89,12 +89,15 @@ def _arrival(row: Any, reading: Reading, policy: Policy) -> Arrival:
 def _identified(message: Message, key: str, ordinal: int, received_at: float, index: int) -> Message:
     """Fill in what the source left to us: an id from the raw's key, a revision from its ordinal, a sane time. The raw
     keeps the HTML."""
+    posted_at, html = _clamp(message.posted_at, received_at), "" if message.text else message.html
+    if message.external_id and message.revision and posted_at == message.posted_at and html == message.html:
+        return message
     return replace(
         message,
         external_id=message.external_id or (key if index == 0 else f"{key}#{index}"),
         revision=message.revision or str(ordinal),
-        posted_at=_clamp(message.posted_at, received_at),
-        html="" if message.text else message.html,
+        posted_at=posted_at,
+        html=html,
     )
 
 

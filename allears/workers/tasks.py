@@ -143,10 +143,10 @@ def _guarded(step: Any, job: Any, method: Method) -> bytes | Failed:
 def _read(job: ReadJob, method: Method) -> Read:
     raw = replace(job.raw, body=Path(job.body_file).read_bytes()) if job.body_file else job.raw
     messages = [placed(_light(message), job.facts.own) for message in _parse(raw, job)]
-    draft = None
-    if len(messages) == 1 and job.stands_alone:
-        draft = _draft_alone(messages[0], raw, job, method)
-    return Read(messages=messages, draft=draft)
+    if len(messages) != 1 or not job.stands_alone:
+        return Read(messages=messages)
+    message = _named(messages[0], raw)
+    return Read(messages=[message], draft=_draft_alone(message, raw, job, method))
 
 
 def _parse(raw: Raw, job: ReadJob) -> Sequence[Message]:
@@ -158,9 +158,15 @@ def _parse(raw: Raw, job: ReadJob) -> Sequence[Message]:
     return messages
 
 
+def _named(message: Message, raw: Raw) -> Message:
+    """As the journal would name it: done here, the daemon need not do it again."""
+    if message.external_id and message.revision:
+        return message
+    return replace(message, external_id=message.external_id or raw.key, revision=message.revision or str(raw.ordinal))
+
+
 def _draft_alone(message: Message, raw: Raw, job: ReadJob, method: Method) -> Draft:
-    named = replace(message, external_id=message.external_id or raw.key, revision=message.revision or str(raw.ordinal))
-    heard = Heard(message=named, received_at=raw.received_at)
+    heard = Heard(message=message, received_at=raw.received_at)
     conversation = Conversation(reference="", opened_at=raw.received_at, messages=(heard,))
     return _derive(DeriveJob(conversation=conversation, facts=job.facts, public=job.public), method)
 

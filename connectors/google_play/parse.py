@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote_plus
 
 import msgspec
 
@@ -62,7 +62,7 @@ def _read_review(raw: Raw, settings: GooglePlaySettings) -> Message:
         posted_at=moment(said.last_modified),
         rating=Rating(value=said.star_rating),
         product=" ".join(part for part in (settings.name_of(app), said.app_version_name) if part),
-        permalink=f"https://play.google.com/store/apps/details?{urlencode({'id': app, 'reviewId': review.review_id})}",
+        permalink=f"https://play.google.com/store/apps/details?id={quote_plus(app)}&reviewId={quote_plus(review.review_id)}",
         visibility=Visibility.PUBLIC,
         language=(said.reviewer_language or "").replace("_", "-"),
     )
