@@ -105,8 +105,8 @@ class Office:
         until = self.desk.clock.monotonic() + seconds
         while True:
             await self._rest()
-            next_due = await self.desk.journal.next_due()
-            pause = None if next_due is None else (next_due - self.desk.clock.now()).total_seconds()
+            next_due = self._next_due()
+            pause = None if next_due is None else next_due - self.desk.clock.now().timestamp()
             if pause is None or self.desk.clock.monotonic() + pause > until:
                 self.desk.clock.advance(until - self.desk.clock.monotonic())
                 return
@@ -133,6 +133,11 @@ class Office:
             self.desk.clock.now().timestamp(),
         )
         return bool(row[0])
+
+    def _next_due(self) -> float | None:
+        """Of all, also of those somebody still holds: the journal names only what is free."""
+        ((at,),) = self.desk.rows("SELECT min(due_at) FROM conversations")
+        return None if at is None else float(at)
 
     # Looking
 
