@@ -46,7 +46,6 @@ def _load(group: str, kind: str, base: type[Any]) -> Any:
     return _check(found[0], kind, base)
 
 
-@cache
 def _check(entry: EntryPoint, kind: str, base: type[Any]) -> Any:
     try:
         loaded = entry.load()
