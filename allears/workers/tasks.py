@@ -7,7 +7,6 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -153,15 +152,10 @@ def _read(job: ReadJob, method: Method) -> Read:
 def _parse(raw: Raw, job: ReadJob) -> Sequence[Message]:
     if job.settings is None or readers.can_read(raw.media_type):
         return readers.read(raw)
-    messages: Sequence[Message] = _connector(job.settings.connector).parse(raw, job.settings)
-    return messages
-
-
-@cache
-def _connector(kind: str) -> Any:
     from allears_sdk.registry import connector_class
 
-    return connector_class(kind)
+    messages: Sequence[Message] = connector_class(job.settings.connector).parse(raw, job.settings)
+    return messages
 
 
 def _named(message: Message, raw: Raw) -> Message:
