@@ -105,11 +105,13 @@ def _show(result: Mapping[str, Any], depth: int) -> None:
             print(f"{'  ' * depth}{key}")
             _show(value, depth + 1)
         else:
-            print(
-                f"{'  ' * depth}{key:<28} {value:,.2f}"
-                if isinstance(value, float)
-                else f"{'  ' * depth}{key:<28} {value:,}"
-            )
+            print(f"{'  ' * depth}{key:<28} {_said(value)}")
+
+
+def _said(value: float | str) -> str:
+    if isinstance(value, str):
+        return value
+    return f"{value:,.2f}" if isinstance(value, float) else f"{value:,}"
 
 
 if __name__ == "__main__":
