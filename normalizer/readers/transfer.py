@@ -17,7 +17,7 @@ _UU_BEGIN = re.compile(rb"^begin[ \t]+[0-7]{3,4}[ \t]+([^\r\n]{1,255})\r?\n", re
 _UU_LINES = re.compile(rb"(?:[ -`]{2,90}+\r?\n)++[` ]?(?:\r?\n)?\Z")
 _YENC = re.compile(
     rb"^=ybegin [^\r\n]{0,300}?\bname=([^\r\n]{1,255})\r?\n(?:=ypart [^\r\n]{0,200}\r?\n)?"
-    rb"((?:(?!=y(?:end|begin) )[^\n]*\n)*+)=yend [^\r\n]{0,300}",
+    rb"((?:(?!=y(?:end|begin) )[^\n]*\n)*)=yend [^\r\n]{0,300}",
     re.MULTILINE,
 )
 _YENC_ESCAPE = re.compile(rb"=(.)", re.DOTALL)
