@@ -407,7 +407,7 @@ class SqliteJournal:
         kept = False
         try:
             return await asyncio.shield(self._writer.submit(work, ring=end))
-        except Exception as error:
+        except Exception as error:  # only looked at: it is raised again
             kept = keeps and not isinstance(error, JournalUnavailable)
             raise
         finally:

@@ -204,10 +204,14 @@ class Encoder:
 @lru_cache(maxsize=1)
 def load() -> Encoder | None:
     """The packaged encoder, mapped once per process; None where no file is shipped or numpy is not installed."""
-    path = Path(str(resources.files("normalizer.encoder").joinpath(FILE)))
+    return read(Path(str(resources.files("normalizer.encoder").joinpath(FILE))))
+
+
+def read(path: Path) -> Encoder | None:
+    """None also for a damaged file: a voice that is missing costs no complaint."""
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # a text is too small to be worth a second one
     try:
         with path.open("rb") as file:
             return Encoder(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
-    except (FileNotFoundError, ImportError):
+    except (FileNotFoundError, ImportError, ValueError, KeyError):
         return None

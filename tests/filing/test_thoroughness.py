@@ -36,7 +36,6 @@ def test_where_more_come_than_could_be_read_nobody_waits_for_the_encoder() -> No
 
 @pytest.mark.parametrize("channel", ["desk", "chat"])
 async def test_the_record_says_who_was_asked(office: Office, channel: str) -> None:
-    pytest.importorskip("numpy", reason="the `encoder` extra is not installed")
     encoder = load()
     assert encoder is not None
     sources = {}

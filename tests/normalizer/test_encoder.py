@@ -19,8 +19,8 @@ from allears_sdk.complaint import Complaint
 from allears_sdk.message import Message, Visibility
 from normalizer.conversation import Conversation, Facts, Heard
 from normalizer.derive import derive
-from normalizer.encoder import Encoder, load
-from normalizer.encoder.network import LENGTH, Head, Placed
+from normalizer.encoder import Encoder, load, network
+from normalizer.encoder.network import FILE, LENGTH, Head, Placed, read
 from normalizer.encoder.pieces import FIRST, LAST, MOST, UNKNOWN, Pieces
 
 AT = datetime(2024, 6, 1, tzinfo=UTC)
@@ -260,6 +260,13 @@ def test_where_numpy_is_missing_there_is_no_encoder(monkeypatch: pytest.MonkeyPa
     assert load.__wrapped__() is None
 
 
+@pytest.mark.parametrize("kept", [0, 3, 1_000, 5_000_000, -1])
+def test_a_damaged_file_is_none(tmp_path: Path, kept: int) -> None:
+    whole = (Path(network.__file__).parent / FILE).read_bytes()
+    (tmp_path / FILE).write_bytes(whole[:kept])
+    assert read(tmp_path / FILE) is None
+
+
 def test_deriving_without_it_loads_no_numerical_library() -> None:
     code = "import sys, normalizer.derive, normalizer.encoder; sys.exit('numpy' in sys.modules)"
     root = Path(__file__).resolve().parents[2]
@@ -271,8 +278,7 @@ class TestPackaged:
         from normalizer.model import load as load_model
 
         model, encoder = load_model(), load()
-        if encoder is None:
-            pytest.skip("no encoder is packaged: normalizer/encoder/weights.bin")
+        assert encoder is not None
         assert model is not None
         for field in ("nature", "category", "priority"):
             assert set(model.table.fields[field]) <= set(encoder.hear("the box is broken")[field])
@@ -287,7 +293,7 @@ class TestPackaged:
         ],
     )
     def test_plain_texts(self, text: str, nature: str, category: str) -> None:
-        if (encoder := load()) is None:
-            pytest.skip("no encoder is packaged: normalizer/encoder/weights.bin")
+        encoder = load()
+        assert encoder is not None
         found = record(text, encoder)
         assert (found.nature, found.category.partition(".")[0]) == (nature, category)

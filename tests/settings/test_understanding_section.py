@@ -18,7 +18,6 @@ def without_numpy(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_unasked_it_listens_where_it_is_installed() -> None:
-    pytest.importorskip("numpy")
     assert UnderstandingSection().listens
     assert not UnderstandingSection(encoder="never").listens
 
