@@ -149,18 +149,22 @@ class Filing:
         try:
             results = await self._workers.run(read_raws, jobs, self.rules, thoroughly)
         except WorkerLost as error:
-            await self._read_one_by_one(taken, error, thoroughly)
+            if thoroughly:  # it may have been the encoder: too slow here, or too large
+                log.warning("worker_lost", reason=str(error), advice="read again without the encoder")
+                await self._read(taken, thoroughly=False)
+            else:
+                await self._read_one_by_one(taken, error)
             return
         await self._note(taken, opened(results, Read))
 
-    async def _read_one_by_one(self, taken: Sequence[StoredRaw], error: WorkerLost, thoroughly: bool) -> None:
+    async def _read_one_by_one(self, taken: Sequence[StoredRaw], error: WorkerLost) -> None:
         """Find out which raw it was: each goes alone, and only the guilty one pays."""
         if len(taken) == 1:
             log.warning("worker_lost", raw=taken[0].id, channel=taken[0].channel, reason=str(error))
             await self._journal.fail_raws([taken[0].id], str(error))
             return
         for stored in taken:
-            await self._read([stored], thoroughly)
+            await self._read([stored], thoroughly=False)
 
     async def _note(self, taken: Sequence[StoredRaw], results: Sequence[Read | Failed]) -> None:
         pairs = list(zip(taken, results, strict=True))
@@ -247,7 +251,11 @@ class Filing:
         try:
             results = await self._workers.run(derive_records, jobs, self.rules, thoroughly)
         except WorkerLost as error:
-            await self._derive_one_by_one(due, error, thoroughly)
+            if thoroughly:  # as in `_read`
+                log.warning("worker_lost", reason=str(error), advice="read again without the encoder")
+                await self._derive(due, thoroughly=False)
+            else:
+                await self._derive_one_by_one(due, error)
             return
         pairs: Sequence[tuple[DueConversation, Draft | Failed]] = list(zip(due, opened(results, Draft), strict=True))
         if self.model is not None and self.model.is_on:
@@ -275,13 +283,13 @@ class Filing:
         if not await self._file(conversation, await model.ask(question)):
             self._overtaken.add(conversation.id)
 
-    async def _derive_one_by_one(self, due: Sequence[DueConversation], error: WorkerLost, thoroughly: bool) -> None:
+    async def _derive_one_by_one(self, due: Sequence[DueConversation], error: WorkerLost) -> None:
         if len(due) == 1:
             log.warning("worker_lost", complaint=due[0].reference, channel=due[0].channel, reason=str(error))
             await self._journal.fail_conversation(due[0], str(error))
             return
         for conversation in due:
-            await self._derive([conversation], thoroughly)
+            await self._derive([conversation], thoroughly=False)
 
     async def _file(self, conversation: DueConversation, result: Draft | Failed) -> bool:
         """False: it has moved on meanwhile, and stays due."""

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
 from allears.filing.leisure import BURST_STEPS, Leisure
 from allears.settings.understanding_section import Encoding
+from allears.workers.pool import WorkerLost
 from normalizer.encoder import load
 from tests.filing.office import Office
 
@@ -48,3 +52,24 @@ async def test_the_record_says_who_was_asked(office: Office, channel: str) -> No
         sources[mode] = {why.source for why in record.provenance.values() if why.source.startswith("model:")}
     assert any(source.endswith(f"+{encoder.head.name}") for source in sources["always"])
     assert not any("+" in source for source in sources["never"])
+
+
+@pytest.mark.parametrize("channel", ["desk", "chat"])
+async def test_where_the_encoder_ends_its_worker_the_texts_are_read_without_it(
+    office: Office, channel: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, lost = office.workers.run, []
+
+    async def dying(function: Callable[..., Any], *arguments: Any) -> Any:
+        if arguments[-1] is True:
+            lost.append(function)
+            raise WorkerLost("the worker process died")
+        return await run(function, *arguments)
+
+    monkeypatch.setattr(office.workers, "run", dying)
+    office.stage.encoder = "always"
+    await office.say(channel, "k-1", "前天下的单，到现在都没发货", thread="wm-li")
+    await office.settle(200)
+    (filed,) = await office.complaints()
+    assert (filed.record.nature, bool(lost)) == ("complaint", True)
+    assert not await office.letters()
